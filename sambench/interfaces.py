@@ -1,0 +1,345 @@
+"""The types that everything else is made of: read this first.
+
+A `Dataset` gives a `Sample` for each id: an image and its truth. A `Model` embeds the image once
+and answers `Prompts` with `Masks`. A `Task` recasts its question as prompts (`predict`), compares
+the answer with the truth (`score`: one image, one record) and turns all records into numbers
+(`estimator`).
+
+Conventions: images are (H, W, 3) uint8 RGB. Points are (x, y) and boxes (x0, y0, x1, y1), both in
+pixels of the original image, where the centre of the top-left pixel is (0, 0) for a point taken
+from a mask, as in the reference implementation. This module imports no torch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+JSON = dict[str, Any]
+"""A JSON object: what a record, a card or a protocol is made of."""
+Embedding = Any
+"""What a model keeps of an image; opaque to everything but the model."""
+Prediction = Any
+"""What a task makes of a model's answers for one image: NumPy arrays, no tensors; it pickles."""
+Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
+"""Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """B prompts for one image; each may combine points, a box and a mask.
+
+    Attributes:
+        points: (B, N, 2) float, (x, y) in pixels of the original image.
+        labels: (B, N) int, 1 foreground, 0 background, -1 padding that is to be ignored.
+        boxes: (B, 4) float, (x0, y0, x1, y1) in pixels of the original image.
+        masks: (B, 1, h, w) low-resolution logits as the same model returned them in
+            `Masks.logits`: array or tensor.
+        texts: B noun phrases.
+    """
+
+    points: NDArray[Any] | None = None
+    labels: NDArray[Any] | None = None
+    boxes: NDArray[Any] | None = None
+    masks: Any | None = None
+    texts: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        given = [len(part) for part in self._parts()]
+        if not given or len(set(given)) != 1:
+            raise ValueError(f"prompts of one batch need equal, known lengths, got {given}")
+        if (self.points is None) != (self.labels is None):
+            raise ValueError("points and labels go together: give both or neither")
+
+    def _parts(self) -> Iterator[Any]:
+        parts = (self.points, self.labels, self.boxes, self.masks, self.texts)
+        return (part for part in parts if part is not None)
+
+    def __len__(self) -> int:
+        return len(next(self._parts()))
+
+    def __getitem__(self, index: slice) -> Prompts:
+        """The prompts of a slice of the batch."""
+        parts = (self.points, self.labels, self.boxes, self.masks, self.texts)
+        return Prompts(*(None if part is None else part[index] for part in parts))
+
+    def kinds(self) -> frozenset[str]:
+        """Which kinds of prompt are present: points, boxes, masks, texts."""
+        named = {"points": self.points, "boxes": self.boxes, "masks": self.masks}
+        named["texts"] = self.texts  # type: ignore[assignment]
+        return frozenset(name for name, part in named.items() if part is not None)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """A model's answer: C candidate masks for each of B prompts.
+
+    Attributes:
+        logits: (B, C, h, w) float tensor at the model's own resolution; > 0 is foreground.
+        iou: (B, C) float tensor, the quality that the model predicts for each mask.
+        size: (H, W) of the original image.
+        resize: brings (n, h, w) logits to (n, H, W): the model's own un-padding and interpolation.
+    """
+
+    logits: Tensor
+    iou: Tensor
+    size: tuple[int, int]
+    resize: Callable[[Tensor], Tensor]
+
+    def at_image_size(self) -> Tensor:
+        """Logits at the size of the original image, (B, C, H, W)."""
+        flat = self.resize(self.logits.flatten(0, 1))
+        return flat.unflatten(0, self.logits.shape[:2])
+
+    def binary(self) -> NDArray[np.bool_]:
+        """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
+        masks: NDArray[np.bool_] = (self.at_image_size() > 0).cpu().numpy()
+        return masks
+
+    def take(self, channel: Tensor | NDArray[Any]) -> Masks:
+        """Keep one candidate of each prompt: channel (B,) int -> Masks with C = 1."""
+        import torch
+
+        index = torch.as_tensor(channel, device=self.logits.device, dtype=torch.long)
+        rows = torch.arange(len(index), device=self.logits.device)
+        logits, iou = self.logits[rows, index], self.iou[rows, index]
+        return Masks(logits[:, None], iou[:, None], self.size, self.resize)
+
+    def most_confident(self) -> Masks:
+        """Keep the candidate of highest predicted IoU of each prompt (the first of equal ones)."""
+        return self.take(self.iou.argmax(dim=1))
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, as far as it can move a number.
+
+    Attributes:
+        name: the model's name, as ``sambench list`` shows it.
+        weights_sha256: identity of the checkpoint: its content, never its file name.
+        preprocessing: how an image becomes the network's input, in words.
+        precision: arithmetic, such as float32.
+        parameters: number of parameters.
+        licence: SPDX name or words.
+        citation: paper.
+    """
+
+    name: str
+    weights_sha256: str = ""
+    preprocessing: str = ""
+    precision: str = "float32"
+    parameters: int = 0
+    licence: str = ""
+    citation: str = ""
+
+
+class Model(ABC):
+    """A promptable segmentation model.
+
+    A model that does a task by itself may also have that task's method (see the task), such as
+    ``boundaries(image)``; the task then scores its output directly.
+    """
+
+    card: ModelCard
+    prompts: ClassVar[frozenset[str]] = frozenset({"points", "boxes", "masks"})
+    """Kinds of prompt it takes: points, boxes, masks, texts."""
+    prompt_batch: int = 64
+    """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+
+    @abstractmethod
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
+        """Embed images, each (H, W, 3) uint8 RGB of any size: the expensive half."""
+
+    @abstractmethod
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        """Answer prompts on one embedded image.
+
+        Args:
+            embedding: one item of what `embed` returned.
+            prompts: B prompts in pixels of the original image.
+            multimask: several candidates for each prompt (SAM: three), or the single one.
+        """
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Truth of one image: N object masks.
+
+    Attributes:
+        size: (H, W).
+        rles: N COCO run-length encodings, ``{"size": [H, W], "counts": bytes}``.
+        ids: N annotation ids.
+        categories: (N,) int category ids; 0 where the dataset has none.
+        boxes: (N, 4) float XYXY as annotated.
+        areas: (N,) float as annotated, which is what COCO's size bins use.
+        crowd: (N,) bool, a region of many objects that COCO does not count.
+        ignore: (H, W) bool or None: pixels that no metric may count.
+        extra: what an evaluator needs beside (LVIS: negative and not-exhaustive categories).
+    """
+
+    size: tuple[int, int]
+    rles: tuple[JSON, ...]
+    ids: tuple[int, ...]
+    categories: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    ignore: NDArray[np.bool_] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rles)
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """The mask of one object, (H, W) bool."""
+        from pycocotools import mask as coco_mask
+
+        mask: NDArray[np.bool_] = coco_mask.decode(self.rles[index]).astype(bool)
+        return mask
+
+    def masks(self) -> NDArray[np.bool_]:
+        """All masks, (N, H, W) bool."""
+        empty: NDArray[np.bool_] = np.zeros((0, *self.size), dtype=bool)
+        return np.stack([self.mask(i) for i in range(len(self))]) if len(self) else empty
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Truth of one image: the boundaries that each annotator drew, each (H, W) bool."""
+
+    annotators: tuple[NDArray[np.bool_], ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its truth.
+
+    Attributes:
+        id: unique in the dataset.
+        image: (H, W, 3) uint8 RGB.
+        truth: of the type that was asked for, such as `Instances`.
+    """
+
+    id: str
+    image: NDArray[np.uint8]
+    truth: Any
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What a dataset is and where it is from.
+
+    Attributes:
+        name: as ``sambench list`` shows it.
+        title: full name.
+        licence: SPDX name or words.
+        citation: paper.
+        homepage: where it is described.
+        split: which part this is.
+        note: one sentence that a table must show beside the numbers, such as that the set is a
+            demonstration.
+        steps: how to get it, in words, where no command can fetch it.
+        layout: "verified on real files" or "from documentation".
+        expected: expected counts, such as {"images": 100}.
+    """
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    homepage: str = ""
+    split: str = ""
+    note: str = ""
+    steps: str = ""
+    layout: str = "verified on real files"
+    expected: Mapping[str, int] = field(default_factory=dict)
+
+
+class Dataset(Mapping[str, Sample]):
+    """Images and their truth by id, lazy, in a fixed order."""
+
+    card: DatasetCard
+    truths: ClassVar[tuple[type, ...]]
+    """The types of truth it can give; the first is the default."""
+
+    @cached_property
+    @abstractmethod
+    def ids(self) -> tuple[str, ...]:
+        """All ids, in a fixed order."""
+
+    @abstractmethod
+    def read_image(self, id: str) -> NDArray[np.uint8]:
+        """The image, (H, W, 3) uint8 RGB.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+
+    @abstractmethod
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """The truth of the kind asked for; kind is one of `truths`."""
+
+    @cached_property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256 over the annotations: two datasets of equal fingerprint give equal truth."""
+
+    def sample(self, id: str, kind: type) -> Sample:
+        """Image and truth of the kind asked for."""
+        return Sample(id, self.read_image(id), self.read_truth(id, kind))
+
+    def __getitem__(self, id: str) -> Sample:
+        return self.sample(id, self.truths[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Task(ABC):
+    """A question put to a model. Subclasses are frozen dataclasses; their fields are the options."""
+
+    truth: ClassVar[type]
+    """The type of truth it needs."""
+    metric: ClassVar[str]
+    """The metric to rank by."""
+    needs: ClassVar[frozenset[str]]
+    """Kinds of prompt that the model must take."""
+    paper: ClassVar[str]
+    """The command that runs the paper's own protocol."""
+
+    @abstractmethod
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:
+        """GPU half: recast the task as prompts. Returns NumPy arrays."""
+
+    @abstractmethod
+    def score(self, prediction: Prediction, truth: Any) -> JSON:
+        """CPU half: one image -> its sufficient statistics as JSON values.
+
+        NaN is written as None.
+        """
+
+    @abstractmethod
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """All images -> a function of how often each record counts, for the bootstrap."""
+
+    def save(self, prediction: Prediction, stem: Path) -> Path:
+        """Write a prediction to a file whose name starts with stem; returns the file."""
+        raise NotImplementedError(f"{type(self).__name__} saves no predictions")
+
+    def load(self, stem: Path) -> Prediction:
+        """Read what `save` wrote."""
+        raise NotImplementedError(f"{type(self).__name__} loads no predictions")

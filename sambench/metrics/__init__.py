@@ -1,0 +1,1 @@
+"""Metrics: pure functions of arrays, each with the paper it comes from."""

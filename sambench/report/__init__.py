@@ -1,0 +1,1 @@
+"""Reports: result files in, tables, plots and pages out."""
