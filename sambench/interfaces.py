@@ -71,13 +71,22 @@ class Prompts:
 
     def __getitem__(self, index: slice) -> Prompts:
         """The prompts of a slice of the batch."""
-        parts = (self.points, self.labels, self.boxes, self.masks, self.texts)
-        return Prompts(*(None if part is None else part[index] for part in parts))
+
+        def cut(part: Any) -> Any:
+            return None if part is None else part[index]
+
+        return Prompts(
+            cut(self.points), cut(self.labels), cut(self.boxes), cut(self.masks), cut(self.texts)
+        )
 
     def kinds(self) -> frozenset[str]:
         """Which kinds of prompt are present: points, boxes, masks, texts."""
-        named = {"points": self.points, "boxes": self.boxes, "masks": self.masks}
-        named["texts"] = self.texts  # type: ignore[assignment]
+        named = {
+            "points": self.points,
+            "boxes": self.boxes,
+            "masks": self.masks,
+            "texts": self.texts,
+        }
         return frozenset(name for name, part in named.items() if part is not None)
 
 
@@ -100,7 +109,7 @@ class Masks:
     def at_image_size(self) -> Tensor:
         """Logits at the size of the original image, (B, C, H, W)."""
         flat = self.resize(self.logits.flatten(0, 1))
-        return flat.unflatten(0, self.logits.shape[:2])
+        return flat.reshape(*self.logits.shape[:2], *self.size)
 
     def binary(self) -> NDArray[np.bool_]:
         """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
@@ -310,7 +319,7 @@ class Dataset(Mapping[str, Sample]):
 
 
 class Task(ABC):
-    """A question put to a model. Subclasses are frozen dataclasses; their fields are the options."""
+    """A question put to a model: a frozen dataclass whose fields are the options."""
 
     truth: ClassVar[type]
     """The type of truth it needs."""
