@@ -1,0 +1,266 @@
+"""From a name to a plug-in: the path of a thing is its name.
+
+``edges`` is the one `Task` defined in tasks/edges.py; a path to any other .py file works the same;
+so does an entry point ``sambench.models``, ``sambench.tasks`` or ``sambench.datasets`` of an
+installed package. Only the file asked for is imported.
+
+Options follow the name: ``coco:annotations=FILE,images=DIR``. They are the parameters of the
+plug-in's constructor, converted to their annotated types; a value without a key is the first one.
+"""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from sambench.errors import UserError, nearest
+from sambench.interfaces import Dataset, Model, Task
+
+BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
+FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of ``sambench list``.
+
+    Attributes:
+        name: what to type.
+        summary: first line of its docstring.
+        origin: "built-in", or the package it comes from.
+        error: why it cannot be used, or "".
+    """
+
+    name: str
+    summary: str
+    origin: str = "built-in"
+    error: str = ""
+
+
+def entries(kind: str) -> list[Entry]:
+    """All plug-ins of a kind, without importing those that ship with sambench."""
+    return sorted([*map(_file_entry, _files(kind).values()), *_package_entries(kind)], key=_by_name)
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind (model, task or dataset)."""
+    return sorted({*_files(kind), *(point.name for point in _entry_points(kind))})
+
+
+def split_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """``name:value,key=value`` -> name and options; a value without a key has the key ``""``.
+
+    Raises:
+        UserError: an option is given twice.
+    """
+    name, _, rest = spec.partition(":")
+    options: dict[str, str] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        key, value = (key, value) if equals else ("", key)
+        if key in options:
+            raise UserError(f"{spec!r} gives {key or 'an option without a name'} twice; give one.")
+        options[key] = value
+    return name, options
+
+
+def find(kind: str, name: str) -> type:
+    """The class of a plug-in.
+
+    Raises:
+        UserError: there is no such plug-in, or it cannot be imported; the reason is named.
+    """
+    if name.endswith(".py"):
+        return _class_in(kind, _import_path(kind, Path(name)), name)
+    if name in _files(kind):
+        return _class_in(kind, _import(f"{FOLDERS[kind]}.{name}", name), name)
+    for point in _entry_points(kind):
+        if point.name == name:
+            return _load_entry_point(kind, point)
+    raise UserError(f"there is no {kind} named {name!r}; {nearest(name, names(kind))}")
+
+
+def load(kind: str, spec: str, **overrides: Any) -> Any:
+    """Make a plug-in from ``name:key=value,...``; overrides are options given otherwise.
+
+    Raises:
+        UserError: unknown plug-in, unknown option, or a value of the wrong type.
+    """
+    name, given = split_spec(spec)
+    cls = find(kind, name)
+    return cls(**resolve(cls, name, {**given, **overrides}))
+
+
+def option_types(cls: type) -> dict[str, Any]:
+    """Names of a plug-in's options with their annotated types, in order."""
+    parameters = list(inspect.signature(cls).parameters.values())
+    keywords = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    hints = get_type_hints(cls) | get_type_hints(inspect.getattr_static(cls, "__init__"))
+    return {p.name: hints.get(p.name, str) for p in parameters if p.kind in keywords}
+
+
+def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as typed by the user -> keyword arguments of the right types, presets filled in."""
+    known = option_types(cls)
+    given = dict(options)
+    if "" in given:
+        if not known:
+            raise UserError(f"{name} takes no options, but {given['']!r} was given.")
+        given[next(iter(known))] = given.pop("")
+    preset = _preset(cls, name, given.pop("preset", None))
+    for key in given:
+        if key not in known:
+            raise UserError(f"{name} has no option {key!r}; {nearest(key, known)}")
+    typed = {key: _convert(value, known[key], f"{name}:{key}") for key, value in given.items()}
+    return {**preset, **typed}
+
+
+def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:
+    presets: dict[str, dict[str, Any]] = getattr(cls, "presets", {})
+    if preset is None:
+        return {}
+    if preset not in presets:
+        raise UserError(f"{name} has no preset {preset!r}; {nearest(preset, presets)}")
+    return dict(presets[preset])
+
+
+def _convert(value: Any, wanted: Any, where: str) -> Any:
+    """Text -> the annotated type; what is no text is passed on."""
+    if not isinstance(value, str):
+        return value
+    if get_origin(wanted) in (Union, types.UnionType):
+        return _convert(value, next(t for t in get_args(wanted) if t is not type(None)), where)
+    if get_origin(wanted) is Literal:
+        return _choice(value, get_args(wanted), where)
+    if wanted is bool:
+        return _flag(value, where)
+    if wanted in (int, float, Path):
+        try:
+            return wanted(value)
+        except ValueError:
+            raise UserError(f"{where}={value} is no {wanted.__name__}; give a number.") from None
+    return value
+
+
+def _choice(value: str, choices: tuple[Any, ...], where: str) -> Any:
+    by_text = {str(choice): choice for choice in choices}
+    if value not in by_text:
+        raise UserError(f"{where}={value} is not known; {nearest(value, by_text)}")
+    return by_text[value]
+
+
+def _flag(value: str, where: str) -> bool:
+    if value.lower() not in _TRUE | _FALSE:
+        raise UserError(f"{where}={value} is neither true nor false; give one of them.")
+    return value.lower() in _TRUE
+
+
+def _files(kind: str) -> dict[str, Path]:
+    """Plug-in files of the kind's folder by name; a leading underscore marks a shared helper."""
+    spec = importlib.util.find_spec(FOLDERS[kind])
+    folders = [Path(p) for p in spec.submodule_search_locations or ()] if spec else []
+    files = (path for folder in folders for path in sorted(folder.glob("*.py")))
+    return {path.stem: path for path in files if not path.stem.startswith("_")}
+
+
+def _by_name(entry: Entry) -> str:
+    return entry.name
+
+
+def _file_entry(path: Path) -> Entry:
+    try:
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    except (SyntaxError, UnicodeDecodeError, OSError) as error:
+        return Entry(path.stem, "", error=f"{path} cannot be read: {error}")
+    return Entry(path.stem, doc.partition("\n")[0])
+
+
+def _package_entries(kind: str) -> Iterator[Entry]:
+    for point in _entry_points(kind):
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        try:
+            cls = _load_entry_point(kind, point)
+        except UserError as error:
+            yield Entry(point.name, "", package, str(error))
+        else:
+            yield Entry(point.name, (cls.__doc__ or "").partition("\n")[0], package)
+
+
+def _entry_points(kind: str) -> list[EntryPoint]:
+    return list(entry_points(group=f"sambench.{kind}s"))
+
+
+def _load_entry_point(kind: str, point: EntryPoint) -> type:
+    try:
+        found = point.load()
+    except Exception as error:  # another package's code may raise anything
+        raise UserError(_broken(point.value, error)) from error
+    return _checked(kind, found, point.value)
+
+
+def _import(module: str, name: str) -> types.ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # a plug-in may raise anything; its reason is passed on
+        raise UserError(_broken(name, error)) from error
+
+
+def _import_path(kind: str, path: Path) -> types.ModuleType:
+    """Import a plug-in from any file, once for each path."""
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; give the path of a {kind}'s .py file.")
+    module_name = f"sambench_plugin_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is no Python file; give the path of a {kind}'s .py file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a plug-in may raise anything; its reason is passed on
+        del sys.modules[module_name]
+        raise UserError(_broken(str(path), error)) from error
+    return module
+
+
+def _broken(name: str, error: Exception) -> str:
+    """Why a plug-in cannot be imported, in one sentence; a missing package names its install."""
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("sambench"):
+        return f"{name} needs the package {error.name}, which is not installed; install it."
+    return f"{name} cannot be imported: {type(error).__name__}: {error}"
+
+
+def _class_in(kind: str, module: types.ModuleType, name: str) -> type:
+    """The one class of the kind that the module itself defines."""
+    base = BASES[kind]
+    found = [
+        value
+        for key, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not key.startswith("_")
+    ]
+    if len(found) != 1:
+        count = ", ".join(sorted(cls.__name__ for cls in found)) or "none"
+        raise UserError(f"{name} must define one {base.__name__} subclass; it defines {count}.")
+    return _checked(kind, found[0], name)
+
+
+def _checked(kind: str, found: Any, name: str) -> type:
+    if not (isinstance(found, type) and issubclass(found, BASES[kind])):
+        raise UserError(f"{name} is no subclass of sambench.interfaces.{BASES[kind].__name__}.")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise UserError(f"{name} does not implement {', '.join(missing)}; add it.")
+    return found
