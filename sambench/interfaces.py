@@ -36,6 +36,10 @@ Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
 """Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
 
 
+PIXELS_AT_ONCE = 1 << 23
+"""Logits that are held at the size of the image at a time: bounds memory, not results."""
+
+
 @dataclass(frozen=True)
 class Prompts:
     """B prompts for one image; each may combine points, a box and a mask.
@@ -113,8 +117,13 @@ class Masks:
 
     def binary(self) -> NDArray[np.bool_]:
         """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
-        masks: NDArray[np.bool_] = (self.at_image_size() > 0).cpu().numpy()
-        return masks
+        flat = self.logits.flatten(0, 1)
+        step = max(1, PIXELS_AT_ONCE // (self.size[0] * self.size[1]))
+        masks = np.empty((len(flat), *self.size), dtype=bool)
+        for start in range(0, len(flat), step):
+            stop = start + step
+            masks[start:stop] = (self.resize(flat[start:stop]) > 0).cpu().numpy()
+        return masks.reshape(*self.logits.shape[:2], *self.size)
 
     def take(self, channel: Tensor | NDArray[Any]) -> Masks:
         """Keep one candidate of each prompt: channel (B,) int -> Masks with C = 1."""

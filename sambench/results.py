@@ -78,7 +78,11 @@ class Result:
 
 
 def _estimate(value: Mapping[str, float | None]) -> Estimate:
-    return Estimate(*(math.nan if value[k] is None else value[k] for k in ("value", "low", "high")))
+    def number(key: str) -> float:
+        found = value[key]
+        return math.nan if found is None else found
+
+    return Estimate(number("value"), number("low"), number("high"))
 
 
 def _finite(value: Any) -> Any:
