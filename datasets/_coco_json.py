@@ -1,0 +1,264 @@
+"""COCO's JSON format: parsed once, checked whole, read image by image."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from sambench.download import sha256
+from sambench.errors import UserError
+from sambench.images import read_rgb
+from sambench.interfaces import JSON, Dataset, Instances, T
+
+from ._instances import area_of, box_of
+
+MIN_COORDINATES = 6
+"""A polygon has at least three corners."""
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """Content of a COCO-format JSON.
+
+    Attributes:
+        path: where it was read.
+        images: id as string -> entry, in ascending order of the id.
+        annotations: image id as string -> its annotations, in the order of the file.
+        categories: id -> name; empty where the file has none.
+        content: all of it as parsed.
+    """
+
+    path: Path
+    images: dict[str, JSON]
+    annotations: dict[str, list[JSON]]
+    categories: dict[int, str]
+    content: JSON
+
+
+def read_coco(path: Path) -> CocoFile:
+    """Read and check a COCO-format JSON.
+
+    Raises:
+        UserError: it is no such file, an entry lacks a key, an id occurs twice, or an annotation
+            refers to an image that the file does not list.
+    """
+    content = read_json(path)
+    images = _entries(content, "images", ("id", "file_name", "height", "width"), path)
+    annotations = _entries(content, "annotations", ("id", "image_id", "segmentation"), path)
+    categories = _entries({"categories": [], **content}, "categories", ("id", "name"), path)
+    known = {entry["id"] for entry in images}
+    grouped: dict[str, list[JSON]] = defaultdict(list)
+    for annotation in annotations:
+        if annotation["image_id"] not in known:
+            raise UserError(
+                f"{path}: annotation {annotation['id']} belongs to image "
+                f"{annotation['image_id']}, which the file does not list; correct the file."
+            )
+        grouped[str(annotation["image_id"])].append(annotation)
+    images = sorted(images, key=lambda entry: _order(entry["id"]))
+    return CocoFile(
+        path,
+        {str(entry["id"]): entry for entry in images},
+        dict(grouped),
+        {entry["id"]: entry["name"] for entry in categories},
+        content,
+    )
+
+
+def read_json(path: Path) -> JSON:
+    """Read a JSON file whose top is an object.
+
+    Raises:
+        UserError: it cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no valid JSON ({error}); fetch it again.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a JSON {type(content).__name__}, expected an object.")
+    return content
+
+
+def _entries(content: JSON, part: str, keys: Sequence[str], path: Path) -> list[JSON]:
+    """One list of the file; each entry has all keys and an id of its own."""
+    entries = content.get(part)
+    if not isinstance(entries, list):
+        raise UserError(f'{path} has no list "{part}"; it is not a COCO-format file.')
+    seen: set[int | str] = set()
+    for number, entry in enumerate(entries):
+        lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+        if lacking:
+            raise UserError(f'{path}: {part}[{number}] has no "{lacking[0]}"; add it.')
+        if not isinstance(entry["id"], int | str) or entry["id"] in seen:
+            raise UserError(
+                f"{path}: {part}[{number}] has the id {entry['id']!r}, which is no number or name "
+                "of its own; give each entry another id."
+            )
+        seen.add(entry["id"])
+    return entries
+
+
+def _order(id: int | str) -> tuple[int, str]:
+    """Ids that are numbers come first, by value."""
+    return (id, "") if isinstance(id, int) else (2**63, id)
+
+
+def to_rle(segmentation: Any, height: int, width: int) -> JSON:
+    """Polygons, uncompressed or compressed run lengths -> one compressed run-length encoding.
+
+    Raises:
+        ValueError: it is none of these, or does not fit the size; the message completes the
+            sentence "annotation 5 ...".
+    """
+    if isinstance(segmentation, list):
+        return _from_polygons(segmentation, height, width)
+    if not isinstance(segmentation, dict) or not {"size", "counts"} <= segmentation.keys():
+        raise ValueError("has a segmentation that is neither polygons nor run lengths")
+    size, counts = segmentation["size"], segmentation["counts"]
+    if list(size) != [height, width]:
+        raise ValueError(f"has a mask of size {list(size)} in an image of [{height}, {width}]")
+    if isinstance(counts, list):
+        if sum(counts) != height * width or min(counts) < 0:
+            raise ValueError(f"has run lengths that do not add up to {height * width} pixels")
+        rle: JSON = coco_mask.frPyObjects(segmentation, height, width)
+        return rle
+    return _checked({"size": [height, width], "counts": _as_bytes(counts)})
+
+
+def _from_polygons(polygons: list[Any], height: int, width: int) -> JSON:
+    if not polygons:
+        raise ValueError("has no segmentation, only a box; masks are needed")
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < MIN_COORDINATES or len(polygon) % 2:
+            raise ValueError("has a polygon that is not a flat list of three corners x, y or more")
+    rle: JSON = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+    return rle
+
+
+def _as_bytes(counts: Any) -> bytes:
+    if not isinstance(counts, str | bytes):
+        raise ValueError("has run lengths of an unknown kind")
+    return counts.encode() if isinstance(counts, str) else counts
+
+
+def _checked(rle: JSON) -> JSON:
+    """The encoding itself, if it decodes to a whole mask."""
+    try:
+        coco_mask.decode(rle)
+    except ValueError:
+        raise ValueError("has damaged run lengths") from None
+    return rle
+
+
+class CocoJson(Dataset):
+    """A dataset whose annotations are one COCO-format JSON; subclasses say where the files are.
+
+    Images come in ascending order of their id. Boxes and areas are as annotated, or those of the
+    mask where the file has none.
+
+    Args:
+        annotations: the JSON file.
+        images: folder that the images' file names are relative to.
+    """
+
+    truths = (Instances,)
+
+    def __init__(self, annotations: Path, images: Path) -> None:
+        self.annotations, self.images = annotations, images
+
+    @cached_property
+    def file(self) -> CocoFile:
+        """The annotation file, parsed."""
+        return read_coco(self.annotations)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Image ids as strings, in ascending order."""
+        return tuple(self.file.images)
+
+    @property
+    def categories(self) -> dict[int, str]:
+        """Category id -> name."""
+        return self.file.categories
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the JSON file and the ids in use."""
+        text = json.dumps([sha256(self.annotations), list(self.ids)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self.images / str(self.file.images[id]["file_name"])
+
+    def read_image(self, id: str) -> NDArray[np.uint8]:
+        """See `Dataset`; an image of another size than annotated is refused."""
+        path, entry = self.image_path(id), self.file.images[id]
+        image = read_rgb(path)
+        if image.shape[:2] != (entry["height"], entry["width"]):
+            raise UserError(
+                f"{path} has size {image.shape[:2]}, but {self.annotations} says "
+                f"{(entry['height'], entry['width'])} (height, width); use the images that belong "
+                "to this file."
+            )
+        return image
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`."""
+        assert kind is Instances
+        return cast(T, self._instances(id))
+
+    def selected(self, id: str) -> list[JSON]:
+        """The annotations of an image that count."""
+        return self.file.annotations.get(id, [])
+
+    def beside(self, id: str) -> JSON:
+        """What goes to `Instances.extra`."""
+        return {"image_id": self.file.images[id]["id"]}
+
+    def _instances(self, id: str) -> Instances:
+        entry, annotations = self.file.images[id], self.selected(id)
+        size = (entry["height"], entry["width"])
+        rles = [self._rle(annotation, *size) for annotation in annotations]
+        pairs = list(zip(annotations, rles, strict=True))
+        return Instances(
+            size=size,
+            rles=tuple(rles),
+            ids=tuple(annotation["id"] for annotation in annotations),
+            categories=np.array([a.get("category_id", 0) for a in annotations], dtype=np.int64),
+            boxes=np.array([_box(*pair) for pair in pairs], dtype=np.float64).reshape(-1, 4),
+            areas=np.array([_area(*pair) for pair in pairs], dtype=np.float64),
+            crowd=np.array([a.get("iscrowd", 0) for a in annotations], dtype=bool),
+            extra=self.beside(id),
+        )
+
+    def _rle(self, annotation: JSON, height: int, width: int) -> JSON:
+        try:
+            return to_rle(annotation["segmentation"], height, width)
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"{self.annotations}: annotation {annotation['id']} {error}; correct the file."
+            ) from None
+
+
+def _box(annotation: JSON, rle: JSON) -> NDArray[np.float64]:
+    """(4,) XYXY."""
+    if "bbox" not in annotation:
+        return box_of(rle)
+    x, y, w, h = annotation["bbox"]
+    return np.array([x, y, x + w, y + h], dtype=np.float64)
+
+
+def _area(annotation: JSON, rle: JSON) -> float:
+    return float(annotation["area"]) if "area" in annotation else area_of(rle)

@@ -1,0 +1,76 @@
+"""COCO, and any annotation file of COCO's format with its folder of images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sambench.errors import UserError
+from sambench.interfaces import DatasetCard
+from sambench.sources import Source, data_root, require
+
+from ._coco_json import CocoJson
+
+BUCKET = "https://s3.amazonaws.com/images.cocodataset.org"
+"""The official server's storage, which also answers to https."""
+EXPECTED = {
+    "val2017": {"images": 5000, "masks": 36781},
+    "train2017": {"images": 118287, "masks": 860001},
+}
+"""With crowd regions."""
+
+
+class Coco(CocoJson):
+    """COCO 2017 instances; or your own data in the same format.
+
+    Args:
+        root: folder with ``annotations/instances_<split>.json`` and ``<split>/*.jpg``.
+        split: val2017 or train2017.
+        annotations: your own file of COCO's format, instead of root and split.
+        images: folder that the file names in it are relative to.
+
+    Raises:
+        UserError: files are missing, or only one of annotations and images is given.
+    """
+
+    card = DatasetCard(
+        name="coco",
+        title="Microsoft COCO 2017 instances",
+        licence="annotations CC-BY-4.0; images under Flickr's terms of use",
+        citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014",
+        homepage="https://cocodataset.org",
+        split="val2017",
+        steps=(
+            "unpack http://images.cocodataset.org/zips/val2017.zip and "
+            "http://images.cocodataset.org/annotations/annotations_trainval2017.zip in one folder "
+            "and give it as root="
+        ),
+        expected=EXPECTED["val2017"],
+    )
+    # Hashes as TensorFlow Datasets publishes them for the same files under images.cocodataset.org.
+    sources = (
+        Source(
+            f"{BUCKET}/zips/val2017.zip",
+            "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+        ),
+        Source(
+            f"{BUCKET}/annotations/annotations_trainval2017.zip",
+            "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+        ),
+    )
+
+    def __init__(
+        self, root: str = "", split: str = "val2017", annotations: str = "", images: str = ""
+    ) -> None:
+        if bool(annotations) != bool(images):
+            raise UserError("annotations= and images= go together: give both or neither.")
+        if annotations:
+            file, folder = Path(annotations).expanduser(), Path(images).expanduser()
+            self.card = _own_card(file)
+        else:
+            base = data_root("coco", root)
+            file, folder = base / "annotations" / f"instances_{split}.json", base / split
+            self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
+        super().__init__(require(file, type(self)), require(folder, type(self)))
+
+
+def _own_card(file: Path) -> DatasetCard:
+    return DatasetCard("coco", f"{file.name} (COCO format)", "as its owner says", "none")
