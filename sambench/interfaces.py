@@ -338,6 +338,12 @@ class Task(ABC):
     """Kinds of prompt that the model must take."""
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
+    facts: ClassVar[Mapping[str, Any]] = {}
+    """Choices that move the number and are no option: they stand in the protocol card."""
+    scoring: ClassVar[frozenset[str]] = frozenset()
+    """Options that move only scores: predictions are kept when they change."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Named sets of options, such as the variant of a paper."""
 
     @abstractmethod
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:

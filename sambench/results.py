@@ -121,8 +121,13 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    write_text(path, json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n")
+
+
 def write_result(path: Path, result: Result) -> None:
-    """Write a result as JSON."""
+    """Write a result as JSON that a person can read."""
     write_text(path, json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n")
 
 
@@ -178,6 +183,10 @@ class RecordFile:
         """Write one record and sync it to disk: from here on it cannot be lost."""
         self._append(record)
         self.done[record["id"]] = record
+
+    def fail(self, id: str, reason: str) -> None:
+        """Note that an image failed and why; a later run tries it again."""
+        self._append({"id": id, "failed": reason})
 
     def _append(self, line: JSON) -> None:
         text = json.dumps(_finite(line), allow_nan=False, separators=(",", ":"))

@@ -5,7 +5,7 @@ Images are drawn with replacement, never single objects, because the objects of 
 independent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +64,25 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> 
     known = np.isfinite(values)
     total = weights[known].sum()
     return float((values[known] * weights[known]).sum() / total) if total > 0 else float("nan")
+
+
+def ratios(values: Mapping[str, Sequence[Sequence[float]]]) -> Estimator:
+    """Estimator of means over objects that are grouped by image.
+
+    Args:
+        values: for each metric, for each image, the values of its objects.
+
+    Returns:
+        Counts of the images -> mean over all objects, NaN where there is none.
+    """
+    sums = np.array([[float(np.sum(image)) for image in rows] for rows in values.values()])
+    sizes = np.array([[len(image) for image in rows] for rows in values.values()], dtype=float)
+
+    def estimate(counts: NDArray[np.float64]) -> dict[str, float]:
+        totals, numbers = sums @ counts, sizes @ counts
+        return {
+            name: float(total / number) if number else float("nan")
+            for name, total, number in zip(values, totals, numbers, strict=True)
+        }
+
+    return estimate

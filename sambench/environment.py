@@ -1,0 +1,69 @@
+"""Where a number was measured: hardware, versions, peak memory."""
+
+import os
+import platform
+import resource
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sambench.interfaces import JSON
+
+PACKAGES = ("torch", "numpy", "scipy", "pycocotools", "scikit-image", "numba")
+
+
+def environment(device: str = "cpu") -> JSON:
+    """Hardware and versions of this process."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "device": _device_name(device),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def peak_memory(device: str = "cpu") -> JSON:
+    """Peak memory of this process in bytes: resident, and on the GPU where there is one."""
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak: JSON = {"host_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    if device.startswith("cuda"):
+        torch = _torch()
+        peak["gpu_allocated"] = torch.cuda.max_memory_allocated(device)
+        peak["gpu_reserved"] = torch.cuda.max_memory_reserved(device)
+    return peak
+
+
+def synchronize(device: str) -> None:
+    """Wait for the GPU, so that a clock read after it measures the work and not its start."""
+    if device.startswith("cuda"):
+        _torch().cuda.synchronize(device)
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _device_name(device: str) -> str:
+    return str(_torch().cuda.get_device_name(device)) if device.startswith("cuda") else device
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,202 @@
+"""Clicks: segment the object under a simulated click, then correct it with more clicks.
+
+The experiment of Segment Anything, section 7.1 and appendix D.1 (Kirillov et al., 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.metrics import masks as mask_metrics
+from sambench.metrics.rle import decode, encode
+from sambench.metrics.statistics import ratios
+from sambench.results import read_json, write_json
+
+from ._clicking import Choice, First, Next, Round, Rules, Target, click_rounds, target_key
+
+REPORTED = (1, 2, 3, 5, 9)
+SMALL, LARGE = 32**2, 96**2
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """What the model made of N objects of an image.
+
+    Attributes:
+        objects: N indices into the truth's instances.
+        clicks: per object its clicks [x, y, positive].
+        masks: per prompt the N masks taken, as RLE.
+        candidates: per object all masks that the model gave for the first prompt, as RLE.
+    """
+
+    objects: list[int]
+    clicks: list[list[tuple[int, int, bool]]]
+    masks: list[list[JSON]]
+    candidates: list[list[JSON]]
+
+
+@dataclass(frozen=True)
+class Points(Task):
+    """One click on each object, and optionally more where the error is largest.
+
+    Attributes:
+        points: number of prompts for each object.
+        first: the first prompt: the object's centre, a random pixel of it, or its box.
+        next: the following clicks: centre of the larger error, random in the error, random in
+            the object.
+        mask: the mask taken: the most confident of three for the first prompt and the single one
+            after; always the most confident; always the single one.
+        feedback: give the previous logits back with the next click.
+        repeat: whether a pixel may be clicked twice.
+        min_error: fewer wrong pixels than this get no random click.
+        crowd: also count crowd regions.
+        seed: of the random clicks.
+    """
+
+    points: int = 1
+    first: First = "center"
+    next: Next = "error-center"
+    mask: Choice = "confident-then-single"
+    feedback: bool = True
+    repeat: bool = True
+    min_error: int = 0
+    crowd: bool = False
+    seed: int = 0
+
+    truth: ClassVar[type] = Instances
+    metric: ClassVar[str] = "mIoU"
+    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
+    facts: ClassVar[Mapping[str, Any]] = {
+        "IoU": "at the image's original size, logits > 0; an object with an empty mask is left out",
+        "click": "pixel farthest from the boundary, exact Euclidean, the image border is boundary",
+        "sizes": "annotated area: small < 32^2 <= medium < 96^2 <= large",
+        "boundary": "Boundary IoU, 2 % of the diagonal",
+    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sam": {"points": 9},
+        "efficientvit": {
+            "points": 5, "mask": "confident", "feedback": False, "repeat": False, "crowd": True,
+        },
+        "efficientsam": {
+            "points": 3, "first": "random", "next": "mask-random", "mask": "confident",
+            "feedback": False, "crowd": True,
+        },
+        "edgesam": {
+            "points": 3, "next": "error-random", "mask": "single", "feedback": False,
+            "min_error": 10,
+        },
+        "edgesam-box": {
+            "points": 3, "first": "box", "next": "error-random", "mask": "single",
+            "feedback": False, "min_error": 10,
+        },
+    }  # fmt: skip
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
+        """Click on every object, as many at a time as the model likes."""
+        truth: Instances = sample.truth
+        rules = Rules(
+            self.first, self.next, self.mask, self.feedback, self.repeat, self.min_error, self.seed
+        )
+        objects, targets = self._targets(sample.id, truth)
+        step = model.prompt_batch
+        batches = [targets[start : start + step] for start in range(0, len(targets), step)]
+        answers = [
+            [_encoded(r) for r in click_rounds(model, embedding, batch, rules, self.points)]
+            for batch in batches
+        ]
+        return _joined(objects, answers, self.points)
+
+    def _targets(self, sample_id: str, truth: Instances) -> tuple[list[int], list[Target]]:
+        wanted = [i for i in range(len(truth)) if self.crowd or not truth.crowd[i]]
+        masks = {i: truth.mask(i) for i in wanted}
+        objects = [i for i in wanted if masks[i].any()]
+        return objects, [
+            Target(masks[i], truth.ignore, truth.boxes[i], target_key(sample_id, truth.ids[i]))
+            for i in objects
+        ]
+
+    def score(self, prediction: Clicked, truth: Instances) -> JSON:
+        """IoU after each prompt, of the best candidate, and Boundary IoU, for each object."""
+        iou = [
+            [_iou(truth, i, rle) for i, rle in zip(prediction.objects, round_, strict=True)]
+            for round_ in prediction.masks
+        ]
+        oracle = [
+            max(_iou(truth, i, rle) for rle in rles)
+            for i, rles in zip(prediction.objects, prediction.candidates, strict=True)
+        ]
+        boundary = [
+            mask_metrics.boundary_iou(truth.mask(i), decode(rle))
+            for i, rle in zip(prediction.objects, prediction.masks[0], strict=True)
+        ]
+        return {
+            "objects": [truth.ids[i] for i in prediction.objects],
+            "areas": [float(truth.areas[i]) for i in prediction.objects],
+            "categories": [int(truth.categories[i]) for i in prediction.objects],
+            "iou": iou,
+            "oracle": oracle,
+            "boundary_iou": boundary,
+            "clicks": prediction.clicks,
+            "left_out": len(truth) - len(prediction.objects),
+        }
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """Mean over objects of IoU after 1, 2, 3, 5, 9 prompts, by size, of the oracle."""
+        values: dict[str, list[list[float]]] = {
+            "mIoU": [r["iou"][0] for r in records],
+            "mIoU_oracle": [r["oracle"] for r in records],
+            "BoundaryIoU": [r["boundary_iou"] for r in records],
+        }
+        for name, low, high in (("s", 0, SMALL), ("m", SMALL, LARGE), ("l", LARGE, np.inf)):
+            values[f"mIoU{name}"] = [_sized(r, low, high) for r in records]
+        for count in (k for k in REPORTED if 1 < k <= self.points):
+            values[f"mIoU@{count}"] = [r["iou"][count - 1] for r in records]
+        return ratios(values)
+
+    def save(self, prediction: Clicked, stem: Path) -> Path:
+        """Write the masks as JSON with COCO run lengths."""
+        path = stem.with_name(stem.name + ".json")
+        write_json(path, _texts(vars(prediction)))
+        return path
+
+    def load(self, stem: Path) -> Clicked:
+        """Read what `save` wrote."""
+        return Clicked(**read_json(stem.with_name(stem.name + ".json")))
+
+
+def _encoded(state: Round) -> tuple[list[Any], list[JSON], list[list[JSON]]]:
+    """A round without its dense masks: clicks, masks taken, candidates of the first round."""
+    assert state.masks is not None
+    candidates = [] if state.candidates is None else [encode(c) for c in state.candidates]
+    return state.clicks, encode(state.masks), candidates
+
+
+def _joined(objects: list[int], answers: list[list[Any]], rounds: int) -> Clicked:
+    clicks = [[tuple(c) for c in past] for batch in answers for past in batch[-1][0]]
+    masks = [[rle for batch in answers for rle in batch[k][1]] for k in range(rounds)]
+    return Clicked(objects, clicks, masks, [rles for batch in answers for rles in batch[0][2]])
+
+
+def _iou(truth: Instances, index: int, rle: JSON) -> float:
+    return mask_metrics.iou(truth.mask(index), decode(rle), truth.ignore)
+
+
+def _sized(record: JSON, low: float, high: float) -> list[float]:
+    pairs = zip(record["areas"], record["iou"][0], strict=True)
+    return [iou for area, iou in pairs if low <= area < high]
+
+
+def _texts(value: Any) -> Any:
+    """Run lengths are bytes; JSON wants text."""
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(item) for item in value]
+    return value.decode("ascii") if isinstance(value, bytes) else value
