@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +43,19 @@ class CocoFile:
     content: JSON
 
 
-def read_coco(path: Path) -> CocoFile:
+def read_coco(path: Path, address: str = "file_name") -> CocoFile:
     """Read and check a COCO-format JSON.
+
+    Args:
+        path: the file.
+        address: key of an image's entry that says where the image is.
 
     Raises:
         UserError: it is no such file, an entry lacks a key, an id occurs twice, or an annotation
             refers to an image that the file does not list.
     """
     content = read_json(path)
-    images = _entries(content, "images", ("id", "file_name", "height", "width"), path)
+    images = _entries(content, "images", ("id", address, "height", "width"), path)
     annotations = _entries(content, "annotations", ("id", "image_id", "segmentation"), path)
     categories = _entries({"categories": [], **content}, "categories", ("id", "name"), path)
     known = {entry["id"] for entry in images}
@@ -172,7 +176,8 @@ class CocoJson(Dataset):
         images: folder that the images' file names are relative to.
     """
 
-    truths = (Instances,)
+    truths: ClassVar[tuple[type, ...]] = (Instances,)
+    address: ClassVar[str] = "file_name"
 
     def __init__(self, annotations: Path, images: Path) -> None:
         self.annotations, self.images = annotations, images
@@ -180,7 +185,7 @@ class CocoJson(Dataset):
     @cached_property
     def file(self) -> CocoFile:
         """The annotation file, parsed."""
-        return read_coco(self.annotations)
+        return read_coco(self.annotations, self.address)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -200,7 +205,7 @@ class CocoJson(Dataset):
 
     def image_path(self, id: str) -> Path:
         """File of an image."""
-        return self.images / str(self.file.images[id]["file_name"])
+        return self.images / str(self.file.images[id][self.address])
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""

@@ -317,6 +317,9 @@ class Dataset(Mapping[str, Sample]):
         """Image and truth of the kind asked for."""
         return Sample(id, self.read_image(id), self.read_truth(id, kind))
 
+    def __contains__(self, id: object) -> bool:
+        return id in self.ids  # a Mapping's own would read the sample
+
     def __getitem__(self, id: str) -> Sample:
         return self.sample(id, self.truths[0])
 

@@ -103,7 +103,7 @@ def _fetch_one(source: Source, folder: Path) -> None:
 def status(dataset: type[Dataset], root: str = "") -> str:
     """One of: ready; missing, can be fetched; missing, by hand."""
     try:
-        dataset(root=root)  # type: ignore[call-arg]  # every bundled dataset takes root
+        dataset(**({"root": root} if root else {}))
     except UserError:
         return "missing, can be fetched" if sources(dataset) else "missing, by hand"
     return "ready"

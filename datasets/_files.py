@@ -1,0 +1,99 @@
+"""Datasets whose truth lies in files of its own for each image."""
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.download import sha256
+from sambench.errors import UserError
+from sambench.images import image_size, read_rgb
+from sambench.interfaces import JSON, Dataset, Instances, T
+
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+LABELS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
+"""Lossless formats: the only ones fit for labels."""
+
+
+def files_in(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """Files of a folder whose name ends so, in any case, sorted by name; hidden ones left out.
+
+    Raises:
+        UserError: it is not a folder that can be listed.
+    """
+    wanted = frozenset(suffixes)
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in wanted]
+    except OSError as error:
+        raise UserError(f"{folder} cannot be listed ({error.strerror}).") from None
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """File name without its ending -> file.
+
+    Raises:
+        UserError: two files have the same.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise UserError(f"{found[path.stem]} and {path} have the same name; rename one.")
+        found[path.stem] = path
+    return found
+
+
+class FileDataset(Dataset):
+    """One image file and some truth files for each id."""
+
+    @abstractmethod
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+
+    @abstractmethod
+    def truth_paths(self, id: str) -> tuple[Path, ...]:
+        """Files that its truth is read from."""
+
+    def reading(self) -> JSON:
+        """Options that change what is read from these files."""
+        return {}
+
+    def read_image(self, id: str) -> NDArray[np.uint8]:
+        """See `Dataset`."""
+        return read_rgb(self.image_path(id))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, the content of their truth files and the options of reading."""
+        digest = hashlib.sha256(json.dumps(self.reading(), sort_keys=True).encode())
+        for id in self.ids:
+            parts = [sha256(path) for path in self.truth_paths(id)]
+            digest.update(json.dumps([id, *parts]).encode())
+        return digest.hexdigest()
+
+
+class InstanceFiles(FileDataset):
+    """Object masks from files; their size must be that of the image."""
+
+    truths = (Instances,)
+
+    @abstractmethod
+    def instances(self, id: str) -> Instances:
+        """The objects of an image."""
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`; masks of another size than the image are refused."""
+        assert kind is Instances
+        truth, image = self.instances(id), self.image_path(id)
+        if truth.size != image_size(image):
+            raise UserError(
+                f"{image} has size {image_size(image)}, but its truth {self.truth_paths(id)[0]} "
+                f"has {truth.size} (height, width); they must be equal."
+            )
+        return cast(T, truth)

@@ -1,0 +1,89 @@
+"""BSDS500: natural images with boundaries drawn by several people."""
+
+import zlib
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from sambench.errors import UserError
+from sambench.interfaces import Boundaries, DatasetCard, T
+from sambench.sources import data_root, require
+
+from ._files import FileDataset, by_stem, files_in
+
+PLACES = ("", "data", "BSDS500/data", "BSR/BSDS500/data")
+"""Where images/ and groundTruth/ lie below the folder that the archive was unpacked in."""
+EXPECTED = {"train": 200, "val": 100, "test": 200}
+
+
+class Bsds500(FileDataset):
+    """BSDS500; a truth has one boundary map for each annotator.
+
+    Args:
+        root: the folder BSR, any folder below it down to the one with ``images/`` and
+            ``groundTruth/``, or the one that holds BSR.
+        split: test, val or train.
+
+    Raises:
+        UserError: files are missing.
+    """
+
+    card = DatasetCard(
+        name="bsds500",
+        title="Berkeley Segmentation Data Set and Benchmarks 500",
+        licence="free for non-commercial research and education",
+        citation="Arbelaez et al., Contour Detection and Hierarchical Image Segmentation, 2011",
+        homepage="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html",
+        split="test",
+        steps=(
+            "unpack https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/"
+            "BSR_bsds500.tgz (70 MB; no SHA-256 is published) and give the folder BSR as root="
+        ),
+        expected={"images": EXPECTED["test"]},
+    )
+    truths = (Boundaries,)
+
+    def __init__(self, root: str = "", split: str = "test") -> None:
+        base = data_root("bsds500", root)
+        places = [base / place for place in PLACES if (base / place / "groundTruth").is_dir()]
+        data = places[0] if places else base
+        self.images = require(data / "images" / split, type(self))
+        self.truth = require(data / "groundTruth" / split, type(self))
+        self.card = replace(self.card, split=split, expected={"images": EXPECTED.get(split, 0)})
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """File names without ending, sorted as text."""
+        return tuple(by_stem(files_in(self.truth, {".mat"})))
+
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self.images / f"{id}.jpg"
+
+    def truth_paths(self, id: str) -> tuple[Path, ...]:
+        """The .mat file of an image."""
+        return (self.truth / f"{id}.mat",)
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`."""
+        assert kind is Boundaries
+        return cast(T, Boundaries(tuple(_read_boundaries(self.truth / f"{id}.mat"))))
+
+
+def _read_boundaries(path: Path) -> list[Any]:
+    """Boundary maps, each (H, W) bool, of a ground-truth file."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        annotators = loadmat(path)["groundTruth"].ravel()
+        return [np.asarray(drawn["Boundaries"][0, 0]) != 0 for drawn in annotators]
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; check the path.") from None
+    except (MatReadError, OSError, ValueError, TypeError, LookupError, zlib.error) as error:
+        raise UserError(
+            f"{path} is no ground truth of BSDS500 ({error}); fetch it again."
+        ) from None

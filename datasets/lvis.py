@@ -1,0 +1,130 @@
+"""LVIS: COCO's images with over a thousand categories, federated annotation."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, DatasetCard
+from sambench.sources import Source, data_root, require
+
+from ._coco_json import CocoJson
+
+COCO = "https://s3.amazonaws.com/images.cocodataset.org/zips"
+PRESENT = "present"
+
+
+class Lvis(CocoJson):
+    """LVIS instances; ``extra`` of a truth holds what its federated evaluation needs.
+
+    ``extra``: image_id; neg_category_ids, categories known to be absent;
+    not_exhaustive_category_ids, categories of which instances may be unmarked; frequency, for
+    each annotation r, c or f (rare, common or frequent in training).
+
+    Args:
+        root: folder with ``lvis_<version>_<split>.json``, ``train2017/`` and ``val2017/``.
+        split: val or train.
+        version: v1 or v0.5.
+        annotations: the annotation file, where it has another name or place.
+        images: folder that holds ``train2017/`` and ``val2017/``, where that is not root.
+        subset: "present" leaves out all images whose file is missing; the result is then another
+            dataset than LVIS, with its own fingerprint.
+
+    Raises:
+        UserError: files are missing, or subset is neither empty nor "present".
+    """
+
+    card = DatasetCard(
+        name="lvis",
+        title="LVIS v1",
+        licence="annotations CC-BY-4.0; images under Flickr's terms of use",
+        citation="Gupta et al., LVIS: A Dataset for Large Vocabulary Instance Segmentation, 2019",
+        homepage="https://www.lvisdataset.org",
+        split="val",
+        steps=(
+            "unpack https://dl.fbaipublicfiles.com/LVIS/lvis_v1_val.json.zip in one folder with "
+            "COCO's train2017 and val2017 and give it as root="
+        ),
+        expected={"images": 19809, "masks": 244707},
+    )
+    address: ClassVar[str] = "coco_url"
+    # The hashes of the images are those that TensorFlow Datasets publishes.
+    sources = (
+        Source(
+            "https://dl.fbaipublicfiles.com/LVIS/lvis_v1_val.json.zip",
+            "2bf946b92c3037f53c172d80017f5b74ea035f00a21b20e0766b3b638b2363f9",
+        ),
+        Source(
+            f"{COCO}/val2017.zip",
+            "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+        ),
+        Source(
+            f"{COCO}/train2017.zip",
+            "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+        ),
+    )
+
+    def __init__(
+        self,
+        root: str = "",
+        split: str = "val",
+        version: str = "v1",
+        annotations: str = "",
+        images: str = "",
+        subset: str = "",
+    ) -> None:
+        if subset not in ("", PRESENT):
+            raise UserError(f"subset={subset} is unknown; leave it out or give subset=present.")
+        base = data_root("lvis", root)
+        file = (
+            Path(annotations).expanduser() if annotations else base / f"lvis_{version}_{split}.json"
+        )
+        folder = Path(images).expanduser() if images else base
+        super().__init__(require(file, type(self)), require(folder, type(self)))
+        self.subset = subset
+        if (split, version, annotations, subset) != ("val", "v1", "", ""):
+            named = " ".join(filter(None, [annotations and file.name, split, subset]))
+            self.card = replace(self.card, title=f"LVIS {version}", split=named, expected={})
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Image ids, in ascending order; with subset=present those whose file exists."""
+        ids = tuple(self.file.images)
+        if self.subset == PRESENT:
+            ids = tuple(id for id in ids if self.image_path(id).is_file())
+        return ids
+
+    @cached_property
+    def frequencies(self) -> dict[int, str]:
+        """Category id -> r, c or f: in 1 to 10, 11 to 100 or more training images."""
+        return {entry["id"]: entry["frequency"] for entry in self.file.content["categories"]}
+
+    def image_path(self, id: str) -> Path:
+        """File of an image: COCO's address tells the folder, the entry's file name does not."""
+        folder, name = str(self.file.images[id]["coco_url"]).split("/")[-2:]
+        return self.images / folder / name
+
+    def read_image(self, id: str) -> NDArray[np.uint8]:
+        """See `Dataset`."""
+        path = self.image_path(id)
+        if not path.is_file():
+            raise UserError(
+                f"{path} is missing: LVIS {self.card.split} needs COCO {path.parent.name} images; "
+                f"add them, or take the images that are there with subset={PRESENT}."
+            )
+        return super().read_image(id)
+
+    def beside(self, id: str) -> JSON:
+        """See `Lvis`."""
+        entry = self.file.images[id]
+        extra: dict[str, Any] = {
+            key: tuple(entry[key]) for key in ("neg_category_ids", "not_exhaustive_category_ids")
+        }
+        extra["frequency"] = tuple(
+            self.frequencies[annotation["category_id"]] for annotation in self.selected(id)
+        )
+        return super().beside(id) | extra
