@@ -1,0 +1,129 @@
+"""Fetching: what arrives is checked, what escapes is refused, what is done is not done again."""
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from sambench import sources
+from sambench.datasets.bsds500 import Bsds500
+from sambench.datasets.coco import Coco
+from sambench.errors import UserError
+from sambench.interfaces import DatasetCard
+from sambench.sources import Source, data_root, fetch, require, status
+
+URL = "https://example.org/some/data.zip?version=1"
+
+
+class Answer(io.BytesIO):
+    headers = Message()
+
+
+def zipped(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as bundle:
+        for name, text in files.items():
+            bundle.writestr(name.replace("__", "/"), text)
+    return buffer.getvalue()
+
+
+def tarred(name):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as bundle:
+        entry = tarfile.TarInfo(name)
+        entry.size = 1
+        bundle.addfile(entry, io.BytesIO(b"x"))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Answers of the only address there is; each is given once."""
+    answers = []
+
+    def urlopen(url, timeout):
+        assert url == URL
+        return Answer(answers.pop(0))
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    return answers
+
+
+def made_of(content, unpack_to="", digest=None):
+    """A dataset class whose one source should have this content."""
+
+    class Made(Coco):
+        card = DatasetCard("made", "made up", "CC0-1.0", "none")
+        sources = (Source(URL, digest or hashlib.sha256(content).hexdigest(), unpack_to),)
+
+        def __init__(self, root=""):
+            require(data_root("made", root) / "a" / "b.txt", Made)
+
+    return Made
+
+
+def test_fetch_unpacks_and_does_it_once(tmp_path, served):
+    archive = zipped(**{"b.txt": "text"})
+    dataset = made_of(archive, "a")
+    assert status(dataset, str(tmp_path)) == "missing, can be fetched"
+    served.append(archive)
+    assert fetch(dataset, str(tmp_path)) == tmp_path
+    assert (tmp_path / "a" / "b.txt").read_text() == "text"
+    assert status(dataset, str(tmp_path)) == "ready"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", sources.RECORD]
+    fetch(dataset, str(tmp_path))  # nothing is served any more
+
+
+def test_fetch_keeps_a_file_that_is_no_archive(tmp_path, served):
+    served.append(b"text")
+    fetch(made_of(b"text", None), str(tmp_path))
+    assert (tmp_path / "data.zip").read_bytes() == b"text"
+
+
+def test_a_wrong_hash_is_refused_and_nothing_stays(tmp_path, served):
+    served.append(zipped(b="other"))
+    with pytest.raises(UserError, match="expected " + "0" * 64):
+        fetch(made_of(b"", digest="0" * 64), str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [zipped(**{"..__out.txt": "x"}), tarred("../out.txt"), tarred("/out.txt")]
+)
+def test_an_archive_cannot_escape(tmp_path, served, content):
+    served.append(content)
+    root = tmp_path / "root"
+    try:
+        fetch(made_of(content), str(root))
+    except UserError as error:
+        assert "escape" in str(error)
+    assert [p.name for p in tmp_path.iterdir()] == ["root"]
+    assert not Path("/out.txt").exists()
+
+
+def test_a_damaged_archive_is_named(tmp_path, served):
+    served.append(b"no archive")
+    with pytest.raises(UserError, match=r"data\.zip is damaged"):
+        fetch(made_of(b"no archive"), str(tmp_path))
+    assert not (tmp_path / sources.RECORD).exists()
+
+
+def test_what_takes_steps_by_hand_says_which(tmp_path):
+    with pytest.raises(
+        UserError, match=r"bsds500 cannot be fetched by a command; to get it: unpack"
+    ):
+        fetch(Bsds500, str(tmp_path))
+    assert status(Bsds500, str(tmp_path)) == "missing, by hand"
+
+
+def test_where_data_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("SAMBENCH_DATA", raising=False)
+    monkeypatch.setenv("SAMBENCH_CACHE", str(tmp_path))
+    assert data_root("coco") == tmp_path / "data" / "coco"
+    monkeypatch.setenv("SAMBENCH_DATA", str(tmp_path / "own"))
+    assert data_root("coco") == tmp_path / "own" / "coco"
+    assert data_root("coco", "there").name == "there"
