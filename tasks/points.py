@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
 from sambench.metrics import masks as mask_metrics
@@ -124,25 +125,20 @@ class Points(Task):
 
     def score(self, prediction: Clicked, truth: Instances) -> JSON:
         """IoU after each prompt, of the best candidate, and Boundary IoU, for each object."""
-        iou = [
-            [_iou(truth, i, rle) for i, rle in zip(prediction.objects, round_, strict=True)]
-            for round_ in prediction.masks
-        ]
-        oracle = [
-            max(_iou(truth, i, rle) for rle in rles)
-            for i, rles in zip(prediction.objects, prediction.candidates, strict=True)
-        ]
-        boundary = [
-            mask_metrics.boundary_iou(truth.mask(i), decode(rle))
-            for i, rle in zip(prediction.objects, prediction.masks[0], strict=True)
+        taken = list(zip(*prediction.masks, strict=True))
+        scored = [
+            _object_scores(truth.mask(index), truth.ignore, masks, candidates)
+            for index, masks, candidates in zip(
+                prediction.objects, taken, prediction.candidates, strict=True
+            )
         ]
         return {
             "objects": [truth.ids[i] for i in prediction.objects],
             "areas": [float(truth.areas[i]) for i in prediction.objects],
             "categories": [int(truth.categories[i]) for i in prediction.objects],
-            "iou": iou,
-            "oracle": oracle,
-            "boundary_iou": boundary,
+            "iou": [iou for iou, _, _ in scored],
+            "oracle": [oracle for _, oracle, _ in scored],
+            "boundary_iou": [boundary for _, _, boundary in scored],
             "clicks": prediction.clicks,
             "left_out": len(truth) - len(prediction.objects),
         }
@@ -150,14 +146,14 @@ class Points(Task):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """Mean over objects of IoU after 1, 2, 3, 5, 9 prompts, by size, of the oracle."""
         values: dict[str, list[list[float]]] = {
-            "mIoU": [r["iou"][0] for r in records],
+            "mIoU": [[iou[0] for iou in r["iou"]] for r in records],
             "mIoU_oracle": [r["oracle"] for r in records],
             "BoundaryIoU": [r["boundary_iou"] for r in records],
         }
         for name, low, high in (("s", 0, SMALL), ("m", SMALL, LARGE), ("l", LARGE, np.inf)):
             values[f"mIoU{name}"] = [_sized(r, low, high) for r in records]
         for count in (k for k in REPORTED if 1 < k <= self.points):
-            values[f"mIoU@{count}"] = [r["iou"][count - 1] for r in records]
+            values[f"mIoU@{count}"] = [[iou[count - 1] for iou in r["iou"]] for r in records]
         return ratios(values)
 
     def save(self, prediction: Clicked, stem: Path) -> Path:
@@ -184,13 +180,22 @@ def _joined(objects: list[int], answers: list[list[Any]], rounds: int) -> Clicke
     return Clicked(objects, clicks, masks, [rles for batch in answers for rles in batch[0][2]])
 
 
-def _iou(truth: Instances, index: int, rle: JSON) -> float:
-    return mask_metrics.iou(truth.mask(index), decode(rle), truth.ignore)
+def _object_scores(
+    truth: NDArray[np.bool_],
+    ignore: NDArray[np.bool_] | None,
+    masks: Sequence[JSON],
+    candidates: Sequence[JSON],
+) -> tuple[list[float], float, float]:
+    """IoU after each prompt, of the best candidate of the first, and Boundary IoU of the first."""
+    taken = decode(masks)
+    oracle = mask_metrics.iou(truth[None], decode(candidates), ignore).max()
+    iou: list[float] = mask_metrics.iou(truth[None], taken, ignore).tolist()
+    return iou, float(oracle), mask_metrics.boundary_iou(truth, taken[0])
 
 
 def _sized(record: JSON, low: float, high: float) -> list[float]:
-    pairs = zip(record["areas"], record["iou"][0], strict=True)
-    return [iou for area, iou in pairs if low <= area < high]
+    pairs = zip(record["areas"], record["iou"], strict=True)
+    return [iou[0] for area, iou in pairs if low <= area < high]
 
 
 def _texts(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The commands of ``sambench``, one file each: ``add(parser)`` and ``main(arguments)``."""

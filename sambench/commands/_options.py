@@ -1,0 +1,106 @@
+"""What several commands share: lists of plug-ins, options of tasks as flags, the device."""
+
+import argparse
+import re
+from typing import Any
+
+from sambench.errors import UserError, nearest
+from sambench.registry import find, option_types, resolve, split_spec
+
+
+def split_list(text: str) -> list[str]:
+    """``points,coco:annotations=A,images=B`` -> ``points`` and ``coco:annotations=A,images=B``.
+
+    A part with a key continues the name before it.
+    """
+    specs: list[str] = []
+    for part in filter(None, text.split(",")):
+        if specs and ":" in specs[-1] and re.match(r"\w+=", part):
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part)
+    return specs
+
+
+def flags(rest: list[str]) -> dict[str, str]:
+    """``--points 3 --refine --seed=1`` -> options by name; a flag without a value is true.
+
+    Raises:
+        UserError: a word that belongs to no flag.
+    """
+    options: dict[str, str] = {}
+    waiting: str | None = None
+    for word in rest:
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            waiting = None if equals else name.replace("-", "_")
+            options[name.replace("-", "_")] = value if equals else "true"
+        elif waiting is not None:
+            options[waiting] = word
+            waiting = None
+        else:
+            raise UserError(f"{word!r} belongs to no option; see --help.")
+    return options
+
+
+def no_more(rest: list[str], command: str) -> None:
+    """Refuse words that a command does not know.
+
+    Raises:
+        UserError: there are any.
+    """
+    if rest:
+        raise UserError(f"{' '.join(rest)} is not understood; see sambench {command} --help.")
+
+
+def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
+    """Tasks by name, each given the flags that are options of it.
+
+    Raises:
+        UserError: a flag that no task has.
+    """
+    extra = flags(rest)
+    used: set[str] = set()
+    tasks: dict[str, Any] = {}
+    known: set[str] = set()
+    for spec in specs:
+        name, options = split_spec(spec)
+        cls = find("task", name)
+        names = {*option_types(cls), *(["preset"] if cls.presets else [])}  # type: ignore[attr-defined]
+        known |= names
+        used |= names & set(extra)
+        own = {key: value for key, value in extra.items() if key in names}
+        tasks[name] = cls(**resolve(cls, name, {**options, **own}))
+    for unknown in set(extra) - used:
+        raise UserError(
+            f"no option --{unknown.replace('_', '-')} for {', '.join(specs)}; "
+            f"{nearest(unknown, known)}"
+        )
+    return tasks
+
+
+def load_model(spec: str, device: str) -> Any:
+    """A model on a device, if it can choose one."""
+    name, options = split_spec(spec)
+    cls = find("model", name)
+    if "device" in option_types(cls):
+        options.setdefault("device", device)
+    elif device != "cpu":
+        raise UserError(f"model {name} runs on the CPU only; leave --device out.")
+    return cls(**resolve(cls, name, options))
+
+
+def choose_device(wanted: str) -> str:
+    """``auto`` is the first GPU where there is one."""
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1, ...; default: a GPU if there is one"
+    )

@@ -1,0 +1,31 @@
+"""Show models, tasks, datasets and suites: what can be typed after --model, --task, --dataset."""
+
+import argparse
+
+from sambench.commands._options import no_more
+from sambench.registry import Entry, entries
+
+KINDS = ("model", "task", "dataset")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("kind", nargs="?", choices=[f"{kind}s" for kind in KINDS])
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Print one line a plug-in; those that cannot be used say why."""
+    no_more(rest, "list")
+    for kind in KINDS:
+        if arguments.kind in (None, f"{kind}s"):
+            print(f"{kind}s")
+            for entry in entries(kind):
+                print(_line(entry))
+    return 0
+
+
+def _line(entry: Entry) -> str:
+    origin = "" if entry.origin == "built-in" else f" [{entry.origin}]"
+    return (
+        f"  {entry.name:<16}{f'UNUSABLE: {entry.error}' if entry.error else entry.summary}{origin}"
+    )
