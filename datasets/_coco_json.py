@@ -233,28 +233,40 @@ class CocoJson(Dataset):
         return {"image_id": self.file.images[id]["id"]}
 
     def _instances(self, id: str) -> Instances:
-        entry, annotations = self.file.images[id], self.selected(id)
+        entry = self.file.images[id]
         size = (entry["height"], entry["width"])
-        rles = [self._rle(annotation, *size) for annotation in annotations]
-        pairs = list(zip(annotations, rles, strict=True))
-        return Instances(
-            size=size,
-            rles=tuple(rles),
-            ids=tuple(annotation["id"] for annotation in annotations),
-            categories=np.array([a.get("category_id", 0) for a in annotations], dtype=np.int64),
-            boxes=np.array([_box(*pair) for pair in pairs], dtype=np.float64).reshape(-1, 4),
-            areas=np.array([_area(*pair) for pair in pairs], dtype=np.float64),
-            crowd=np.array([a.get("iscrowd", 0) for a in annotations], dtype=bool),
-            extra=self.beside(id),
-        )
+        return annotated_instances(self.annotations, size, self.selected(id), self.beside(id))
 
-    def _rle(self, annotation: JSON, height: int, width: int) -> JSON:
-        try:
-            return to_rle(annotation["segmentation"], height, width)
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{self.annotations}: annotation {annotation['id']} {error}; correct the file."
-            ) from None
+
+def annotated_instances(
+    path: Path, size: tuple[int, int], annotations: list[JSON], extra: JSON
+) -> Instances:
+    """Annotations of COCO's format for one image of size (H, W) -> objects; path is for messages.
+
+    Raises:
+        UserError: a mask cannot be read.
+    """
+    rles = [_rle(path, annotation, *size) for annotation in annotations]
+    pairs = list(zip(annotations, rles, strict=True))
+    return Instances(
+        size=size,
+        rles=tuple(rles),
+        ids=tuple(annotation["id"] for annotation in annotations),
+        categories=np.array([a.get("category_id", 0) for a in annotations], dtype=np.int64),
+        boxes=np.array([_box(*pair) for pair in pairs], dtype=np.float64).reshape(-1, 4),
+        areas=np.array([_area(*pair) for pair in pairs], dtype=np.float64),
+        crowd=np.array([a.get("iscrowd", 0) for a in annotations], dtype=bool),
+        extra=extra,
+    )
+
+
+def _rle(path: Path, annotation: JSON, height: int, width: int) -> JSON:
+    try:
+        return to_rle(annotation["segmentation"], height, width)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: annotation {annotation['id']} {error}; correct the file."
+        ) from None
 
 
 def _box(annotation: JSON, rle: JSON) -> NDArray[np.float64]:

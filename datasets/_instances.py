@@ -78,3 +78,14 @@ def from_labels(
         ids=values,
         ignore=unknown if unknown.any() else None,
     )
+
+
+UNKNOWN = 128
+"""Grey value of the band along an object's boundary that no metric counts."""
+
+
+def from_trimap(grey: NDArray[np.int64]) -> Instances:
+    """Grey values (H, W) of GrabCut's kind: above 128 the object, 128 unknown -> one object."""
+    unknown = grey == UNKNOWN
+    ignore = unknown if unknown.any() else None
+    return from_rles((grey.shape[0], grey.shape[1]), [encode(grey > UNKNOWN)], ignore=ignore)

@@ -1,18 +1,19 @@
 """BSDS500: natural images with boundaries drawn by several people."""
 
-import zlib
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import Boundaries, DatasetCard, T
 from sambench.sources import data_root, require
 
 from ._files import FileDataset, by_stem, files_in
+from ._label_maps import read_mat
 
 PLACES = ("", "data", "BSDS500/data", "BSR/BSDS500/data")
 """Where images/ and groundTruth/ lie below the folder that the archive was unpacked in."""
@@ -73,17 +74,12 @@ class Bsds500(FileDataset):
         return cast(T, Boundaries(tuple(_read_boundaries(self.truth / f"{id}.mat"))))
 
 
-def _read_boundaries(path: Path) -> list[Any]:
+def _read_boundaries(path: Path) -> list[NDArray[np.bool_]]:
     """Boundary maps, each (H, W) bool, of a ground-truth file."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
+    annotators = read_mat(path, "groundTruth")
     try:
-        annotators = loadmat(path)["groundTruth"].ravel()
-        return [np.asarray(drawn["Boundaries"][0, 0]) != 0 for drawn in annotators]
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the path.") from None
-    except (MatReadError, OSError, ValueError, TypeError, LookupError, zlib.error) as error:
+        return [np.asarray(drawn["Boundaries"][0, 0]) != 0 for drawn in annotators.ravel()]
+    except (ValueError, TypeError, LookupError) as error:
         raise UserError(
             f"{path} is no ground truth of BSDS500 ({error}); fetch it again."
         ) from None

@@ -9,10 +9,16 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
+from sambench.datasets.berkeley import Berkeley
 from sambench.datasets.bsds500 import Bsds500
 from sambench.datasets.coco import Coco
+from sambench.datasets.davis345 import Davis345
 from sambench.datasets.folder import Folder
+from sambench.datasets.grabcut import Grabcut
 from sambench.datasets.lvis import Lvis
+from sambench.datasets.pascal_voc import PascalVoc
+from sambench.datasets.sa1b import Sa1b
+from sambench.datasets.sbd import Sbd
 from sambench.errors import UserError
 from sambench.interfaces import Boundaries, Instances
 from sambench.sources import check
@@ -298,9 +304,12 @@ def test_bsds500_damage_is_one_sentence(tmp_path):
     dataset = Bsds500(root=str(tmp_path))
     for damage in (b"", b"\x00" * 300, b"text" * 100):
         (data / "groundTruth" / "test" / "7.mat").write_bytes(damage)
-        with pytest.raises(UserError, match="no ground truth of BSDS500"):
+        with pytest.raises(UserError, match=r"7\.mat is no readable MATLAB file"):
             dataset.read_truth("7", Boundaries)
     savemat(data / "groundTruth" / "test" / "7.mat", {"other": 1})
+    with pytest.raises(UserError, match='no variable "groundTruth"'):
+        dataset.read_truth("7", Boundaries)
+    savemat(data / "groundTruth" / "test" / "7.mat", {"groundTruth": [[1]]})
     with pytest.raises(UserError, match="no ground truth of BSDS500"):
         dataset.read_truth("7", Boundaries)
     with pytest.raises(UserError, match=r"to get it: unpack .*BSR_bsds500.tgz"):
@@ -385,3 +394,102 @@ def test_check_finds_empty_masks(tmp_path):
     save(tmp_path / "masks" / "x_1.png", SQUARE)
     save(tmp_path / "masks" / "x_2.png", SQUARE * 0)
     assert check(folder(tmp_path)) == ["x: empty masks: annotations 2"]
+
+
+# Sets for clicks
+
+
+def test_grabcut_on_real_data():
+    options = {"images": "images_from_bsds500", "masks": "ground-truth"}
+    whole = Grabcut(root=str(real("grabcut")), **options)
+    present = Grabcut(root=str(real("grabcut")), subset="present", **options)
+    assert (len(whole), len(present)) == (50, 20)
+    assert check(present) == []
+    assert whole.fingerprint != present.fingerprint
+    with pytest.raises(UserError, match=r"has no image banana1.*subset=present"):
+        whole["banana1"]
+    path = present.truth_paths("153077")[0]
+    grey = np.asarray(Image.open(path))
+    truth = present["153077"].truth
+    assert (truth.mask(0) == (grey == 255)).all()
+    assert (truth.ignore == (grey == 128)).all()
+    assert present["124084"].truth.ignore is None  # stored with three channels, no band
+
+
+def test_trimaps_and_what_is_no_trimap(tmp_path):
+    photograph(tmp_path / "images" / "x.jpg")
+    save(tmp_path / "masks" / "x.png", [[0, 1, 127, 128, 129, 255]] * 4)
+    truth = Berkeley(root=str(tmp_path))["x"].truth
+    assert truth.mask(0)[0].tolist() == [False, False, False, False, True, True]
+    assert truth.ignore[0].tolist() == [False, False, False, True, False, False]
+    save(tmp_path / "masks" / "x.png", np.full((4, 6, 3), (1, 2, 3)))
+    with pytest.raises(UserError, match="a mask is grey"):
+        Berkeley(root=str(tmp_path))["x"]
+
+
+def test_davis345_takes_every_colour(tmp_path):
+    photograph(tmp_path / "img" / "x.jpg")
+    colours = np.zeros((4, 6, 3))
+    colours[0, 0], colours[1, 1] = (128, 0, 0), (0, 0, 1)
+    save(tmp_path / "gt" / "x.png", colours)
+    assert Davis345(root=str(tmp_path))["x"].truth.mask(0).nonzero()[0].tolist() == [0, 1]
+
+
+def test_sbd(tmp_path):
+    folder = tmp_path / "benchmark_RELEASE" / "dataset"
+    photograph(folder / "img" / "b.jpg")
+    (folder / "inst").mkdir()
+    savemat(folder / "inst" / "b.mat", {"GTinst": {"Segmentation": SQUARE * 3, "Boundaries": 0}})
+    (folder / "val.txt").write_text("b\n")
+    dataset = Sbd(root=str(tmp_path))
+    assert dataset.ids == ("b",)
+    assert dataset["b"].truth.ids == (3,)
+    assert (dataset["b"].truth.mask(0) == SQUARE).all()
+    savemat(folder / "inst" / "b.mat", {"GTinst": 1})
+    with pytest.raises(UserError, match="no truth of SBD"):
+        dataset["b"]
+    (folder / "val.txt").write_text("b\nb\n")
+    with pytest.raises(UserError, match="lists a name twice"):
+        len(Sbd(root=str(tmp_path)))
+
+
+def test_pascal_voc_keeps_void_out(tmp_path):
+    folder = tmp_path / "VOCdevkit" / "VOC2012"
+    photograph(folder / "JPEGImages" / "a.jpg")
+    labels = np.array(SQUARE)
+    labels[0], labels[3, 0] = 255, 2
+    palette = Image.fromarray(labels)
+    palette.putpalette(list(range(256)) * 3)
+    (folder / "SegmentationObject").mkdir()
+    palette.save(folder / "SegmentationObject" / "a.png")
+    (folder / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (folder / "ImageSets" / "Segmentation" / "val.txt").write_text("a\n")
+    truth = PascalVoc(root=str(tmp_path))["a"].truth
+    assert truth.ids == (1, 2)
+    assert (truth.mask(0) == SQUARE).all()
+    assert truth.ignore.sum() == 6
+
+
+def test_sa1b(tmp_path):
+    rle = coco_mask.encode(np.asfortranarray(SQUARE))
+    annotation = {
+        "id": 77,
+        "segmentation": {"size": [4, 6], "counts": rle["counts"].decode()},
+        "bbox": [2, 1, 2, 1],
+        "area": 6,
+        "predicted_iou": 0.9,
+    }
+    image = {"image_id": 10, "width": 6, "height": 4, "file_name": "sa_10.jpg"}
+    for n in (10, 9):
+        photograph(tmp_path / f"sa_{n}.jpg")
+        content = {"image": image, "annotations": [annotation]}
+        (tmp_path / f"sa_{n}.json").write_text(json.dumps(content))
+    dataset = Sa1b(root=str(tmp_path))
+    assert dataset.ids == ("sa_9", "sa_10")
+    truth = dataset["sa_10"].truth
+    assert (truth.mask(0) == SQUARE).all()
+    assert truth.ids == (77,)
+    assert truth.boxes.tolist() == [[2, 1, 4, 2]]
+    (tmp_path / "sa_9.json").write_text("{}")
+    with pytest.raises(UserError, match="no annotation file of SA-1B"):
+        dataset["sa_9"]

@@ -1,0 +1,72 @@
+"""SBD: object masks on PASCAL VOC images, the largest set of the click literature."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sambench.errors import UserError
+from sambench.interfaces import DatasetCard, Instances
+from sambench.sources import Source, data_root, require
+
+from ._instances import from_labels
+from ._label_maps import read_mat
+from ._listed import ListedFiles
+
+EXPECTED = {"val": {"images": 2857, "masks": 6671}, "train": {"images": 8498, "masks": 20172}}
+
+
+class Sbd(ListedFiles):
+    """Semantic Boundaries Dataset, instances.
+
+    Args:
+        root: folder with ``benchmark_RELEASE/dataset/`` (its parent), as the archive unpacks.
+        split: val or train, as SBD cuts them.
+
+    Raises:
+        UserError: files are missing.
+    """
+
+    card = DatasetCard(
+        name="sbd",
+        title="Semantic Boundaries Dataset",
+        licence="annotations without a licence; images under Flickr's terms of use",
+        citation="Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011",
+        homepage="http://home.bharathh.info/pubs/codes/SBD/download.html",
+        split="val",
+        steps="unpack benchmark.tgz of the homepage and give the folder it is in as root=",
+        layout="from documentation",
+        expected=EXPECTED["val"],
+    )
+    # The hash is the one that torchvision's prototype datasets publish.
+    sources = (
+        Source(
+            "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
+            "semantic_contours/benchmark.tgz",
+            "6a5a2918d5c73ce032fdeba876574d150d9d04113ab87540a1304cbcc715be53",
+        ),
+    )
+
+    def __init__(self, root: str = "", split: str = "val") -> None:
+        self.folder = data_root("sbd", root) / "benchmark_RELEASE" / "dataset"
+        self.list_file = require(self.folder / f"{split}.txt", type(self))
+        require(self.folder / "inst", type(self))
+        self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
+
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self.folder / "img" / f"{id}.jpg"
+
+    def truth_paths(self, id: str) -> tuple[Path, ...]:
+        """The .mat file of an image."""
+        return (self.folder / "inst" / f"{id}.mat",)
+
+    def instances(self, id: str) -> Instances:
+        """Objects in ascending order of their label."""
+        path = self.truth_paths(id)[0]
+        truth = read_mat(path, "GTinst")
+        try:
+            labels = np.asarray(truth["Segmentation"][0, 0]).astype(np.int64)
+        except (ValueError, LookupError, TypeError) as error:
+            raise UserError(f"{path} is no truth of SBD ({error}); fetch it again.") from None
+        return from_labels(labels)
