@@ -1,0 +1,319 @@
+"""Masks of everything in an image: a grid of points, filters, non-maximum suppression, crops.
+
+The automatic mask generator of Segment Anything (Kirillov et al., 2023, section 5 and appendix B),
+for any `Model`. `everything` is the whole of it for an image; `grid` prompts one embedded image and
+keeps the logits of what survives.
+
+Memory does not grow with the grid: masks are enlarged a few at a time, measured, encoded as run
+lengths, and dropped, before suppression decides which of them stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts
+from sambench.metrics import rle
+
+Keep = Literal["logits", "rles"]
+EDGE = 20
+"""A box this near to the edge of a crop, in pixels, is likely cut off by it."""
+_CPU_PIXELS, _GPU_PIXELS = 1 << 22, 1 << 27
+"""Logits enlarged together: few stay in a processor's cache, a GPU wants many."""
+_USUAL_PIXELS = 1 << 20
+"""Models enlarge to about this size on the way to the size of a small image."""
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """How one image, or one crop of it, is prompted and what is kept.
+
+    Attributes:
+        side: points along each side; the i-th is at (i + 0.5) / side of the width or height.
+        multimask: several candidates for each point, or the single one.
+        iou: the predicted IoU must be above this; 0 keeps all.
+        stability: the stability score must be at least this; 0 keeps all, None does not compute it.
+        offset: the stability score is the IoU of the masks thresholded at +offset and -offset.
+        nms: of two boxes that overlap by more than this, the one of lower predicted IoU is dropped.
+    """
+
+    side: int = 32
+    multimask: bool = True
+    iou: float = 0.88
+    stability: float | None = 0.95
+    offset: float = 1.0
+    nms: float = 0.7
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """N masks found in one image, with what is known of each.
+
+    Attributes:
+        iou: (N,) float32, as the model predicts it.
+        stability: (N,) float32; NaN where it was not computed or nothing is above -offset.
+        boxes: (N, 4) float32 XYXY in pixels of the image: first and last pixel of the mask; zeros
+            for an empty one.
+        points: (N, 2) float64 x, y, the prompt.
+        logits: N low-resolution logits (h, w) on the model's device, if they were to be kept.
+        rles: N run-length encodings at the size of the image, if they were to be kept.
+    """
+
+    iou: NDArray[np.float32]
+    stability: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    points: NDArray[np.float64]
+    logits: tuple[Tensor, ...] = ()
+    rles: tuple[JSON, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.iou)
+
+    def take(self, index: NDArray[np.int64]) -> Candidates:
+        """The candidates of an index, in its order."""
+        return Candidates(
+            self.iou[index],
+            self.stability[index],
+            self.boxes[index],
+            self.points[index],
+            tuple(self.logits[i] for i in index) if self.logits else (),
+            tuple(self.rles[i] for i in index) if self.rles else (),
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is left of a grid's masks after suppression, by descending predicted IoU.
+
+    Attributes:
+        logits: (K, h, w) float, low resolution, on the model's device.
+        iou: (K,) float32, as the model predicts it.
+        stability: (K,) float32; NaN where it was not computed.
+        boxes: (K, 4) float32 XYXY, first and last pixel; zeros for an empty mask.
+        points: (K, 2) float64 x, y, the prompt.
+        resize: brings (n, h, w) logits to (n, H, W).
+    """
+
+    logits: Tensor
+    iou: NDArray[np.float32]
+    stability: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    points: NDArray[np.float64]
+    resize: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A crop (x0, y0, x1, y1) of an image of size (H, W)."""
+
+    box: tuple[int, int, int, int]
+    image: tuple[int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.box[3] - self.box[1], self.box[2] - self.box[0]
+
+    @property
+    def whole(self) -> bool:
+        return self.size == self.image
+
+    def shifted(self, masks: Tensor) -> Tensor:
+        """Masks (n, h, w) of the crop -> (n, H, W) of the image."""
+        if self.whole:
+            return masks
+        (height, width), (x0, y0, x1, y1) = self.image, self.box
+        return F.pad(masks, (x0, width - x1, y0, height - y1))
+
+    def inside(self, boxes: Tensor) -> Tensor:
+        """(n,) bool: boxes (n, 4) of the image that do not touch an edge where it is cut off."""
+        crop = torch.tensor(self.box, device=boxes.device)
+        edges = torch.tensor([0, 0, *self.image[::-1]], device=boxes.device)
+        cut = ((boxes - crop).abs() <= EDGE) & ((boxes - edges).abs() > EDGE)
+        return ~cut.any(dim=1)
+
+
+def point_grid(side: int, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Points of a regular grid, row by row.
+
+    Args:
+        side: points along each side.
+        size: (H, W) of the image.
+
+    Returns:
+        (side * side, 2) x, y in pixels.
+    """
+    ticks = np.linspace(0.5 / side, 1 - 0.5 / side, side)
+    y, x = np.meshgrid(ticks, ticks, indexing="ij")
+    points: NDArray[np.float64] = np.stack([x, y], axis=-1).reshape(-1, 2) * size[::-1]
+    return points
+
+
+def grid(
+    model: Model,
+    embedding: Embedding,
+    size: tuple[int, int],
+    *,
+    side: int = 16,
+    multimask: bool = True,
+    iou_threshold: float = 0.0,
+    stability_threshold: float | None = None,
+    nms_threshold: float = 0.7,
+) -> Grid:
+    """Prompt one embedded image with a grid of points; keep the logits of what survives.
+
+    Args:
+        model: any model that takes points.
+        embedding: of the image.
+        size: (H, W) of the image.
+        side: points along each side.
+        multimask: several candidates for each point, or the single one.
+        iou_threshold: the predicted IoU must be above this; 0 keeps all.
+        stability_threshold: the stability score must be at least this; None does not compute it.
+        nms_threshold: of two boxes that overlap by more, the one of lower predicted IoU is dropped.
+    """
+    options = GridOptions(side, multimask, iou_threshold, stability_threshold, nms=nms_threshold)
+    found, resize = _candidates(model, embedding, _whole(size), options, "logits")
+    kept = found.take(nms(found.boxes, found.iou, nms_threshold))
+    logits = torch.stack(kept.logits) if len(kept) else torch.zeros(0, 1, 1)
+    return Grid(logits, kept.iou, kept.stability, kept.boxes, kept.points, resize)
+
+
+def candidates(
+    model: Model, embedding: Embedding, size: tuple[int, int], options: GridOptions
+) -> Candidates:
+    """All masks of a grid that pass the filters, as run lengths, before any suppression.
+
+    They come prompt by prompt, the candidates of a prompt in the model's order.
+    """
+    return _candidates(model, embedding, _whole(size), options, "rles")[0]
+
+
+def _whole(size: tuple[int, int]) -> _Place:
+    return _Place((0, 0, size[1], size[0]), size)
+
+
+def _candidates(
+    model: Model, embedding: Embedding, place: _Place, options: GridOptions, keep: Keep
+) -> tuple[Candidates, Callable[[Tensor], Tensor]]:
+    """Masks of a grid that pass the filters, and how the model resizes their logits."""
+    points = point_grid(options.side, place.size)
+    chunks = []
+    for start in range(0, len(points), model.prompt_batch):
+        part = points[start : start + model.prompt_batch]
+        prompts = Prompts(points=part[:, None], labels=np.ones((len(part), 1), np.int64))
+        answer = model.predict(embedding, prompts, multimask=options.multimask)
+        chunks += list(_measured(answer, part, place, options, keep))
+    return _joined(chunks), answer.resize
+
+
+def _measured(
+    answer: Masks, points: NDArray[np.float64], place: _Place, options: GridOptions, keep: Keep
+) -> Iterator[Candidates]:
+    """Filter by predicted IoU; enlarge the rest a few at a time, to filter and measure them."""
+    iou = answer.iou.flatten()
+    passing = iou > options.iou if options.iou > 0 else torch.ones_like(iou, dtype=torch.bool)
+    index = passing.nonzero()[:, 0]
+    budget = _CPU_PIXELS if iou.device.type == "cpu" else _GPU_PIXELS
+    step = max(1, budget // max(place.size[0] * place.size[1], _USUAL_PIXELS))
+    channels = answer.iou.shape[1]
+    for part in torch.split(index, step) if len(index) else ():
+        logits = answer.logits.flatten(0, 1)[part]
+        full = answer.resize(logits)  # (n, h, w) of the crop
+        stability, stable = _stability(full, options)
+        masks = place.shifted(full[stable] > 0)
+        boxes = boxes_of(masks)
+        inside = place.inside(boxes)
+        left = stable.nonzero()[:, 0][inside]
+        yield Candidates(
+            iou[part][left].float().cpu().numpy(),
+            stability[left].cpu().numpy(),
+            boxes[inside].float().cpu().numpy(),
+            points[(part[left] // channels).cpu().numpy()] + place.box[:2],
+            tuple(logits[left]) if keep == "logits" else (),
+            tuple(rle.encode(masks[inside])) if keep == "rles" else (),
+        )
+
+
+def _stability(logits: Tensor, options: GridOptions) -> tuple[Tensor, Tensor]:
+    """Stability score of masks (n, H, W), (n,), and which are stable enough, (n,) bool."""
+    if options.stability is None:
+        unknown = torch.full((len(logits),), torch.nan, device=logits.device)
+        return unknown, torch.ones_like(unknown, dtype=torch.bool)
+    score = _count(logits > options.offset) / _count(logits > -options.offset)
+    # Without a threshold, masks whose score is not defined stay too.
+    return score, (score >= options.stability) | (options.stability == 0)
+
+
+def _count(masks: Tensor) -> Tensor:
+    """Pixels of masks (n, H, W) bool, (n,) int64."""
+    if masks.device.type != "cpu":
+        return masks.sum(dim=(1, 2))
+    # NumPy counts a contiguous array of bytes several times faster than torch sums it.
+    return torch.tensor([np.count_nonzero(mask) for mask in masks.numpy()])
+
+
+def boxes_of(masks: Tensor) -> Tensor:
+    """Boxes of masks (n, H, W) bool: (n, 4) int64 XYXY, first and last pixel; zeros if empty."""
+    if not masks.numel():
+        return torch.zeros(len(masks), 4, dtype=torch.int64, device=masks.device)
+    pixels = masks.view(torch.uint8)
+    ends = []
+    for lines in (pixels.amax(dim=1), pixels.amax(dim=2)):  # columns, rows
+        last = lines.shape[1] - 1
+        ends.append((lines.argmax(dim=1), last - lines.flip(1).argmax(dim=1), lines.amax(dim=1)))
+    (x0, x1, some), (y0, y1, _) = ends
+    return torch.stack([x0, y0, x1, y1], dim=1) * some[:, None]
+
+
+def _joined(parts: Sequence[Candidates]) -> Candidates:
+    def joined(arrays: list[NDArray[np.float32]], *shape: int) -> NDArray[np.float32]:
+        return np.concatenate([np.zeros((0, *shape), np.float32), *arrays])
+
+    return Candidates(
+        joined([part.iou for part in parts]),
+        joined([part.stability for part in parts]),
+        joined([part.boxes for part in parts], 4),
+        np.concatenate([np.zeros((0, 2)), *(part.points for part in parts)]),
+        tuple(logits for part in parts for logits in part.logits),
+        tuple(encoded for part in parts for encoded in part.rles),
+    )
+
+
+def nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.floating], threshold: float
+) -> NDArray[np.int64]:
+    """Greedy non-maximum suppression of boxes, in the arithmetic of torchvision's.
+
+    It runs on the host: boxes are few bytes, and the loop is one of decisions.
+
+    Args:
+        boxes: (N, 4) XYXY.
+        scores: (N,); of equal ones the first comes first.
+        threshold: an IoU above it suppresses.
+
+    Returns:
+        Indices of those kept, by descending score.
+    """
+    boxes = np.asarray(boxes, np.float32)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    left = np.argsort(-np.asarray(scores), kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[left, :2])
+        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
+        sides = (high - low).clip(min=0)
+        common = sides[:, 0] * sides[:, 1]
+        with np.errstate(invalid="ignore"):  # two boxes without area: NaN suppresses nothing
+            overlap = common / (areas[best] + areas[left] - common)
+        left = left[~(overlap.astype(np.float64) > threshold)]
+    return np.array(kept, dtype=np.int64)
