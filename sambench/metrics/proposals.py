@@ -26,20 +26,25 @@ CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def image_record(
-    proposals: Detections,
+    rles: Sequence[JSON],
+    scores: NDArray[np.float64],
     truth: Instances,
     frequency: Mapping[int, str] | None = None,
     budgets: Sequence[int] = BUDGETS,
+    *,
     iou_type: str = "segm",
+    boxes: NDArray[np.float64] | None = None,
 ) -> JSON:
     """Match the proposals of one image.
 
     Args:
-        proposals: scores rank them, equal ones in the order given; categories play no role.
+        rles: N masks.
+        scores: (N,) rank them, the highest first, equal ones in the order given.
         truth: the objects; crowd regions ask for nothing.
         frequency: "r", "c" or "f" of each category id of LVIS; None leaves these buckets out.
-        budgets: numbers of proposals to measure at, ascending.
+        budgets: numbers of proposals to measure at, such as `CURVE`.
         iou_type: "segm", "bbox" or "boundary", see `assignment.overlaps`.
+        boxes: (N, 4) XYXY; by default those of the masks.
 
     Returns:
         ``budgets``; ``proposals``, the number given; by bucket (the letter in the metric's name,
@@ -50,6 +55,8 @@ def image_record(
         UserError: unknown `iou_type`, a category without frequency, masks of another size than the
             image, damaged encodings.
     """
+    anything = np.zeros(len(rles), dtype=np.int64)
+    proposals = Detections(tuple(rles), scores, anything, boxes)
     ranked = proposals.take(assignment.by_score(proposals.scores)[: max(budgets)])
     roles = _roles(truth, frequency)
     iou = assignment.overlaps(ranked, truth, iou_type, by_category=False)
