@@ -170,7 +170,7 @@ class Model(ABC):
     """
 
     card: ModelCard
-    prompts: ClassVar[frozenset[str]] = frozenset({"points", "boxes", "masks"})
+    prompts: frozenset[str] = frozenset({"points", "boxes", "masks"})
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""

@@ -67,45 +67,51 @@ def build_sam(arch: str) -> SamNet:
     return BUILDERS[arch]().eval()
 
 
-def input_size(height: int, width: int) -> tuple[int, int]:
+def input_size(height: int, width: int, side: int = IMAGE_SIZE) -> tuple[int, int]:
     """(h, w) of an image of that size once its longer side is 1024 pixels."""
-    scale = IMAGE_SIZE / max(height, width)
+    scale = side / max(height, width)
     return int(height * scale + 0.5), int(width * scale + 0.5)
 
 
-def preprocess(image: NDArray[np.uint8]) -> Tensor:
+def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
     """Resize to a longer side of 1024, normalise, pad with zeros to the right and below.
 
     Args:
         image: (H, W, 3) uint8 RGB.
+        side: of a network that wants another size than 1024.
 
     Returns:
         (3, 1024, 1024) float32.
     """
-    height, width = input_size(*image.shape[:2])
+    height, width = input_size(*image.shape[:2], side)
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.array(resized))  # (h, w, 3)
     normal = (pixels - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
-    return F.pad(normal.permute(2, 0, 1), (0, IMAGE_SIZE - width, 0, IMAGE_SIZE - height))
+    return F.pad(normal.permute(2, 0, 1), (0, side - width, 0, side - height))
 
 
-def postprocess(logits: Tensor, inner: tuple[int, int], size: tuple[int, int]) -> Tensor:
+def postprocess(
+    logits: Tensor, inner: tuple[int, int], size: tuple[int, int], side: int = IMAGE_SIZE
+) -> Tensor:
     """Bring low-resolution logits to the original image: enlarge, cut the padding, resize.
 
     Args:
         logits: (n, 256, 256).
         inner: (h, w) of the image in the network's input.
         size: (H, W) of the original image.
+        side: of the network's input.
 
     Returns:
         (n, H, W).
     """
-    full = F.interpolate(logits[:, None], (IMAGE_SIZE, IMAGE_SIZE), mode="bilinear")
+    full = F.interpolate(logits[:, None], (side, side), mode="bilinear")
     return F.interpolate(full[..., : inner[0], : inner[1]], size, mode="bilinear")[:, 0]
 
 
-def to_input_pixels(points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+def to_input_pixels(
+    points: NDArray[np.float64], size: tuple[int, int], side: int = IMAGE_SIZE
+) -> NDArray[np.float64]:
     """(..., 2) x, y in pixels of the original image (H, W) -> pixels of the network's input."""
-    (height, width), (h, w) = size, input_size(*size)
+    (height, width), (h, w) = size, input_size(*size, side)
     scaled: NDArray[np.float64] = points * np.array([w / width, h / height])
     return scaled
