@@ -11,7 +11,7 @@ lengths, and dropped, before suppression decides which of them stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts
 from sambench.metrics import rle
+from sambench.shapes import boxes_of, crop_boxes, nms, without_small
 
 Keep = Literal["logits", "rles"]
 EDGE = 20
@@ -51,6 +52,52 @@ class GridOptions:
     stability: float | None = 0.95
     offset: float = 1.0
     nms: float = 0.7
+
+
+@dataclass(frozen=True)
+class EverythingOptions(GridOptions):
+    """How all of an image is segmented; the defaults are those of the reference.
+
+    Attributes:
+        crop_layers: layer i adds 2**i x 2**i overlapping crops, each embedded and prompted.
+        crop_nms: the same as nms, between crops, where masks of smaller crops are preferred.
+        crop_overlap: overlap of crops of the first layer, as a part of the shorter side; half of
+            it in the next.
+        crop_downscale: divides the points along each side from layer to layer.
+        min_region: fill holes and remove islands of fewer pixels, then suppress once more.
+    """
+
+    crop_layers: int = 0
+    crop_nms: float = 0.7
+    crop_overlap: float = 512 / 1500
+    crop_downscale: int = 1
+    min_region: int = 0
+
+
+DEFAULT = EverythingOptions()
+
+
+@dataclass(frozen=True)
+class Everything:
+    """K masks of an image.
+
+    Attributes:
+        size: (H, W).
+        rles: K run-length encodings.
+        boxes: (K, 4) float32 XYXY, first and last pixel of the mask.
+        iou: (K,) float32, as the model predicts it.
+        stability: (K,) float32.
+        points: (K, 2) float64 x, y, the prompt.
+        crops: (K, 4) int XYXY, the crop that the mask is from.
+    """
+
+    size: tuple[int, int]
+    rles: tuple[JSON, ...]
+    boxes: NDArray[np.float32]
+    iou: NDArray[np.float32]
+    stability: NDArray[np.float32]
+    points: NDArray[np.float64]
+    crops: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -132,6 +179,10 @@ class _Place:
         (height, width), (x0, y0, x1, y1) = self.image, self.box
         return F.pad(masks, (x0, width - x1, y0, height - y1))
 
+    def shifted_boxes(self, boxes: Tensor) -> Tensor:
+        """Boxes (n, 4) of the crop -> of the image."""
+        return boxes + torch.tensor(self.box[:2] * 2, device=boxes.device)
+
     def inside(self, boxes: Tensor) -> Tensor:
         """(n,) bool: boxes (n, 4) of the image that do not touch an edge where it is cut off."""
         crop = torch.tensor(self.box, device=boxes.device)
@@ -186,6 +237,60 @@ def grid(
     return Grid(logits, kept.iou, kept.stability, kept.boxes, kept.points, resize)
 
 
+def everything(
+    model: Model, image: NDArray[np.uint8], options: EverythingOptions = DEFAULT
+) -> Everything:
+    """Segment everything in an image.
+
+    Args:
+        model: any model that takes points.
+        image: (H, W, 3) uint8 RGB.
+        options: the defaults are those of the reference.
+    """
+    size = image.shape[0], image.shape[1]
+    places = crop_boxes(size, options.crop_layers, options.crop_overlap)
+    parts = [_of_crop(model, image, _Place(box, size), layer, options) for layer, box in places]
+    found = _joined(parts)
+    boxes = np.array([box for _, box in places], dtype=np.int64)
+    crops = np.repeat(boxes, [len(part) for part in parts], axis=0)
+    if len(places) > 1:
+        areas = (crops[:, 2] - crops[:, 0]) * (crops[:, 3] - crops[:, 1])
+        kept = nms(found.boxes, 1 / areas, options.crop_nms)
+        found, crops = found.take(kept), crops[kept]
+    if options.min_region > 0 and len(found):
+        found, kept = _tidied(found, options)
+        crops = crops[kept]
+    return Everything(
+        size, found.rles, found.boxes, found.iou, found.stability, found.points, crops
+    )
+
+
+def _of_crop(
+    model: Model, image: NDArray[np.uint8], place: _Place, layer: int, options: EverythingOptions
+) -> Candidates:
+    x0, y0, x1, y1 = place.box
+    embedding = model.embed([np.ascontiguousarray(image[y0:y1, x0:x1])])[0]
+    of_layer = replace(options, side=options.side // options.crop_downscale**layer)
+    found, _ = _candidates(model, embedding, place, of_layer, "rles")
+    return found.take(nms(found.boxes, found.iou, options.nms))
+
+
+def _tidied(found: Candidates, options: EverythingOptions) -> tuple[Candidates, NDArray[np.int64]]:
+    """Masks without small holes and islands, and which were kept; unchanged ones are preferred."""
+    rles, boxes = list(found.rles), found.boxes.copy()
+    unchanged = np.ones(len(found))
+    for i, encoded in enumerate(found.rles):
+        mask = rle.decode([encoded])[0]
+        mask, filled = without_small(mask, options.min_region, holes=True)
+        mask, removed = without_small(mask, options.min_region, holes=False)
+        if filled or removed:
+            unchanged[i] = 0
+            rles[i] = rle.encode(mask[None])[0]
+            boxes[i] = boxes_of(torch.from_numpy(mask[None]))[0]
+    kept = nms(boxes, unchanged, max(options.nms, options.crop_nms))
+    return replace(found, rles=tuple(rles), boxes=boxes).take(kept), kept
+
+
 def candidates(
     model: Model, embedding: Embedding, size: tuple[int, int], options: GridOptions
 ) -> Candidates:
@@ -228,8 +333,8 @@ def _measured(
         logits = answer.logits.flatten(0, 1)[part]
         full = answer.resize(logits)  # (n, h, w) of the crop
         stability, stable = _stability(full, options)
-        masks = place.shifted(full[stable] > 0)
-        boxes = boxes_of(masks)
+        masks = (full > 0)[stable]
+        boxes = place.shifted_boxes(boxes_of(masks))
         inside = place.inside(boxes)
         left = stable.nonzero()[:, 0][inside]
         yield Candidates(
@@ -238,7 +343,7 @@ def _measured(
             boxes[inside].float().cpu().numpy(),
             points[(part[left] // channels).cpu().numpy()] + place.box[:2],
             tuple(logits[left]) if keep == "logits" else (),
-            tuple(rle.encode(masks[inside])) if keep == "rles" else (),
+            tuple(rle.encode(place.shifted(masks[inside]))) if keep == "rles" else (),
         )
 
 
@@ -260,19 +365,6 @@ def _count(masks: Tensor) -> Tensor:
     return torch.tensor([np.count_nonzero(mask) for mask in masks.numpy()])
 
 
-def boxes_of(masks: Tensor) -> Tensor:
-    """Boxes of masks (n, H, W) bool: (n, 4) int64 XYXY, first and last pixel; zeros if empty."""
-    if not masks.numel():
-        return torch.zeros(len(masks), 4, dtype=torch.int64, device=masks.device)
-    pixels = masks.view(torch.uint8)
-    ends = []
-    for lines in (pixels.amax(dim=1), pixels.amax(dim=2)):  # columns, rows
-        last = lines.shape[1] - 1
-        ends.append((lines.argmax(dim=1), last - lines.flip(1).argmax(dim=1), lines.amax(dim=1)))
-    (x0, x1, some), (y0, y1, _) = ends
-    return torch.stack([x0, y0, x1, y1], dim=1) * some[:, None]
-
-
 def _joined(parts: Sequence[Candidates]) -> Candidates:
     def joined(arrays: list[NDArray[np.float32]], *shape: int) -> NDArray[np.float32]:
         return np.concatenate([np.zeros((0, *shape), np.float32), *arrays])
@@ -285,35 +377,3 @@ def _joined(parts: Sequence[Candidates]) -> Candidates:
         tuple(logits for part in parts for logits in part.logits),
         tuple(encoded for part in parts for encoded in part.rles),
     )
-
-
-def nms(
-    boxes: NDArray[np.float32], scores: NDArray[np.floating], threshold: float
-) -> NDArray[np.int64]:
-    """Greedy non-maximum suppression of boxes, in the arithmetic of torchvision's.
-
-    It runs on the host: boxes are few bytes, and the loop is one of decisions.
-
-    Args:
-        boxes: (N, 4) XYXY.
-        scores: (N,); of equal ones the first comes first.
-        threshold: an IoU above it suppresses.
-
-    Returns:
-        Indices of those kept, by descending score.
-    """
-    boxes = np.asarray(boxes, np.float32)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    left = np.argsort(-np.asarray(scores), kind="stable")
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        low = np.maximum(boxes[best, :2], boxes[left, :2])
-        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
-        sides = (high - low).clip(min=0)
-        common = sides[:, 0] * sides[:, 1]
-        with np.errstate(invalid="ignore"):  # two boxes without area: NaN suppresses nothing
-            overlap = common / (areas[best] + areas[left] - common)
-        left = left[~(overlap.astype(np.float64) > threshold)]
-    return np.array(kept, dtype=np.int64)

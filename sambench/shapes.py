@@ -1,0 +1,108 @@
+"""Geometry of masks and boxes: tight boxes, crops, non-maximum suppression, small regions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def boxes_of(masks: Tensor) -> Tensor:
+    """Boxes of masks (n, H, W) bool: (n, 4) int64 XYXY, first and last pixel; zeros if empty."""
+    if not masks.numel():
+        return torch.zeros(len(masks), 4, dtype=torch.int64, device=masks.device)
+    pixels = masks.view(torch.uint8)
+    ends = []
+    for lines in (pixels.amax(dim=1), pixels.amax(dim=2)):  # columns, rows
+        last = lines.shape[1] - 1
+        ends.append((lines.argmax(dim=1), last - lines.flip(1).argmax(dim=1), lines.amax(dim=1)))
+    (x0, x1, some), (y0, y1, _) = ends
+    return torch.stack([x0, y0, x1, y1], dim=1) * some[:, None]
+
+
+def crop_boxes(
+    size: tuple[int, int], layers: int, overlap: float
+) -> list[tuple[int, tuple[int, int, int, int]]]:
+    """The whole image and overlapping crops of it, column by column in each layer.
+
+    Args:
+        size: (H, W) of the image.
+        layers: layer i has 2**i x 2**i crops.
+        overlap: of crops of the first layer, as a part of the shorter side; half of it in the next.
+
+    Returns:
+        (layer, XYXY) of each.
+    """
+    height, width = size
+    boxes = [(0, (0, 0, width, height))]
+    for layer in range(1, layers + 1):
+        n = 2**layer
+        shared = int(overlap * min(size) * (2 / n))
+        w, h = (math.ceil((shared * (n - 1) + side) / n) for side in (width, height))
+        corners = [(i * (w - shared), j * (h - shared)) for i in range(n) for j in range(n)]
+        boxes += [(layer, (x, y, min(x + w, width), min(y + h, height))) for x, y in corners]
+    return boxes
+
+
+def nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.floating], threshold: float
+) -> NDArray[np.int64]:
+    """Greedy non-maximum suppression of boxes, in the arithmetic of torchvision's.
+
+    It runs on the host: boxes are few bytes, and the loop is one of decisions.
+
+    Args:
+        boxes: (N, 4) XYXY.
+        scores: (N,); of equal ones the first comes first.
+        threshold: an IoU above it suppresses.
+
+    Returns:
+        Indices of those kept, by descending score.
+    """
+    boxes = np.asarray(boxes, np.float32)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    left = np.argsort(-np.asarray(scores), kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low = np.maximum(boxes[best, :2], boxes[left, :2])
+        high = np.minimum(boxes[best, 2:], boxes[left, 2:])
+        sides = (high - low).clip(min=0)
+        common = sides[:, 0] * sides[:, 1]
+        with np.errstate(invalid="ignore"):  # two boxes without area: NaN suppresses nothing
+            overlap = common / (areas[best] + areas[left] - common)
+        left = left[~(overlap.astype(np.float64) > threshold)]
+    return np.array(kept, dtype=np.int64)
+
+
+def without_small(
+    mask: NDArray[np.bool_], area: int, *, holes: bool
+) -> tuple[NDArray[np.bool_], bool]:
+    """Fill small holes of a mask, or remove its small islands; diagonal neighbours touch.
+
+    Where all islands are small the largest stays.
+
+    Args:
+        mask: (H, W) bool.
+        area: regions of fewer pixels are small.
+        holes: fill holes, otherwise remove islands.
+
+    Returns:
+        The mask, and whether anything was small.
+    """
+    from scipy.ndimage import label
+
+    regions, _ = label(mask ^ holes, structure=np.ones((3, 3)))
+    sizes = np.bincount(regions.ravel())
+    small = sizes < area
+    small[0] = False  # what is no region
+    if not small.any():
+        return mask, False
+    if not holes and small[1:].all():
+        small[1 + sizes[1:].argmax()] = False
+    changed: NDArray[np.bool_] = mask ^ small[regions]
+    return changed, True
