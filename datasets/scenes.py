@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, NamedTuple, cast
 
@@ -178,15 +179,16 @@ class Scenes(Dataset):
         objects: int = 12,
         root: str = "",  # noqa: ARG002  # every bundled dataset takes it
     ) -> None:
-        for name, value, least in (
-            ("images", images, 1),
-            ("seed", seed, 0),
-            ("width", width, 32),
-            ("height", height, 32),
-            ("objects", objects, 1),
+        for name, value, least, most in (
+            ("images", images, 1, 10**9),
+            ("seed", seed, 0, 2**63),
+            ("width", width, 64, 4096),
+            ("height", height, 64, 4096),
+            ("objects", objects, 1, 1000),
         ):
-            if value < least:
-                raise UserError(f"scenes takes {name}={least} or more, got {value}.")
+            if not least <= value <= most:
+                raise UserError(f"scenes takes {name}={least} to {most}, got {value}.")
+        self.card = replace(self.card, expected={"images": images})
         self.images, self.seed, self.objects = images, seed, objects
         self.width, self.height = width, height
 
