@@ -1,0 +1,69 @@
+"""Keeping the committed leaderboard right: write it, or say what is wrong with it."""
+
+from pathlib import Path
+
+from sambench.errors import UserError
+from sambench.report.collect import read_runs, result_files
+from sambench.report.leaderboard import Board, make_boards
+from sambench.report.published import published_folder, read_paper, read_published
+from sambench.report.readme import has_block, readme_block, replace_block, results_readme
+from sambench.report.schema import problems
+from sambench.results import write_text
+
+
+def folder_boards(folder: Path) -> list[Board]:
+    """Boards of a folder of results and of the published numbers in it."""
+    own = folder / "published"
+    return make_boards([*read_runs([folder])], read_published(own) if own.is_dir() else [])
+
+
+def published_for(paths: list[Path]) -> Path:
+    """The published numbers that belong to paths: those in one of them, or those that ship."""
+    own = [path / "published" for path in paths if (path / "published").is_dir()]
+    return own[0] if own else published_folder()
+
+
+def generated(folder: Path, readme: Path | None = None) -> dict[Path, str]:
+    """Files that are generated from a folder of results, with the text they should have.
+
+    Args:
+        folder: the folder of results; its README.md is generated whole.
+        readme: a README whose block is generated; that beside the folder if it has one.
+
+    Raises:
+        UserError: a result is not valid, or the README has no place for the block.
+    """
+    boards = folder_boards(folder)
+    texts = {folder / "README.md": results_readme(boards)}
+    place = folder.resolve().parent / "README.md" if readme is None else readme
+    if readme is not None or (place.is_file() and has_block(place.read_text(encoding="utf-8"))):
+        texts[place] = replace_block(place.read_text(encoding="utf-8"), readme_block(boards))
+    return texts
+
+
+def update(folder: Path, readme: Path | None = None) -> list[Path]:
+    """Write what is generated from a folder of results; returns the files that changed."""
+    changed = []
+    for path, text in generated(folder, readme).items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            changed.append(path)
+    return changed
+
+
+def check(folder: Path, readme: Path | None = None) -> list[str]:
+    """What is wrong with a folder of results, in sentences; empty if all is well."""
+    found = [line for path in result_files(folder) for line in problems(path, folder)]
+    for path in sorted((folder / "published").glob("*.json")):
+        try:
+            read_paper(path)
+        except UserError as error:
+            found.append(str(error))
+    return found or list(_stale(folder, readme))
+
+
+def _stale(folder: Path, readme: Path | None) -> list[str]:
+    texts = generated(folder, readme)
+    current = {path: path.read_text(encoding="utf-8") if path.is_file() else "" for path in texts}
+    stale = [path for path in texts if texts[path] != current[path]]
+    return [f"{path} is not current; run sambench report {folder} --update." for path in stale]
