@@ -1,0 +1,331 @@
+"""What the adapters of other packages share: an image brought into a square frame, and back.
+
+A network of the SAM family sees a square image; prompts and masks are in its pixels. A `Frame` is
+how an image gets there: `Padded` as in SAM, `Stretched` as in SAM 2. A `Framed` model needs only an
+encoder and a decoder that work in the frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from sambench.errors import UserError
+from sambench.interfaces import Masks, Model, Prompts
+
+from .nn import precision as arithmetics
+from .nn.sam import PIXEL_MEAN, PIXEL_STD, input_size, postprocess, preprocess, to_input_pixels
+
+MEAN = tuple(value / 255 for value in PIXEL_MEAN)
+STD = tuple(value / 255 for value in PIXEL_STD)
+SAM2_LOGITS = 32.0
+"""SAM 2's predictor gives logits back within plus or minus this."""
+
+
+class Frame(Protocol):
+    """How an image becomes a network's square input, and masks come back."""
+
+    @property
+    def words(self) -> str:
+        """The preprocessing in words, for the card."""
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """(H, W, 3) uint8 RGB -> (3, side, side) float32."""
+
+    def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+        """(..., 2) x, y in pixels of the image (H, W) -> in pixels of the frame."""
+
+    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """(n, h, w) logits of the frame -> (n, H, W) of the image."""
+
+
+@dataclass(frozen=True)
+class Padded:
+    """SAM's: the longest side resized, zeros to the right and below."""
+
+    side: int = 1024
+
+    @property
+    def words(self) -> str:
+        """See `Frame`."""
+        return (
+            f"longest side resized to {self.side} pixels (Pillow, bilinear, antialiased), RGB "
+            f"normalised by mean {_words(PIXEL_MEAN)} and deviation {_words(PIXEL_STD)}, then "
+            f"zero-padded right and below to {self.side} x {self.side}"
+        )
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """See `Frame`."""
+        return preprocess(image, self.side)
+
+    def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+        """See `Frame`."""
+        return to_input_pixels(points, size, self.side)
+
+    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Frame`."""
+        return postprocess(logits, input_size(*size, self.side), size, self.side)
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """SAM 2's: both sides resized to the same, whatever the image's shape.
+
+    Attributes:
+        side: of the frame, in pixels.
+        mean: of RGB in 0 to 1.
+        std: deviation of RGB in 0 to 1.
+    """
+
+    side: int = 1024
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+    @property
+    def words(self) -> str:
+        """See `Frame`."""
+        return (
+            f"stretched to {self.side} x {self.side} (bilinear, antialiased), RGB in 0 to 1 "
+            f"normalised by mean {_words(self.mean)} and deviation {_words(self.std)}"
+        )
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """See `Frame`."""
+        rgb = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        square = F.interpolate(rgb, (self.side, self.side), mode="bilinear", antialias=True)[0]
+        mean, std = torch.tensor(self.mean), torch.tensor(self.std)
+        return (square - mean[:, None, None]) / std[:, None, None]
+
+    def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+        """See `Frame`."""
+        scaled: NDArray[np.float64] = points * (self.side / np.array(size[::-1], np.float64))
+        return scaled
+
+    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """See `Frame`."""
+        return F.interpolate(logits[:, None].float(), size, mode="bilinear")[:, 0]
+
+
+def _words(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """B prompts in pixels of the frame.
+
+    Attributes:
+        points: (B, N, 2) float32.
+        labels: (B, N) int64: 1 foreground, 0 background, -1 padding.
+        boxes: (B, 4) float32.
+        masks: (B, 1, h, w) float32 logits.
+        texts: B noun phrases.
+    """
+
+    points: Tensor | None = None
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+    masks: Tensor | None = None
+    texts: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(next(part for part in self._parts() if part is not None))
+
+    def _parts(self) -> list[Any]:
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def cut(self, start: int, stop: int) -> Inputs:
+        """A slice of the batch."""
+        return Inputs(*(None if part is None else part[start:stop] for part in self._parts()))
+
+    def as_points(self, *, pad: bool) -> tuple[Tensor, Tensor]:
+        """Points and box corners in one list, as exported decoders want them.
+
+        Args:
+            pad: end with a padding point where there is no box, as SAM's own prompt encoder does.
+
+        Returns:
+            Points (B, N, 2) and labels (B, N): 2 and 3 are the corners of a box.
+        """
+        points = [] if self.points is None else [self.points]
+        labels = [] if self.labels is None else [self.labels]
+        if self.boxes is not None:
+            points.append(self.boxes.reshape(-1, 2, 2))
+            labels.append(torch.tensor([[2, 3]]).to(self.boxes.device).expand(len(self), 2))
+        elif pad:
+            like = self.masks if self.points is None else self.points
+            assert like is not None
+            points.append(like.new_zeros(len(self), 1, 2))
+            labels.append(like.new_full((len(self), 1), -1, dtype=torch.int64))
+        return torch.cat(points, dim=1), torch.cat(labels, dim=1)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An embedded image: what the encoder gave, and the size (H, W) of the image."""
+
+    features: Any
+    size: tuple[int, int]
+
+
+class Framed(Model):
+    """A model of an encoder and a decoder that work in a frame; subclasses bring the two.
+
+    Subclasses set `card`, `frame` and, where they differ, the attributes below.
+    """
+
+    frame: Frame
+    device: torch.device = torch.device("cpu")
+    precision: str = "float32"
+    chunk: int = 8
+    """Prompts decoded together: bounds memory."""
+    feedback_limit: float = 0.0
+    """Logits given back as a prompt are clamped to plus or minus this; 0 leaves them."""
+
+    @abstractmethod
+    def encode(self, pixels: Tensor) -> Any:
+        """(1, 3, side, side) float32 -> features of the image."""
+
+    @abstractmethod
+    def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        """Answer B prompts: logits (B, C, h, w) and predicted IoU (B, C)."""
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
+        """Embed images, each (H, W, 3) uint8 RGB of any size.
+
+        Raises:
+            UserError: something else than such an image.
+        """
+        return [self._embed(image) for image in images]
+
+    def _embed(self, image: NDArray[np.uint8]) -> Embedded:
+        check_image(image)
+        with arithmetics.arithmetic(self.device, self.precision):
+            features = self.encode(self.frame.pixels(image)[None].to(self.device))
+        return Embedded(features, (image.shape[0], image.shape[1]))
+
+    def predict(self, embedding: Embedded, prompts: Prompts, *, multimask: bool) -> Masks:
+        """See `Model`.
+
+        Raises:
+            UserError: a prompt of a kind that this model does not take, or of the wrong shape.
+        """
+        inputs = self._inputs(prompts, embedding.size)
+        answers = []
+        for start in range(0, len(inputs), self.chunk):
+            part = inputs.cut(start, start + self.chunk)
+            with arithmetics.arithmetic(self.device, self.precision):
+                answers.append(self.decode(embedding.features, part, multimask=multimask))
+        logits = torch.cat([logits.float() for logits, _ in answers])
+        iou = torch.cat([iou.float() for _, iou in answers])
+        resize = partial(self.frame.resize, size=embedding.size)
+        return Masks(logits, iou, embedding.size, resize)
+
+    def _inputs(self, prompts: Prompts, size: tuple[int, int]) -> Inputs:
+        check_prompts(self, prompts)
+
+        def framed(points: Any) -> Tensor:
+            scaled = self.frame.points(np.asarray(points, np.float64), size)
+            return torch.tensor(scaled, dtype=torch.float32, device=self.device)
+
+        points = boxes = labels = masks = None
+        if prompts.points is not None:
+            points = framed(prompts.points)
+            labels = torch.as_tensor(prompts.labels, dtype=torch.int64, device=self.device)
+        if prompts.boxes is not None:
+            boxes = framed(np.reshape(prompts.boxes, (-1, 2, 2))).reshape(-1, 4)
+        if prompts.masks is not None:
+            masks = torch.as_tensor(prompts.masks, dtype=torch.float32, device=self.device)
+            masks = masks.clamp(-limit, limit) if (limit := self.feedback_limit) else masks
+        return Inputs(points, labels, boxes, masks, prompts.texts)
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Refuse what is no image.
+
+    Raises:
+        UserError: it is not (H, W, 3) uint8.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UserError(
+            f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}; convert it."
+        )
+
+
+def check_prompts(model: Model, prompts: Prompts) -> None:
+    """Refuse prompts of kinds that a model does not take, and those of the wrong shape.
+
+    Raises:
+        UserError: there are such prompts.
+    """
+    lacking = prompts.kinds() - model.prompts
+    if lacking:
+        raise UserError(
+            f"model {model.card.name} takes {' and '.join(sorted(model.prompts))}, not "
+            f"{' and '.join(sorted(lacking))}; choose another model."
+        )
+    for kind, last, rank in (("points", 2, 3), ("boxes", 4, 2), ("masks", None, 4)):
+        part = getattr(prompts, kind)
+        if part is not None and (part.ndim != rank or last not in (None, part.shape[-1])):
+            raise UserError(f"{kind} of shape {tuple(part.shape)} are none; see Prompts.")
+    if prompts.points is not None and prompts.points.shape[:2] != np.shape(prompts.labels):
+        raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
+
+
+def choose_device(device: str, precision: str) -> torch.device:
+    """The device, checked together with the precision.
+
+    Raises:
+        UserError: one of them is not to be had here.
+    """
+    chosen = torch.device(device)
+    arithmetics.check(chosen, precision)
+    return chosen
+
+
+def require(package: str, extra: str = "") -> Any:
+    """Import another package that an adapter needs.
+
+    Args:
+        package: its import name.
+        extra: the extra of sambench that installs it, or "" if it is to be installed by itself.
+
+    Raises:
+        UserError: it is not installed, or cannot be imported; names the remedy.
+    """
+    remedy = f"pip install 'sambench[{extra}]'" if extra else "install it"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a package warns of at import is not ours
+            return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"this model needs the package {error.name}, which is not installed: {remedy}."
+        ) from None
+    except Exception as error:  # another package's code may raise anything
+        raise UserError(
+            f"the package {package} cannot be imported ({type(error).__name__}: {error}); "
+            "reinstall it."
+        ) from error
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, types and contents of tensors, in the order of the names."""
+    total = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,306 @@
+"""Models of Hugging Face's transformers library: hf:facebook/sam-vit-huge, or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sambench.errors import UserError
+from sambench.interfaces import ModelCard
+
+from ._framed import (
+    SAM2_LOGITS,
+    Frame,
+    Framed,
+    Inputs,
+    Padded,
+    Stretched,
+    choose_device,
+    digest,
+    require,
+)
+
+EXTRA = "hf"
+GEOMETRY = frozenset({"points", "boxes", "masks"})
+HALF = (0.5, 0.5, 0.5)
+
+
+class HuggingFace(Framed):
+    """SAM, SAM-HQ, SAM 2 and 2.1, EdgeTAM and SAM 3 of transformers, told by their config.
+
+    Images are prepared here as the models' authors do, with the mean, deviation and size that the
+    checkpoint states, and not by transformers' processors, which need torchvision.
+
+    Args:
+        checkpoint: name on the Hub, or folder that `save_pretrained` wrote.
+        device: cpu, cuda, cuda:1 and so on.
+        precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
+        text: SAM 3 only: answer noun phrases, not points and boxes.
+        revision: commit, tag or branch on the Hub.
+
+    Raises:
+        UserError: transformers is not installed, or the checkpoint cannot be used.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        device: str = "cpu",
+        precision: str = "float32",
+        text: bool = False,
+        revision: str = "main",
+    ) -> None:
+        transformers = require("transformers", EXTRA)
+        self.device, self.precision = choose_device(device, precision), precision
+        place = {"revision": revision}
+        config = _read(checkpoint, transformers.AutoConfig.from_pretrained, place)
+        self.family = family_of(config.model_type, checkpoint, text=text)
+        cls = getattr(transformers, self.family.cls)
+        net = _read(checkpoint, cls.from_pretrained, {**place, "dtype": torch.float32})
+        self.net = net.eval().requires_grad_(requires_grad=False).to(self.device)
+        stated = _stated_preprocessing(checkpoint, place)
+        self.frame = self.family.frame(_input_side(self.net), stated)
+        self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
+        self.chunk = 8 if self.device.type == "cpu" else 64
+        self.tokenizer: Any = None
+        if text:
+            self.tokenizer = _read(checkpoint, transformers.AutoTokenizer.from_pretrained, place)
+        self.card = ModelCard(
+            name=_card_name(checkpoint) + ("_text" if text else ""),
+            weights_sha256=digest(self.net.state_dict()),
+            preprocessing=f"{self.frame.words}; {self.family.cls} of transformers "
+            f"{version('transformers')}",
+            precision=precision,
+            parameters=sum(parameter.numel() for parameter in self.net.parameters()),
+            licence="as the checkpoint's",
+            citation=self.family.citation,
+        )
+
+    def encode(self, pixels: Tensor) -> Any:
+        """See `Framed`."""
+        return self.family.encode(self.net, pixels)
+
+    def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        """See `Framed`."""
+        if self.tokenizer is not None:
+            return _decode_texts(self.net, self.tokenizer, features, inputs, multimask=multimask)
+        expanded = self.family.expand(features, len(inputs))
+        answer = self.net(**expanded, **_geometry(inputs), multimask_output=multimask)
+        return answer.pred_masks[:, 0], answer.iou_scores[:, 0]
+
+
+def _geometry(inputs: Inputs) -> dict[str, Tensor]:
+    """Prompts as transformers names them: one prompt for each of B copies of the image."""
+    points, labels, boxes = inputs.points, inputs.labels, inputs.boxes
+    parts = {
+        "input_points": None if points is None else points[:, None],
+        "input_labels": None if labels is None else labels[:, None],
+        "input_boxes": None if boxes is None else boxes[:, None],
+        "input_masks": inputs.masks,
+    }
+    given = {name: part for name, part in parts.items() if part is not None}
+    if points is None and boxes is None:  # a mask alone: a padding point, as SAM's encoder has it
+        points, labels = inputs.as_points(pad=True)
+        given |= {"input_points": points[:, None], "input_labels": labels[:, None]}
+    return given
+
+
+def _decode_texts(
+    net: Any, tokenizer: Any, features: Any, inputs: Inputs, *, multimask: bool
+) -> tuple[Tensor, Tensor]:
+    """SAM 3's answer to noun phrases: all its queries with their scores, or the best one."""
+    assert inputs.texts is not None
+    logits, scores = [], []
+    for text in inputs.texts:
+        tokens = tokenizer([text], return_tensors="pt", padding="max_length", max_length=32)
+        ids, present = tokens["input_ids"].to(net.device), tokens["attention_mask"].to(net.device)
+        answer = net(vision_embeds=features, input_ids=ids, attention_mask=present)
+        score = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
+        logits.append(answer.pred_masks)
+        scores.append(score)
+    masks, iou = torch.cat(logits), torch.cat(scores)
+    if multimask:
+        return masks, iou
+    rows, best = torch.arange(len(iou)), iou.argmax(dim=1)
+    return masks[rows, best][:, None], iou[rows, best][:, None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What differs between the models of the library.
+
+    Attributes:
+        cls: its class in transformers.
+        citation: paper.
+        encode: network, pixels -> features.
+        expand: features, B -> the keyword arguments of B copies of the image.
+        frame: side, stated preprocessing -> the frame.
+        feedback_limit: see `Framed`.
+        prompts: kinds of prompt it takes.
+    """
+
+    cls: str
+    citation: str
+    encode: Callable[[Any, Tensor], Any]
+    expand: Callable[[Any, int], dict[str, Any]]
+    frame: Callable[[int, dict[str, Any]], Frame]
+    feedback_limit: float = 0.0
+    prompts: frozenset[str] = GEOMETRY
+
+
+def _encode_one(net: Any, pixels: Tensor) -> list[list[Tensor]]:
+    return [[net.get_image_embeddings(pixels)], []]
+
+
+def _encode_hq(net: Any, pixels: Tensor) -> list[list[Tensor]]:
+    embedding, early = net.get_image_embeddings(pixels)
+    return [[embedding], list(early)]
+
+
+def _encode_levels(net: Any, pixels: Tensor) -> list[Tensor]:
+    return list(net.get_image_embeddings(pixels))
+
+
+def _encode_vision(net: Any, pixels: Tensor) -> Any:
+    return net.get_vision_features(pixels)
+
+
+def _expand_one(features: list[list[Tensor]], count: int) -> dict[str, Any]:
+    [embedding], early = features
+    copies = {"image_embeddings": embedding.expand(count, -1, -1, -1)}
+    return {**copies, "intermediate_embeddings": early} if early else copies
+
+
+def _expand_levels(features: list[Tensor], count: int) -> dict[str, Any]:
+    return {"image_embeddings": [level.expand(count, -1, -1, -1) for level in features]}
+
+
+def _padded(side: int, stated: dict[str, Any]) -> Frame:
+    del stated  # SAM's mean and deviation are those of all its checkpoints
+    return Padded(side)
+
+
+def _stretched(side: int, stated: dict[str, Any]) -> Frame:
+    frame = Stretched(side)
+    mean, std = stated.get("image_mean", frame.mean), stated.get("image_std", frame.std)
+    return Stretched(side, tuple(mean), tuple(std))
+
+
+def _stretched_sam3(side: int, stated: dict[str, Any]) -> Frame:
+    return _stretched(side, {"image_mean": HALF, "image_std": HALF, **stated})
+
+
+_SAM3 = "Carion et al., SAM 3: Segment Anything with Concepts, 2025"
+_SAM = Family(
+    "SamModel",
+    "Kirillov et al., Segment Anything, ICCV 2023",
+    _encode_one,
+    _expand_one,
+    _padded,
+)
+_SAM_HQ = Family(
+    "SamHQModel",
+    "Ke et al., Segment Anything in High Quality, NeurIPS 2023",
+    _encode_hq,
+    _expand_one,
+    _padded,
+)
+_SAM2 = Family(
+    "Sam2Model",
+    "Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024",
+    _encode_levels,
+    _expand_levels,
+    _stretched,
+    SAM2_LOGITS,
+)
+_EDGETAM = Family(
+    "EdgeTamModel",
+    "Zhou et al., EdgeTAM: On-Device Track Anything Model, CVPR 2025",
+    _encode_levels,
+    _expand_levels,
+    _stretched,
+    SAM2_LOGITS,
+)
+_SAM3_TRACKER = Family(
+    "Sam3TrackerModel", _SAM3, _encode_levels, _expand_levels, _stretched_sam3, SAM2_LOGITS
+)
+_SAM3_TEXT = Family(
+    "Sam3Model",
+    _SAM3,
+    _encode_vision,
+    _expand_levels,
+    _stretched_sam3,
+    prompts=frozenset({"texts"}),
+)
+FAMILIES = {
+    "sam": _SAM,
+    "sam_hq": _SAM_HQ,
+    "sam2": _SAM2,
+    "sam2_video": _SAM2,
+    "edgetam": _EDGETAM,
+    "edgetam_video": _EDGETAM,
+    "sam3": _SAM3_TRACKER,
+    "sam3_video": _SAM3_TRACKER,
+    "sam3_tracker": _SAM3_TRACKER,
+    "sam3_tracker_video": _SAM3_TRACKER,
+}
+TEXT = {"sam3", "sam3_video"}
+
+
+def family_of(model_type: str, checkpoint: str, *, text: bool) -> Family:
+    """How to handle a checkpoint whose config says model_type.
+
+    Raises:
+        UserError: no model of this kind is known here, or it takes no texts.
+    """
+    if model_type not in FAMILIES:
+        raise UserError(
+            f"{checkpoint} is a {model_type} model; hf takes {', '.join(sorted(FAMILIES))}."
+        )
+    if text and model_type not in TEXT:
+        raise UserError(f"{checkpoint} is a {model_type} model, which takes no texts; drop text.")
+    return _SAM3_TEXT if text else FAMILIES[model_type]
+
+
+def _read(checkpoint: str, load: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Load a part of a checkpoint; only safetensors, no code of the checkpoint runs."""
+    try:
+        return load(checkpoint, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"checkpoint {checkpoint} cannot be loaded by transformers ({lines[0]}); give a name "
+            "on the Hub or a folder that save_pretrained wrote."
+        ) from error
+
+
+def _stated_preprocessing(checkpoint: str, place: dict[str, Any]) -> dict[str, Any]:
+    """What the checkpoint's preprocessor_config.json says, empty where it has none."""
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    try:
+        stated, _ = ImageProcessingMixin.get_image_processor_dict(checkpoint, **place)
+    except OSError:
+        return {}
+    return dict(stated)
+
+
+def _input_side(net: Any) -> int:
+    """Side of the network's square input."""
+    if hasattr(net, "prompt_encoder"):
+        side = net.prompt_encoder.input_image_size
+    else:
+        side = net.config.vision_config.image_size
+    return int(side)
+
+
+def _card_name(checkpoint: str) -> str:
+    """A name that is good as a file name: the folder's own, or owner_name of the Hub."""
+    path = Path(checkpoint)
+    return path.resolve().name if path.is_dir() else checkpoint.replace("/", "_")
