@@ -18,6 +18,9 @@ from sambench.errors import UserError
 COMMANDS = {
     "run": "score a model on a task and a dataset",
     "predict": "segment one photograph and draw the masks",
+    "report": "leaderboard, static site, check of committed results",
+    "score": "score predictions from files, without a model",
+    "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",
 }
 

@@ -6,71 +6,18 @@ they share the embedding.
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
-import numpy as np
-from tqdm import tqdm
-
-from sambench.environment import environment, peak_memory, synchronize
+from sambench.environment import synchronize
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Model, Sample, Task
-from sambench.metrics.statistics import RESAMPLES, bootstrap
-from sambench.pipeline import Scorer, ahead
-from sambench.plan import make_plan, protocol, slug
+from sambench.interfaces import Dataset, Model, Sample, Task
+from sambench.jobs import Job, Recorder, Settings, finish, open_job, progress_bar
+from sambench.pipeline import Scorer, ahead, score_image
 from sambench.registry import load
-from sambench.results import RecordFile, Result, write_result
-
-log = logging.getLogger(__name__)
-GIVE_UP_AFTER = 5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a run is carried out; nothing here moves a number.
-
-    Attributes:
-        output: folder for records and results.
-        limit: only so many images, from the first; 0 is all.
-        workers: processes that score beside the model; 0 scores in between.
-        batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
-        fresh: discard the records of an earlier run.
-        save_predictions: keep every prediction beside the records.
-        device: for measuring memory and time.
-        progress: show a progress bar on stderr.
-    """
-
-    output: Path = Path("runs")
-    limit: int = 0
-    workers: int = 0
-    batch: int = 1
-    resamples: int = RESAMPLES
-    fresh: bool = False
-    save_predictions: bool = False
-    device: str = "cpu"
-    progress: bool = True
-
-
-@dataclass
-class Job:
-    """One task of a run with its records."""
-
-    name: str
-    task: Task
-    stem: Path
-    records: RecordFile
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def needs(self, id: str) -> bool:
-        """Whether an image is still to be done."""
-        return id not in self.records.done
+from sambench.results import Result
 
 
 def evaluate(
@@ -110,7 +57,7 @@ def run(tasks: dict[str, Task], model: Model, dataset: Dataset, settings: Settin
     ids = dataset.ids[: settings.limit or None]
     if not ids:
         raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
-    jobs = [_job(name, task, model, dataset, settings) for name, task in tasks.items()]
+    jobs = [open_job(name, task, model, dataset, settings) for name, task in tasks.items()]
     start = time.perf_counter()
     try:
         _process(jobs, model, dataset, ids, settings)
@@ -118,7 +65,7 @@ def run(tasks: dict[str, Task], model: Model, dataset: Dataset, settings: Settin
         for job in jobs:
             job.records.close()
     seconds = time.perf_counter() - start
-    return [_finish(job, model, dataset, ids, settings, seconds) for job in jobs]
+    return [finish(job, model, dataset, ids, settings, seconds) for job in jobs]
 
 
 def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
@@ -134,20 +81,11 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
             "choose another dataset."
         )
     lacking = task.needs - model.prompts
-    if lacking and not hasattr(model, name):
+    if lacking and not (task.direct and hasattr(model, task.direct)):
         raise UserError(
             f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
             f"{model.card.name} does not take; choose another model."
         )
-
-
-def _job(name: str, task: Task, model: Model, dataset: Dataset, settings: Settings) -> Job:
-    folder = settings.output / slug(name, task) / dataset.card.name
-    stem = folder / model.card.name
-    records = stem.with_name(stem.name + ".records.jsonl")
-    if settings.fresh:
-        records.unlink(missing_ok=True)
-    return Job(name, task, stem, RecordFile(records, make_plan(name, task, model, dataset)))
 
 
 def _process(
@@ -155,10 +93,8 @@ def _process(
 ) -> None:
     """Bring the records of all jobs to completeness."""
     todo = [id for id in ids if any(job.needs(id) for job in jobs)]
-    progress = tqdm(
-        total=len(ids), initial=len(ids) - len(todo), unit="image", disable=not settings.progress
-    )
-    recorder = _Recorder(progress, jobs)
+    progress = progress_bar(jobs, ids, settings)
+    recorder = Recorder(progress, jobs)
     scorer = Scorer(settings.workers, recorder.scored)
     try:
         for samples in _batches(dataset, jobs, todo, settings.batch, recorder):
@@ -179,7 +115,7 @@ class _Read:
 
 
 def _batches(
-    dataset: Dataset, jobs: list[Job], todo: list[str], size: int, recorder: _Recorder
+    dataset: Dataset, jobs: list[Job], todo: list[str], size: int, recorder: Recorder
 ) -> Iterator[list[_Read]]:
     """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
     kinds = {job.task.truth for job in jobs}
@@ -209,7 +145,7 @@ def _batch(
     model: Model,
     settings: Settings,
     scorer: Scorer,
-    recorder: _Recorder,
+    recorder: Recorder,
 ) -> None:
     """Embed a few images, prompt for each task, hand over to the scorer."""
     start = time.perf_counter()
@@ -234,92 +170,5 @@ def _batch(
                 recorder.failed(id, error, job)
                 continue
             spent = {**times, "predict": time.perf_counter() - began}
-            stem = _prediction_stem(job, id) if settings.save_predictions else None
-            scorer.submit((job, id, spent), job.task, prediction, truth, stem)
-
-
-def _prediction_stem(job: Job, id: str) -> Path:
-    return job.stem.with_name(job.stem.name + ".predictions") / quote(id, safe="")
-
-
-class _Recorder:
-    """Turns what comes back into records, and gives up when nothing works."""
-
-    def __init__(self, progress: tqdm[Any], jobs: Sequence[Job]) -> None:
-        self._progress = progress
-        self._jobs = jobs
-        self._failures_in_a_row = 0
-
-    def scored(self, key: Any, outcome: JSON | Exception, seconds: float) -> None:
-        job, id, times = key
-        if isinstance(outcome, Exception):
-            self.failed(id, outcome, job)
-            return
-        self._failures_in_a_row = 0
-        job.records.append({"id": id, **outcome, "seconds": {**times, "score": seconds}})
-        job.failed.pop(id, None)
-        self._advance(id)
-
-    def failed(self, id: str, error: Exception, job: Job | None = None) -> None:
-        """Record that an image could not be scored, for one task or for all that need it."""
-        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        log.warning("image %s failed: %s", id, reason)
-        log.debug("image %s", id, exc_info=error)
-        for each in [job] if job else [j for j in self._jobs if j.needs(id)]:
-            each.records.fail(id, reason)
-            each.failed[id] = reason
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= GIVE_UP_AFTER:
-            raise UserError(f"{GIVE_UP_AFTER} images in a row failed, the last with: {reason}")
-        self._advance(id)
-
-    def _advance(self, id: str) -> None:
-        if not any(job.needs(id) and id not in job.failed for job in self._jobs):
-            self._progress.update()
-
-
-def _finish(
-    job: Job,
-    model: Model,
-    dataset: Dataset,
-    ids: tuple[str, ...],
-    settings: Settings,
-    seconds: float,
-) -> Result:
-    """Summarize the records, in the dataset's order, into a result on disk."""
-    records = [job.records.done[id] for id in ids if id in job.records.done]
-    if not records:
-        raise UserError(f"no image could be scored; see {job.records.path}.")
-    estimator = job.task.estimator(records)
-    result = Result(
-        task=job.name,
-        model=model.card.name,
-        dataset=dataset.card.name,
-        metric=job.task.metric,
-        images=len(records),
-        metrics=bootstrap(estimator, len(records), resamples=settings.resamples),
-        protocol=protocol(job.task, model, dataset, ids),
-        failed=job.failed,
-        timing={**_timing(records), "memory": peak_memory(settings.device), "wall": seconds},
-        environment=environment(settings.device),
-        note=dataset.card.note,
-    )
-    write_result(job.stem.with_name(job.stem.name + ".json"), result)
-    return result
-
-
-def _timing(records: list[JSON]) -> JSON:
-    """Median and 95th percentile seconds of each step."""
-    steps = ("read", "embed", "predict", "score")
-    taken = {step: [r["seconds"][step] for r in records] for step in steps}
-    timing: JSON = {
-        step: {"median": float(np.median(values)), "p95": float(np.quantile(values, 0.95))}
-        for step, values in taken.items()
-    }
-    model_seconds = float(np.mean(taken["embed"]) + np.mean(taken["predict"]))
-    return {**timing, "images_per_second": 1 / model_seconds if model_seconds else None}
-
-
-def default_workers() -> int:
-    """Scoring processes for this machine: all cores but the one that drives the model."""
-    return max(1, min(8, (os.cpu_count() or 1) - 1))
+            stem = job.prediction_stem(id) if settings.save_predictions else None
+            scorer.submit((job, id, spent), score_image, job.task, prediction, truth, stem)

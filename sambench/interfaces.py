@@ -339,12 +339,16 @@ class Task(ABC):
     """The metric to rank by."""
     needs: ClassVar[frozenset[str]]
     """Kinds of prompt that the model must take."""
+    direct: ClassVar[str] = ""
+    """The method of a model that gives this task's prediction itself, if the task knows one."""
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
     """Choices that move the number and are no option: they stand in the protocol card."""
     scoring: ClassVar[frozenset[str]] = frozenset()
     """Options that move only scores: predictions are kept when they change."""
+    foreign: ClassVar[Mapping[str, Any]] = {}
+    """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
 

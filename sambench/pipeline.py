@@ -19,6 +19,7 @@ from sambench.interfaces import JSON, Prediction, Task
 
 A = TypeVar("A")
 B = TypeVar("B")
+Scoring = Callable[..., tuple[JSON, float]]
 READERS = 2
 AHEAD = 4
 
@@ -45,6 +46,12 @@ def score_image(
     return task.score(prediction, truth), time.perf_counter() - start
 
 
+def score_saved(task: Task, stem: Path, truth: Any) -> tuple[JSON, float]:
+    """Score one image from its saved prediction; returns record and seconds."""
+    start = time.perf_counter()
+    return task.score(task.load(stem), truth), time.perf_counter() - start
+
+
 class Scorer:
     """Scores predictions in worker processes, or at once when there are none.
 
@@ -61,11 +68,9 @@ class Scorer:
         )
         self._pool: Executor | None = None
 
-    def submit(
-        self, key: Any, task: Task, prediction: Prediction, truth: Any, stem: Path | None
-    ) -> None:
-        """Have a prediction scored; waits only when too many are under way."""
-        work = (task, prediction, truth, stem)
+    def submit(self, key: Any, function: Scoring, *arguments: Any) -> None:
+        """Have a prediction scored by a function above; waits only when too many are under way."""
+        work = (function, *arguments)
         future = self._start(work) if self._workers else None
         self._waiting.append((key, work, future))
         self._collect(keep=4 * self._workers)
@@ -78,10 +83,10 @@ class Scorer:
         if self._pool is None:
             self._pool = self._new_pool()
         try:
-            return self._pool.submit(score_image, *work)
+            return self._pool.submit(*work)
         except BrokenProcessPool:
             self._pool = self._new_pool()
-            return self._pool.submit(score_image, *work)
+            return self._pool.submit(*work)
 
     def _new_pool(self) -> Executor:
         # Forking a process that runs torch's threads can deadlock: start fresh ones.
@@ -101,14 +106,16 @@ class Scorer:
     def _outcome(
         self, work: tuple[Any, ...], future: Future[tuple[JSON, float]] | None
     ) -> tuple[JSON, float]:
+        function: Scoring = work[0]
+        arguments = work[1:]
         if future is None:
-            return score_image(*work)
+            return function(*arguments)
         try:
             return future.result()
         except BrokenProcessPool:
             # A worker was killed from outside; what it held is scored here, the rest by new ones.
             self._pool = None
-            return score_image(*work)
+            return function(*arguments)
 
     def close(self) -> None:
         """Stop the workers, dropping what they have not begun."""

@@ -40,6 +40,12 @@ def task_options(task: Task) -> JSON:
     return {field.name: _value(getattr(task, field.name)) for field in _fields(task)}
 
 
+def raw_options(task: Task) -> dict[str, Any]:
+    """The options of a task so that they load again: a file is given by its path."""
+    values = {field.name: getattr(task, field.name) for field in _fields(task)}
+    return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+
 def protocol(task: Task, model: Model, dataset: Dataset, ids: tuple[str, ...]) -> JSON:
     """Protocol card: every choice that moves a number, in words and values."""
     card = dataset.card

@@ -1,11 +1,17 @@
 """What several commands share: lists of plug-ins, options of tasks as flags, the device."""
 
+from __future__ import annotations
+
 import argparse
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sambench.errors import UserError, nearest
 from sambench.registry import find, option_types, resolve, split_spec
+
+if TYPE_CHECKING:
+    from sambench.jobs import Settings
 
 
 def split_list(text: str) -> list[str]:
@@ -103,4 +109,39 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda, cuda:1, ...; default: a GPU if there is one"
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a run is carried out, and where its results go."""
+    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for results")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+    parser.add_argument("--workers", type=int, help="scoring processes; default: cores less one")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples")
+    parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")
+
+
+def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
+    """The settings that `add_run_options` and the command's own arguments give.
+
+    Raises:
+        UserError: a number that makes no sense.
+    """
+    from sambench.jobs import Settings, default_workers
+
+    for name, least in (("limit", 0), ("workers", 0), ("resamples", 0), ("batch", 1)):
+        value = getattr(arguments, name, None)
+        if value is not None and value < least:
+            raise UserError(f"--{name} {value} is too small; give {least} or more.")
+    workers = arguments.workers
+    return Settings(
+        output=arguments.output,
+        limit=arguments.limit,
+        workers=default_workers() if workers is None else workers,
+        batch=getattr(arguments, "batch", 1),
+        resamples=arguments.resamples,
+        fresh=arguments.fresh,
+        save_predictions=getattr(arguments, "save_predictions", False),
+        device=device,
     )

@@ -1,0 +1,69 @@
+"""List, fetch and check datasets.
+
+sambench data list          what is here, what a command can fetch, what takes steps by hand
+sambench data fetch NAME    download, check and unpack a dataset
+sambench data check NAME    read everything once and name what is missing or damaged
+"""
+
+import argparse
+import sys
+
+from sambench.commands._options import no_more
+from sambench.errors import UserError
+from sambench.interfaces import Dataset
+from sambench.registry import entries, find, load
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("action", choices=["list", "fetch", "check"])
+    parser.add_argument("name", nargs="?", default="", help="dataset with options")
+    parser.add_argument("--root", default="", help="folder to fetch into")
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Carry out the action; 1 if a check found problems."""
+    no_more(rest, "data")
+    if arguments.action == "list":
+        return _list(arguments.name)
+    if not arguments.name:
+        raise UserError(f"sambench data {arguments.action} needs the name of a dataset.")
+    if arguments.action == "fetch":
+        return _fetch(arguments.name, arguments.root)
+    return _check(arguments.name)
+
+
+def _list(name: str) -> int:
+    from sambench.sources import status
+
+    for entry in entries("dataset"):
+        if name in ("", entry.name):
+            cls = find("dataset", entry.name)
+            assert issubclass(cls, Dataset)
+            card = cls.card
+            print(f"{entry.name:<18}{status(cls):<24}{card.title}")
+            print(f"{'':18}licence: {card.licence}; layout {card.layout}")
+            if card.steps:
+                print(f"{'':18}to get it: {card.steps}")
+    return 0
+
+
+def _fetch(name: str, root: str) -> int:
+    from sambench.sources import fetch
+
+    cls = find("dataset", name)
+    assert issubclass(cls, Dataset)
+    print(f"{cls.card.title}; licence: {cls.card.licence}", file=sys.stderr)
+    print(fetch(cls, root))
+    return 0
+
+
+def _check(spec: str) -> int:
+    from sambench.sources import check
+
+    dataset = load("dataset", spec)
+    problems = check(dataset)
+    for problem in problems:
+        print(problem)
+    print(f"{dataset.card.name}: {len(dataset)} images, {len(problems)} problems", file=sys.stderr)
+    return 1 if problems else 0

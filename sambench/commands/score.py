@@ -1,0 +1,55 @@
+"""Score predictions from files, without a model: those of --save-predictions or made elsewhere.
+
+For edges a folder of maps named by image: PNG of 8 or 16 bits, NPY or MAT. Maps made elsewhere are
+scored as they are; saved ones keep the options they were made with, and scoring options may change.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from sambench.commands._options import add_run_options, flags, run_settings
+from sambench.errors import UserError
+from sambench.interfaces import Task
+from sambench.registry import find, load, split_spec
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("--task", required=True, help="name with options")
+    parser.add_argument("--dataset", required=True, help="name with options")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of predictions")
+    parser.add_argument("--name", default="", help="what to file the result under")
+    add_run_options(parser)
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Score; 1 if any image failed."""
+    from sambench.report.table import result_table
+    from sambench.rescoring import rescore, saved_model
+
+    model = saved_model(arguments.predictions, arguments.name)
+    name, task = _task(arguments.task, arguments.predictions, rest)
+    dataset = load("dataset", arguments.dataset)
+    settings = run_settings(arguments, "cpu")
+    result = rescore(name, task, arguments.predictions, model, dataset, settings)
+    if arguments.json:
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        print(result_table(result, task.paper))
+    return 0 if result.complete else 1
+
+
+def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
+    """The task with the options that the predictions were made with."""
+    from sambench.rescoring import manifest
+
+    name, given = split_spec(spec)
+    given |= flags(rest)
+    made = manifest(folder)
+    if made and made["task"] != name:
+        raise UserError(f"{folder} holds predictions for task {made['task']}, not {name}.")
+    foreign: dict[str, str] = find("task", name).foreign  # type: ignore[attr-defined]
+    kept = made["options"] if made else foreign
+    task: Task = load("task", name, **{**kept, **given})
+    return name, task

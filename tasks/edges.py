@@ -1,0 +1,119 @@
+"""Edges: detect the boundaries of all objects by prompting a grid of points (BSDS500).
+
+The experiment of Segment Anything, section 7.2 and appendix D.2 (Kirillov et al., 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, Sample, Task
+from sambench.metrics import boundaries, edge_nms
+from sambench.metrics.edge_maps import Boundary, edge_map
+from sambench.metrics.edge_nms import Suppression
+
+from ._edge_files import find_map, read_map, write_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sambench.everything import Grid
+
+MASKS_AT_ONCE = 8
+
+
+@runtime_checkable
+class EdgeDetector(Protocol):
+    """A model that finds boundaries by itself."""
+
+    def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        """Edge map (H, W), any range of non-negative values."""
+
+
+@dataclass(frozen=True)
+class Edges(Task):
+    """Boundaries from the masks of a grid of points, scored as the Berkeley benchmark does.
+
+    Attributes:
+        side: points along each side of the grid.
+        box_nms: of two masks whose boxes overlap by more, the less confident is dropped.
+        boundary: which pixels of a mask are its outer boundary.
+        suppression: edge NMS that thins the map.
+        smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
+        matching: berkeley reproduces the benchmark, exact is the true maximum matching.
+        seed: of the outlier links of the berkeley matching.
+    """
+
+    side: int = 16
+    box_nms: float = 0.7
+    boundary: Boundary = "sobel"
+    suppression: Suppression = "structured"
+    smooth: float = 0.0
+    matching: Literal["berkeley", "exact"] = "berkeley"
+    seed: int = 0
+
+    truth: ClassVar[type] = Boundaries
+    metric: ClassVar[str] = "ODS"
+    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    direct: ClassVar[str] = "boundaries"
+    foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
+    paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
+    scoring: ClassVar[frozenset[str]] = frozenset({"suppression", "smooth", "matching", "seed"})
+    facts: ClassVar[Mapping[str, Any]] = {
+        "masks": "three for each point, no filter by predicted IoU or stability",
+        "edge": "Sobel magnitude of the sigmoid of the logits at the size of the image",
+        "normalisation": "of each map to [0, 1]",
+        "benchmark": "99 thresholds k/100, thinned, one-to-one matching within 0.0075 of the "
+        "diagonal, all annotators; ODS interpolated in 100 steps",
+    }
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
+        """Edge map (H, W) float32 in [0, 1], before edge NMS."""
+        if isinstance(model, EdgeDetector):
+            return normalised(np.asarray(model.boundaries(sample.image), dtype=np.float32))
+        from sambench.everything import grid
+
+        size = sample.image.shape[0], sample.image.shape[1]
+        found = grid(model, embedding, size, side=self.side, nms_threshold=self.box_nms)
+        edges = edge_map(_at_image_size(found), size, self.boundary)
+        return normalised(edges.float().cpu().numpy())
+
+    def score(self, prediction: NDArray[np.float32], truth: Boundaries) -> JSON:
+        """Counts of the benchmark at each threshold: cntR, sumR, cntP, sumP."""
+        thin = edge_nms.suppress(prediction, self.suppression, self.smooth)
+        counts = boundaries.edge_counts(
+            thin, truth.annotators, matching=self.matching, seed=self.seed
+        )
+        return {"counts": counts.tolist()}
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """ODS, OIS, AP, R50."""
+        return boundaries.boundary_estimator(np.array([record["counts"] for record in records]))
+
+    def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
+        """Write the map before edge NMS as a 16-bit PNG."""
+        path = stem.with_name(stem.name + ".png")
+        write_map(path, prediction)
+        return path
+
+    def load(self, stem: Path) -> NDArray[np.float32]:
+        """Read an edge map: PNG of 8 or 16 bits, NPY or MAT."""
+        return read_map(find_map(stem))
+
+
+def normalised(edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale a map linearly to [0, 1]; a constant one becomes zero."""
+    low, high = float(edges.min()), float(edges.max())
+    return np.zeros_like(edges) if high <= low else (edges - low) / np.float32(high - low)
+
+
+def _at_image_size(found: Grid) -> Iterator[Tensor]:
+    """Logits of the masks that survived, (n, H, W), a few at a time."""
+    for start in range(0, len(found.logits), MASKS_AT_ONCE):
+        yield found.resize(found.logits[start : start + MASKS_AT_ONCE])
