@@ -16,3 +16,8 @@ def compiled(function: Kernel) -> Kernel:
         return cast(Kernel, numba.njit(cache=True)(function))
     except RuntimeError:  # numba found no directory to write its cache to
         return cast(Kernel, numba.njit(function))
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile into each caller: for the inner part of a loop over tuples of many arrays."""
+    return cast(Kernel, numba.njit(inline="always")(function))

@@ -24,12 +24,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inlined
 from sambench.metrics._matching import FAR, UNIT, Heap, Ints, Longs, Side, pop, push
 
 DEGREE = 6  # links of a node, the benchmark's constant
 LAST_RESORT = 100  # cost of a link of last resort in outlier costs
-EVICTIONS = 100  # how long a first, greedy placement goes on before the search proper takes over
+MARKS = 256  # size of the trees that grow towards a search
 
 
 class Work(NamedTuple):
@@ -41,6 +41,9 @@ class Work(NamedTuple):
         x_mate, y_mate: (n,) the matched node of the other half, or -1.
         x_price, y_price: (n,).
         back_start, back: for each outlier in y the nodes of x that are linked to it.
+        via, root: (n,) for a node of y a node of x, or -1, that leads on to the unmatched one `root`
+            at no cost.
+        marked: the nodes of y for which `via` is set.
         distance, parent, stack: scratch of a search.
         heap: scratch of a search.
     """
@@ -53,6 +56,9 @@ class Work(NamedTuple):
     y_price: Longs
     back_start: Ints
     back: Ints
+    via: Ints
+    root: Ints
+    marked: Ints
     distance: Longs
     parent: Ints
     stack: Ints
@@ -72,73 +78,79 @@ def work_for(predicted: Side, annotated: Side) -> Work:
 
     return Work(
         x_links=ints(n, DEGREE), y_links=ints(n, DEGREE), x_mate=ints(n), y_mate=ints(n),
-        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE),
+        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE), via=ints(n), root=ints(n), marked=ints(n),
         distance=longs(n), parent=ints(n), stack=ints(edges),
         heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
     )  # fmt: skip
 
 
-@compiled
-def _random(state: NDArray[np.uint64]) -> np.uint64:
-    """The next 64 random bits (G. L. Steele et al., SplitMix, OOPSLA 2014)."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    mixed = (state[0] ^ (state[0] >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+@inlined
+def _bits(state: np.uint64) -> np.uint64:
+    """64 random bits from a counter (G. L. Steele et al., SplitMix, OOPSLA 2014)."""
+    mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
 
 
-@compiled
-def _draw(links: Ints, row: int, targets: int, skip: int, state: NDArray[np.uint64]) -> None:
-    """Fill a row with distinct numbers below `targets`, none equal to `skip`."""
+@inlined
+def _draw(links: Ints, row: int, targets: int, skip: int, seed: np.uint64) -> None:
+    """Fill a row with distinct numbers below `targets`, none equal to `skip` if that is >= 0.
+
+    The numbers depend on the seed and the row alone. Of fewer targets than `DEGREE` all are taken.
+    """
     choices = targets - 1 if skip >= 0 else targets
     degree = min(DEGREE, choices)
-    bits, left = np.uint64(0), 0
-    count = 0
-    while count < degree:
-        if left == 0:
-            bits, left = _random(state), 2
-        number = np.int64(((bits & np.uint64(0xFFFFFFFF)) * np.uint64(choices)) >> np.uint64(32))
-        bits >>= np.uint64(32)
-        left -= 1
-        if skip >= 0 and number >= skip:
-            number += 1
-        fresh = True
-        for k in range(count):
-            fresh &= links[row, k] != number
-        if fresh:
-            links[row, count] = number
-            count += 1
+    state = _bits(seed ^ np.uint64(row))
+    repeated = True
+    while repeated:
+        for k in range(0, DEGREE, 2):
+            state += np.uint64(0x9E3779B97F4A7C15)
+            bits = _bits(state)
+            low, high = bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)
+            links[row, k] = np.int64((low * np.uint64(choices)) >> np.uint64(32))
+            links[row, k + 1] = np.int64((high * np.uint64(choices)) >> np.uint64(32))
+        repeated = False
+        for k in range(1, degree):
+            for before in range(k):
+                repeated |= links[row, k] == links[row, before]
+    if skip >= 0:
+        for k in range(degree):
+            links[row, k] += links[row, k] >= skip
 
 
 @compiled
-def draw_links(x_links: Ints, y_links: Ints, small: int, big: int, seed: int) -> None:
-    """Draw all links of an assignment between `small` and `big` pixels, small <= big."""
-    state = np.array([seed], dtype=np.uint64)
-    _random(state)
+def draw_x(links: Ints, small: int, big: int, seed: np.uint64) -> None:
+    """Draw what the small pixels, then the outliers in x are linked to: outliers in y."""
     for i in range(small):
-        _draw(x_links, i, small, i, state)
-    for i in range(big):
-        _draw(y_links, i, big, i, state)
-    for i in range(big):
-        _draw(x_links, small + i, small, -1, state)
+        _draw(links, i, small, i, seed)
+    for i in range(small, small + big):
+        _draw(links, i, small, -1, seed)
+
+
+@inlined
+def draw_y(links: Ints, pixel: int, big: int, seed: np.uint64) -> None:
+    """Draw what a pixel of the big side is linked to: outliers in x."""
+    _draw(links, pixel, big, pixel, ~seed)
 
 
 @compiled
-def _load(small: Side, big: Side, work: Work) -> None:
-    """Start from the matching of the pixels alone."""
+def _load(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
+    """Start from the matching of the pixels alone; links of big pixels are drawn when needed."""
     ns, nb = small.size[0], big.size[0]
     for i in range(ns):
         mate = small.mate[small.active[i]]
         work.x_mate[i] = big.place[mate] if mate >= 0 else -1
         work.x_price[i] = small.price[small.active[i]]
-        work.y_mate[nb + i] = -1
+        work.y_mate[nb + i] = work.via[nb + i] = -1
         work.y_price[nb + i] = 0
     for i in range(nb):
         mate = big.mate[big.active[i]]
         work.y_mate[i] = small.place[mate] if mate >= 0 else -1
         work.y_price[i] = big.price[big.active[i]]
+        work.y_links[i, 0] = work.via[i] = -1
         work.x_mate[ns + i] = -1
         work.x_price[ns + i] = 0
+    draw_x(work.x_links, ns, nb, seed)
 
 
 @compiled
@@ -161,38 +173,56 @@ def _reverse(ns: int, nb: int, work: Work) -> None:
     start[0] = 0
 
 
-@compiled
-def _settle(node: int, ns: int, nb: int, work: Work) -> None:
-    """Place a node of y at no cost, moving others on if it has to; gives up after a while.
-
-    What moves is never a matched pair of pixels, and never costs: all prices involved are 0.
-    """
-    for turn in range(EVICTIONS):
-        if node >= nb:
-            begin, end = work.back_start[node - nb], work.back_start[node - nb + 1]
-        else:
-            begin, end = node * DEGREE, node * DEGREE + min(DEGREE, nb - 1)
-        taken = -1
-        for k in range(begin, end):
-            # begin somewhere else each turn, or two nodes would throw each other out for ever
-            e = k + turn if k + turn < end else begin + (k + turn - begin) % (end - begin)
-            x = work.back[e] if node >= nb else ns + work.y_links.ravel()[e]
-            if work.x_mate[x] < 0:
-                work.x_mate[x], work.y_mate[node] = node, x
+@inlined
+def _settle(node: int, ns: int, nb: int, work: Work, seed: np.uint64) -> None:
+    """Place a node of y at no cost if a node of x that it is linked to is unmatched."""
+    if node >= nb:
+        for e in range(work.back_start[node - nb], work.back_start[node - nb + 1]):
+            if work.x_mate[work.back[e]] < 0:
+                work.x_mate[work.back[e]], work.y_mate[node] = node, work.back[e]
                 return
-            if x >= ns or work.x_mate[x] >= nb:
-                taken = x
-        if taken < 0:
+        return
+    draw_y(work.y_links, node, nb, seed)
+    for k in range(min(DEGREE, nb - 1)):
+        x = ns + work.y_links[node, k]
+        if work.x_mate[x] < 0:
+            work.x_mate[x], work.y_mate[node] = node, x
             return
-        evicted = work.x_mate[taken]
-        work.x_mate[taken], work.y_mate[node] = node, taken
-        work.y_mate[evicted] = -1
-        node = evicted
 
 
 @compiled
+def _mark(ns: int, nb: int, work: Work, free: Ints, count: int) -> int:
+    """Grow a tree backwards, at no cost, from each unmatched node of x over nodes of y.
+
+    A search that meets a tree is done. Augmenting through one leaves the others as they are.
+    Returns the number of marked nodes.
+    """
+    marked, source = 0, 0
+    while source < count or (marked < MARKS and source < count + marked):
+        if source < count:
+            x = root = free[source]
+        else:
+            x, root = work.y_mate[work.marked[source - count]], work.root[work.marked[source - count]]
+        source += 1
+        for k in range(min(DEGREE, ns - 1 if x < ns else ns) if x >= 0 else 0):
+            node = nb + work.x_links[x, k]
+            if work.via[node] < 0 and work.x_price[x] + work.y_price[node] == 0:
+                work.via[node], work.root[node] = x, root
+                work.marked[marked] = node
+                marked += 1
+    return marked
+
+
+@inlined
+def _ends(work: Work, node: int) -> bool:
+    """Whether a node of x is unmatched or its mate stands in the tree of one that still is."""
+    mate = work.x_mate[node]
+    return mate < 0 or (work.via[mate] >= 0 and work.x_mate[work.root[mate]] < 0)
+
+
+@inlined
 def _visit(work: Work, node: int, owner: int, gain: int, base: int, sizes: Longs) -> bool:
-    """Reach a node of x from `owner`; True if it is unmatched and no other can be nearer.
+    """Reach a node of x from `owner`; True if it ends the search and no other can be nearer.
 
     sizes holds the lengths of heap, stack and list of touched nodes.
     """
@@ -209,14 +239,15 @@ def _visit(work: Work, node: int, owner: int, gain: int, base: int, sizes: Longs
         return False
     work.stack[sizes[1]] = node
     sizes[1] += 1
-    return work.x_mate[node] < 0
+    return _ends(work, node)
 
 
-@compiled
+@inlined
 def _expand(
-    small: Side, big: Side, work: Work, owner: int, base: int, resort: int, sizes: Longs
-) -> int:
-    """Visit all neighbours of a node of y; returns an unmatched one that ends the search, or -1."""
+    small: Side, big: Side, work: Work, owner: int, base: int, resort: int, sizes: Longs,
+    seed: np.uint64,
+) -> int:  # fmt: skip
+    """Visit all neighbours of a node of y; returns one that ends the search, or -1."""
     ns, nb = small.size[0], big.size[0]
     if owner >= nb:
         slot = owner - nb
@@ -229,6 +260,8 @@ def _expand(
         node = small.place[big.partner[e]]
         if node >= 0 and _visit(work, node, owner, big.gain[e], base, sizes):
             return node
+    if work.y_links[owner, 0] < 0:
+        draw_y(work.y_links, owner, nb, seed)
     for k in range(min(DEGREE, nb - 1)):
         node = ns + work.y_links[owner, k]
         if _visit(work, node, owner, 0, base, sizes):
@@ -237,13 +270,33 @@ def _expand(
 
 
 @compiled
-def _augment(small: Side, big: Side, work: Work, begin: int, resort: int) -> None:
-    """Match one more node of y along the shortest path to an unmatched node of x."""
+def _flip(work: Work, begin: int, goal: int) -> int:
+    """Match along the path from `begin` to `goal`, and on to an unmatched node, returned."""
+    onward, node = work.x_mate[goal], goal
+    owner = -1
+    while owner != begin:
+        owner = work.parent[node]
+        before = work.y_mate[owner]
+        work.x_mate[node], work.y_mate[owner] = owner, node
+        node = before
+    while onward >= 0:
+        goal = work.via[onward]
+        after = work.x_mate[goal]
+        work.x_mate[goal], work.y_mate[onward] = onward, goal
+        onward = after
+    return goal
+
+
+@compiled
+def _augment(
+    small: Side, big: Side, work: Work, begin: int, resort: int, seed: np.uint64
+) -> int:
+    """Match one more node of y along the shortest path; returns the node of x that it took."""
     sizes = np.zeros(3, np.int64)
     heap, settled = work.heap, 0
     owner, base = begin, 0
     while True:
-        goal = _expand(small, big, work, owner, base, resort, sizes)
+        goal = _expand(small, big, work, owner, base, resort, sizes, seed)
         if goal >= 0:
             break
         if sizes[1] > 0:
@@ -254,9 +307,9 @@ def _augment(small: Side, big: Side, work: Work, begin: int, resort: int) -> Non
                 sizes[0] = pop(heap, sizes[0])
             base, goal = heap.keys[0], heap.nodes[0]
             sizes[0] = pop(heap, sizes[0])
-        owner = work.x_mate[goal]
-        if owner < 0:
+        if _ends(work, goal):
             break
+        owner = work.x_mate[goal]
         heap.settled[settled] = goal
         settled += 1
     if base > 0:
@@ -267,19 +320,38 @@ def _augment(small: Side, big: Side, work: Work, begin: int, resort: int) -> Non
             work.y_price[work.x_mate[node]] -= base - work.distance[node]
     for i in range(sizes[2]):
         work.distance[heap.touched[i]] = FAR
-    owner = -1
-    while owner != begin:
-        owner = work.parent[goal]
-        before = work.y_mate[owner]
-        work.x_mate[goal], work.y_mate[owner] = owner, goal
-        goal = before
+    return _flip(work, begin, goal)
 
 
 @compiled
-def assign(small: Side, big: Side, work: Work, unmatched: int, seed: int) -> None:
+def _augment_all(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) -> None:
+    """Match the nodes of y that are left."""
+    ns, nb = small.size[0], big.size[0]
+    free, count = np.empty(ns + nb, np.int32), 0
+    for i in range(ns + nb):
+        if work.x_mate[i] < 0:
+            free[count] = i
+            count += 1
+    marked, enough = 0, count
+    for i in range(nb + ns):
+        if work.y_mate[i] < 0:
+            if count <= enough:  # half of the trees are used up
+                for k in range(marked):
+                    work.via[work.marked[k]] = -1
+                marked, enough = _mark(ns, nb, work, free, count), count // 2
+            taken = _augment(small, big, work, i, (LAST_RESORT - 1) * unmatched * UNIT, seed)
+            place = 0
+            while free[place] != taken:
+                place += 1
+            count -= 1
+            free[place] = free[count]
+
+
+@compiled
+def assign(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) -> None:
     """Solve one assignment; the pixels' mates are then the first entries of x_mate and y_mate.
 
-    A pixel of the small side is matched to a pixel if its mate is below the big side's size.
+    A pixel is matched to a pixel if its mate is below the number of the other side's pixels.
 
     Args:
         small: the side of which fewer pixels take part, optimally matched.
@@ -289,12 +361,9 @@ def assign(small: Side, big: Side, work: Work, unmatched: int, seed: int) -> Non
         seed: of the random links.
     """
     ns, nb = small.size[0], big.size[0]
-    draw_links(work.x_links, work.y_links, ns, nb, seed)
-    _load(small, big, work)
+    _load(small, big, work, seed)
     _reverse(ns, nb, work)
     for i in range(nb + ns):
         if work.y_mate[i] < 0:
-            _settle(i, ns, nb, work)
-    for i in range(nb + ns):
-        if work.y_mate[i] < 0:
-            _augment(small, big, work, i, (LAST_RESORT - 1) * unmatched * UNIT)
+            _settle(i, ns, nb, work, seed)
+    _augment_all(small, big, work, unmatched, seed)
