@@ -86,6 +86,7 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
             f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
             f"{model.card.name} does not take; choose another model."
         )
+    task.check(dataset)
 
 
 def _process(

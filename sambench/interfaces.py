@@ -352,6 +352,13 @@ class Task(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
 
+    def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
+        """Refuse, before anything is predicted, a dataset that the options do not fit.
+
+        Raises:
+            UserError: a file given as an option belongs to another dataset.
+        """
+
     @abstractmethod
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:
         """GPU half: recast the task as prompts. Returns NumPy arrays."""
@@ -366,6 +373,10 @@ class Task(ABC):
     @abstractmethod
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """All images -> a function of how often each record counts, for the bootstrap."""
+
+    def details(self, records: Sequence[JSON]) -> JSON:
+        """All images -> data for plots and breakdowns beside the metrics."""
+        return {}
 
     def save(self, prediction: Prediction, stem: Path) -> Path:
         """Write a prediction to a file whose name starts with stem; returns the file."""

@@ -162,6 +162,7 @@ def finish(
         timing={**_timing(records), "memory": peak_memory(settings.device), "wall": seconds},
         environment=environment(settings.device),
         note=dataset.card.note,
+        details=job.task.details(records),
     )
     write_result(job.stem.with_name(job.stem.name + ".json"), result)
     return result
