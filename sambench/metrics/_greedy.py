@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from sambench.metrics._compile import compiled
 
+_EPS = float(np.spacing(1.0))  # COCOeval adds it to the denominator of precision
+
 
 @compiled
 def match(
@@ -57,7 +59,8 @@ def precision_curves(
     weights: NDArray[Any],
     truths: NDArray[Any],
     punished: NDArray[Any],
-    events: tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]],
+    start: NDArray[Any],
+    events: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
     splits: NDArray[Any],
     recalls: NDArray[Any],
     precision: NDArray[Any],
@@ -73,38 +76,38 @@ def precision_curves(
         truths: (K,) float64 weighted numbers of objects per category.
         punished: (P,) float64 running sum of the weights of detections that count as false
             positives unless matched, over all categories; 0 first.
-        events: of every matched detection its image, the index into `punished` behind it, that of
-            the start of its category, and 1 for a true positive + 2 if it was punishable: (E,)
-            each, in groups of equal threshold and category, each in order of score.
+        start: (K,) index into `punished` at which each category begins.
+        events: of every matched detection its image, the index into `punished` behind it, and 1
+            for a true positive + 2 if it was punishable: (E,) each, in groups of equal threshold
+            and category, each in order of score.
         splits: (T * K + 1,) where the groups begin.
         recalls: (R,) ascending.
         precision: (T, R, K) float64 of zeros; receives the result.
         recall: (T, K) float64 of zeros; receives the final recall.
     """
-    images, behind, start, kind = events
+    images, behind, kind = events
     categories = len(truths)
-    true_positives = np.empty(len(images))
-    peak = np.empty(len(images))
+    found, peak = np.empty(len(images)), np.empty(len(images))
     for group in range(len(splits) - 1):
         t, k = divmod(group, categories)
         if truths[k] == 0:
             continue
         positive, matched = 0.0, 0.0
-        first, last = splits[group], splits[group + 1]
-        for e in range(first, last):
-            weight = weights[images[e]]
-            positive += weight if kind[e] & 1 else 0.0
-            matched += weight if kind[e] & 2 else 0.0
-            false = punished[behind[e]] - punished[start[e]] - matched
-            true_positives[e] = positive
-            peak[e] = positive / (false + positive + np.spacing(1.0))
-        for e in range(last - 2, first - 1, -1):
+        first, n = splits[group], splits[group + 1] - splits[group]
+        for e in range(n):
+            weight = weights[images[first + e]]
+            positive += weight if kind[first + e] & 1 else 0.0
+            matched += weight if kind[first + e] & 2 else 0.0
+            false = punished[behind[first + e]] - punished[start[k]] - matched
+            found[e] = positive / truths[k]
+            peak[e] = positive / (false + positive + _EPS)
+        for e in range(n - 2, -1, -1):
             peak[e] = max(peak[e], peak[e + 1])
         recall[t, k] = positive / truths[k]
-        e = first
+        e = 0
         for r in range(len(recalls)):
-            while e < last and true_positives[e] / truths[k] < recalls[r]:
+            while e < n and found[e] < recalls[r]:
                 e += 1
-            if e == last:
+            if e == n:
                 break
             precision[t, r, k] = peak[e]

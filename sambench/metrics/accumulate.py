@@ -48,20 +48,20 @@ class _Events:
     Attributes:
         image: (E,) index of the record.
         behind: (E,) how many punishable detections there are up to this one, itself included.
-        start: (E,) how many there are before its category.
         kind: (E,) 1 for a true positive, + 2 where it would have been punishable.
         rank: (E,) rank in its image and category.
         splits: (T * K + 1,) where the events of each threshold and category begin.
+        start: (K,) how many punishable detections there are before each category.
         punishable: (P,) index of the record of each punishable detection.
     """
 
-    image: NDArray[np.int64]
-    behind: NDArray[np.int64]
-    start: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    rank: NDArray[np.int64]
+    image: NDArray[np.int32]
+    behind: NDArray[np.int32]
+    kind: NDArray[np.int8]
+    rank: NDArray[np.int32]
     splits: NDArray[np.int64]
-    punishable: NDArray[np.int64]
+    start: NDArray[np.int64]
+    punishable: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,9 @@ class Tally:
         for a, (area, events) in enumerate(self.events.items()):
             truths = self._truths(weights, a)
             punished = np.concatenate([[0.0], np.cumsum(weights[events.punishable])])
-            columns = events.image, events.behind, events.start, events.kind
+            columns = events.image, events.behind, events.kind
             _greedy.precision_curves(
-                weights, truths, punished, columns, events.splits, RECALLS,
+                weights, truths, punished, events.start, columns, events.splits, RECALLS,
                 precision[area], recall[area],
             )  # fmt: skip
             present[area] = truths > 0
@@ -228,11 +228,11 @@ def _events(detections: _Detections, area: int, categories: int) -> _Events:
     threshold, which = np.nonzero(true | (detections.skipped >> bit) & 1)
     group = threshold * categories + detections.category[which]
     return _Events(
-        detections.image[which],
-        behind[which],
-        start[detections.category[which]],
-        true[threshold, which] + 2 * punishable[which],
-        detections.rank[which],
+        detections.image[which].astype(np.int32),
+        behind[which].astype(np.int32),
+        (true[threshold, which] + 2 * punishable[which]).astype(np.int8),
+        detections.rank[which].astype(np.int32),
         np.searchsorted(group, np.arange(len(THRESHOLDS) * categories + 1)),
-        detections.image[punishable == 1],
+        start,
+        detections.image[punishable == 1].astype(np.int32),
     )
