@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from sambench.errors import UserError
 from sambench.images import read_rgb
 from sambench.interfaces import JSON, Dataset, Instances, T
 
-from ._instances import area_of, box_of
+from ._instances import area_of, box_of, without_empty
 
 MIN_COORDINATES = 6
 """A polygon has at least three corners."""
@@ -74,6 +74,26 @@ def read_coco(path: Path, address: str = "file_name") -> CocoFile:
         dict(grouped),
         {entry["id"]: entry["name"] for entry in categories},
         content,
+    )
+
+
+def joined(path: Path, files: Mapping[str, CocoFile]) -> CocoFile:
+    """Several files as one; an image's id is the file's name and its own: train-1.
+
+    Args:
+        path: what stands for them in messages.
+        files: name -> file; categories of all are taken to be the same.
+    """
+    return CocoFile(
+        path,
+        {
+            f"{name}-{id}": entry
+            for name, file in files.items()
+            for id, entry in file.images.items()
+        },
+        {f"{name}-{id}": a for name, file in files.items() for id, a in file.annotations.items()},
+        {id: title for file in files.values() for id, title in file.categories.items()},
+        {},
     )
 
 
@@ -141,12 +161,16 @@ def to_rle(segmentation: Any, height: int, width: int) -> JSON:
 
 
 def _from_polygons(polygons: list[Any], height: int, width: int) -> JSON:
+    """Parts of fewer than three corners enclose nothing and add nothing."""
     if not polygons:
         raise ValueError("has no segmentation, only a box; masks are needed")
     for polygon in polygons:
-        if not isinstance(polygon, list) or len(polygon) < MIN_COORDINATES or len(polygon) % 2:
-            raise ValueError("has a polygon that is not a flat list of three corners x, y or more")
-    rle: JSON = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
+        if not isinstance(polygon, list) or len(polygon) % 2:
+            raise ValueError("has a polygon that is not a flat list x, y, x, y and so on")
+    parts = [polygon for polygon in polygons if len(polygon) >= MIN_COORDINATES]
+    if not parts:
+        raise ValueError("has no polygon of three corners or more")
+    rle: JSON = coco_mask.merge(coco_mask.frPyObjects(parts, height, width))
     return rle
 
 
@@ -197,10 +221,15 @@ class CocoJson(Dataset):
         """Category id -> name."""
         return self.file.categories
 
+    @property
+    def truth_files(self) -> tuple[Path, ...]:
+        """The files that annotations are read from."""
+        return (self.annotations,)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the JSON file and the ids in use."""
-        text = json.dumps([sha256(self.annotations), list(self.ids)])
+        text = json.dumps([*map(sha256, self.truth_files), list(self.ids)])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def image_path(self, id: str) -> Path:
@@ -236,6 +265,23 @@ class CocoJson(Dataset):
         entry = self.file.images[id]
         size = (entry["height"], entry["width"])
         return annotated_instances(self.annotations, size, self.selected(id), self.beside(id))
+
+
+class PromptableCoco(CocoJson):
+    """The same without annotations whose mask has no pixel: nothing could be clicked."""
+
+    def selected(self, id: str) -> list[JSON]:
+        """Annotations that have an outline."""
+        return [a for a in super().selected(id) if _has_outline(a["segmentation"])]
+
+    def _instances(self, id: str) -> Instances:
+        return without_empty(super()._instances(id))
+
+
+def _has_outline(segmentation: Any) -> bool:
+    if not isinstance(segmentation, list):
+        return True
+    return any(not isinstance(p, list) or len(p) >= MIN_COORDINATES for p in segmentation)
 
 
 def annotated_instances(

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -49,6 +50,28 @@ def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def place_of(marker: str, base: Path, places: Iterable[str]) -> Path:
+    """The first of the places below base that holds marker; base itself if none does."""
+    found = (base / place for place in places if (base / place / marker).exists())
+    return next(found, base)
+
+
+@contextmanager
+def read_as(path: Path, what: str) -> Iterator[None]:
+    """What goes wrong inside is told as: the file is not what it should be.
+
+    Raises:
+        UserError: instead of errors that a file of another structure causes.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} is no {what} ({reason}); fetch it again.") from None
+
+
 class FileDataset(Dataset):
     """One image file and some truth files for each id."""
 
@@ -71,11 +94,13 @@ class FileDataset(Dataset):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over ids, the content of their truth files and the options of reading."""
-        digest = hashlib.sha256(json.dumps(self.reading(), sort_keys=True).encode())
+        paths = {path for id in self.ids for path in self.truth_paths(id)}
+        digests = {path: sha256(path) for path in paths}
+        whole = hashlib.sha256(json.dumps(self.reading(), sort_keys=True).encode())
         for id in self.ids:
-            parts = [sha256(path) for path in self.truth_paths(id)]
-            digest.update(json.dumps([id, *parts]).encode())
-        return digest.hexdigest()
+            parts = [digests[path] for path in self.truth_paths(id)]
+            whole.update(json.dumps([id, *parts]).encode())
+        return whole.hexdigest()
 
 
 class InstanceFiles(FileDataset):

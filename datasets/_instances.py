@@ -1,6 +1,7 @@
 """Object masks of any origin -> `Instances`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,22 @@ def from_labels(
         [encode(labels == value) for value in values],
         ids=values,
         ignore=unknown if unknown.any() else None,
+    )
+
+
+def without_empty(truth: Instances) -> Instances:
+    """The same without masks that have no pixel: nothing could be clicked."""
+    keep = np.array([area_of(rle) > 0 for rle in truth.rles], dtype=bool)
+    if keep.all():
+        return truth
+    return replace(
+        truth,
+        rles=tuple(rle for rle, kept in zip(truth.rles, keep, strict=True) if kept),
+        ids=tuple(id for id, kept in zip(truth.ids, keep, strict=True) if kept),
+        categories=truth.categories[keep],
+        boxes=truth.boxes[keep],
+        areas=truth.areas[keep],
+        crowd=truth.crowd[keep],
     )
 
 

@@ -33,13 +33,14 @@ class PairedFiles(InstanceFiles):
         return by_stem(files_in(self.images, IMAGES))
 
     @cached_property
-    def _mask_files(self) -> dict[str, Path]:
+    def masks_by_id(self) -> dict[str, Path]:
+        """Name without ending -> mask file, sorted by name."""
         return by_stem(files_in(self.masks, LABELS))
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Names of the masks without ending, sorted as text."""
-        wanted = self._mask_files
+        wanted = self.masks_by_id
         return tuple(id for id in wanted if not self.subset or id in self._image_files)
 
     def reading(self) -> JSON:
@@ -57,4 +58,4 @@ class PairedFiles(InstanceFiles):
 
     def truth_paths(self, id: str) -> tuple[Path, ...]:
         """The mask of an image."""
-        return (self._mask_files[id],)
+        return (self.masks_by_id[id],)

@@ -8,11 +8,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.errors import UserError
 from sambench.interfaces import Boundaries, DatasetCard, T
 from sambench.sources import data_root, require
 
-from ._files import FileDataset, by_stem, files_in
+from ._files import FileDataset, by_stem, files_in, place_of, read_as
 from ._label_maps import read_mat
 
 PLACES = ("", "data", "BSDS500/data", "BSR/BSDS500/data")
@@ -48,9 +47,7 @@ class Bsds500(FileDataset):
     truths = (Boundaries,)
 
     def __init__(self, root: str = "", split: str = "test") -> None:
-        base = data_root("bsds500", root)
-        places = [base / place for place in PLACES if (base / place / "groundTruth").is_dir()]
-        data = places[0] if places else base
+        data = place_of("groundTruth", data_root("bsds500", root), PLACES)
         self.images = require(data / "images" / split, type(self))
         self.truth = require(data / "groundTruth" / split, type(self))
         self.card = replace(self.card, split=split, expected={"images": EXPECTED.get(split, 0)})
@@ -77,9 +74,5 @@ class Bsds500(FileDataset):
 def _read_boundaries(path: Path) -> list[NDArray[np.bool_]]:
     """Boundary maps, each (H, W) bool, of a ground-truth file."""
     annotators = read_mat(path, "groundTruth")
-    try:
+    with read_as(path, "ground truth of BSDS500"):
         return [np.asarray(drawn["Boundaries"][0, 0]) != 0 for drawn in annotators.ravel()]
-    except (ValueError, TypeError, LookupError) as error:
-        raise UserError(
-            f"{path} is no ground truth of BSDS500 ({error}); fetch it again."
-        ) from None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard
@@ -46,7 +47,7 @@ class Coco(CocoJson):
         expected=EXPECTED["val2017"],
     )
     # Hashes as TensorFlow Datasets publishes them for the same files under images.cocodataset.org.
-    sources = (
+    sources: ClassVar[tuple[Source, ...]] = (
         Source(
             f"{BUCKET}/zips/val2017.zip",
             "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",

@@ -4,16 +4,14 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sambench.errors import UserError
 from sambench.images import read_labels
 from sambench.interfaces import JSON, DatasetCard, Instances
 from sambench.sources import require
 
 from ._files import IMAGES, LABELS, InstanceFiles, by_stem, files_in
-from ._instances import encode, from_labels, from_rles
+from ._instances import from_labels
+from ._label_maps import from_single_masks
 
 
 class Folder(InstanceFiles):
@@ -112,20 +110,7 @@ class Folder(InstanceFiles):
         paths = self.truth_paths(id)
         if self._is_label_map(paths[0], id):
             return from_labels(read_labels(paths[0]), self.background, self.ignore)
-        return self._single_objects(paths)
-
-    def _single_objects(self, paths: tuple[Path, ...]) -> Instances:
-        labels = [read_labels(path) for path in paths]
-        for path, values in zip(paths, labels, strict=True):
-            if values.shape != labels[0].shape:
-                raise UserError(
-                    f"{path} has size {values.shape}, {paths[0]} has {labels[0].shape}; masks of "
-                    "one image must have one size."
-                )
-        unknown: NDArray[np.bool_] = np.any([np.isin(v, self.ignore) for v in labels], axis=0)
-        rles = [encode(~np.isin(values, self.background + self.ignore)) for values in labels]
-        height, width = labels[0].shape
-        return from_rles((height, width), rles, ignore=unknown if unknown.any() else None)
+        return from_single_masks(paths, self.background, self.ignore)
 
 
 def _owner(stem: str, stems: set[str]) -> str:

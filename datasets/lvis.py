@@ -53,7 +53,7 @@ class Lvis(CocoJson):
     )
     address: ClassVar[str] = "coco_url"
     # The hashes of the images are those that TensorFlow Datasets publishes.
-    sources = (
+    sources: ClassVar[tuple[Source, ...]] = (
         Source(
             "https://dl.fbaipublicfiles.com/LVIS/lvis_v1_val.json.zip",
             "2bf946b92c3037f53c172d80017f5b74ea035f00a21b20e0766b3b638b2363f9",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from sambench.images import read_labels
 from sambench.interfaces import DatasetCard, Instances
@@ -40,7 +41,7 @@ class PascalVoc(ListedFiles):
         expected=EXPECTED["val"],
     )
     # Address and hash as TensorFlow Datasets publishes them.
-    sources = (
+    sources: ClassVar[tuple[Source, ...]] = (
         Source(
             "https://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
             "e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",

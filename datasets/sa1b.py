@@ -3,12 +3,11 @@
 from functools import cached_property
 from pathlib import Path
 
-from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Instances
 from sambench.sources import data_root, require
 
 from ._coco_json import annotated_instances, read_json
-from ._files import InstanceFiles, files_in
+from ._files import InstanceFiles, files_in, read_as
 
 
 class Sa1b(InstanceFiles):
@@ -53,9 +52,7 @@ class Sa1b(InstanceFiles):
         """Masks in the order of the file."""
         path = self.truth_paths(id)[0]
         content = read_json(path)
-        try:
+        with read_as(path, "annotation file of SA-1B"):
             image, annotations = content["image"], content["annotations"]
             size = (int(image["height"]), int(image["width"]))
             return annotated_instances(path, size, annotations, {"image_id": image["image_id"]})
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path} is no annotation file of SA-1B (no {error}).") from None

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Instances
 from sambench.sources import Source, data_root, require
 
+from ._files import read_as
 from ._instances import from_labels
 from ._label_maps import read_mat
 from ._listed import ListedFiles
@@ -39,7 +40,7 @@ class Sbd(ListedFiles):
         expected=EXPECTED["val"],
     )
     # The hash is the one that torchvision's prototype datasets publish.
-    sources = (
+    sources: ClassVar[tuple[Source, ...]] = (
         Source(
             "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
             "semantic_contours/benchmark.tgz",
@@ -65,8 +66,6 @@ class Sbd(ListedFiles):
         """Objects in ascending order of their label."""
         path = self.truth_paths(id)[0]
         truth = read_mat(path, "GTinst")
-        try:
+        with read_as(path, "truth of SBD"):
             labels = np.asarray(truth["Segmentation"][0, 0]).astype(np.int64)
-        except (ValueError, LookupError, TypeError) as error:
-            raise UserError(f"{path} is no truth of SBD ({error}); fetch it again.") from None
         return from_labels(labels)

@@ -112,7 +112,7 @@ def status(dataset: type[Dataset], root: str = "") -> str:
 def check(dataset: Dataset) -> list[str]:
     """Read everything once and tell what is wrong, one sentence each; empty if all is well."""
     problems: list[str] = []
-    masks = 0
+    masks, with_masks = 0, 0
     for id in dataset.ids:
         try:
             sample = dataset[id]
@@ -120,8 +120,9 @@ def check(dataset: Dataset) -> list[str]:
             problems.append(str(error))
             continue
         problems += [f"{id}: {problem}" for problem in _wrong(sample.truth, sample.image.shape)]
-        masks += len(sample.truth) if isinstance(sample.truth, Instances) else 0
-    found = {"images": len(dataset), "masks": masks}
+        if isinstance(sample.truth, Instances):
+            masks, with_masks = masks + len(sample.truth), with_masks + bool(len(sample.truth))
+    found = {"images": len(dataset), "images with masks": with_masks, "masks": masks}
     expected = dataset.card.expected
     return problems + [
         f"{dataset.card.name} has {found[key]} {key}, its card expects {expected[key]}"

@@ -159,7 +159,10 @@ def changed(part, index, **values):
         (changed("images", 1, id=None), "the id None"),
         (changed("annotations", 1, image_id=7), "annotation 2 belongs to image 7"),
         (changed("annotations", 1, segmentation=[]), "annotation 2 has no segmentation"),
-        (changed("annotations", 1, segmentation=[[0, 0, 1, 1]]), "annotation 2 has a polygon"),
+        (
+            changed("annotations", 1, segmentation=[[0, 0, 1, 1]]),
+            "annotation 2 has no polygon of three",
+        ),
         (changed("annotations", 1, segmentation=[0, 0, 1, 1, 2, 2]), "annotation 2 has a polygon"),
         (changed("annotations", 1, segmentation="abc"), "neither polygons nor run lengths"),
         (
