@@ -29,6 +29,7 @@ from sambench.metrics._matching import FAR, UNIT, Heap, Ints, Longs, Side, pop, 
 
 DEGREE = 6  # links of a node, the benchmark's constant
 LAST_RESORT = 100  # cost of a link of last resort in outlier costs
+TAKEN = 1 << 20  # degree of an outlier that is placed
 MARKS = 256  # size of the trees that grow towards a search
 
 
@@ -41,6 +42,7 @@ class Work(NamedTuple):
         x_mate, y_mate: (n,) the matched node of the other half, or -1.
         x_price, y_price: (n,).
         back_start, back: for each outlier in y the nodes of x that are linked to it.
+        degree, names: (n,) scratch: how many choices an outlier in y has left, and which.
         via, root: (n,) for a node of y a node of x, or -1, that leads on to the unmatched one `root`
             at no cost.
         marked: the nodes of y for which `via` is set.
@@ -56,6 +58,8 @@ class Work(NamedTuple):
     y_price: Longs
     back_start: Ints
     back: Ints
+    degree: Ints
+    names: Ints
     via: Ints
     root: Ints
     marked: Ints
@@ -78,7 +82,8 @@ def work_for(predicted: Side, annotated: Side) -> Work:
 
     return Work(
         x_links=ints(n, DEGREE), y_links=ints(n, DEGREE), x_mate=ints(n), y_mate=ints(n),
-        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE), via=ints(n), root=ints(n), marked=ints(n),
+        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE), degree=ints(n), names=ints(n),
+        via=ints(n), root=ints(n), marked=ints(n),
         distance=longs(n), parent=ints(n), stack=ints(edges),
         heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
     )  # fmt: skip
@@ -173,21 +178,69 @@ def _reverse(ns: int, nb: int, work: Work) -> None:
     start[0] = 0
 
 
-@inlined
-def _settle(node: int, ns: int, nb: int, work: Work, seed: np.uint64) -> None:
-    """Place a node of y at no cost if a node of x that it is linked to is unmatched."""
-    if node >= nb:
-        for e in range(work.back_start[node - nb], work.back_start[node - nb + 1]):
-            if work.x_mate[work.back[e]] < 0:
-                work.x_mate[work.back[e]], work.y_mate[node] = node, work.back[e]
-                return
-        return
-    draw_y(work.y_links, node, nb, seed)
-    for k in range(min(DEGREE, nb - 1)):
-        x = ns + work.y_links[node, k]
-        if work.x_mate[x] < 0:
-            work.x_mate[x], work.y_mate[node] = node, x
-            return
+@compiled
+def _place_big(ns: int, nb: int, work: Work, seed: np.uint64) -> None:
+    """Give the big side's unmatched pixels an outlier that is left: what that costs is 0."""
+    x_mate, y_mate, y_links = work.x_mate, work.y_mate, work.y_links
+    for pixel in range(nb):
+        if y_mate[pixel] < 0:
+            draw_y(y_links, pixel, nb, seed)
+            for k in range(min(DEGREE, nb - 1)):
+                x = ns + y_links[pixel, k]
+                if x_mate[x] < 0:
+                    x_mate[x], y_mate[pixel] = pixel, x
+                    break
+
+
+@compiled
+def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size: int) -> int:
+    """A node of x is used up; outliers that have a single one left are queued."""
+    for k in range(DEGREE):
+        slot = links[node, k]
+        degree[slot] -= 1
+        names[slot] ^= node
+        if degree[slot] == 1:
+            queue[size] = slot
+            size += 1
+    return size
+
+
+@compiled
+def _place_outliers(ns: int, nb: int, work: Work) -> None:
+    """Match most outliers in y at no cost, those with a single choice left always first.
+
+    R. M. Karp and M. Sipser, "Maximum matching in sparse random graphs", FOCS 1981. The
+    exclusive or of an outlier's choices is the choice when there is one.
+    """
+    links, x_mate, y_mate = work.x_links, work.x_mate, work.y_mate
+    degree, names, queue, size = work.degree, work.names, work.marked, 0
+    degree[:ns] = 0
+    names[:ns] = 0
+    for node in range(ns + nb):
+        if x_mate[node] < 0:
+            for k in range(DEGREE):
+                degree[links[node, k]] += 1
+                names[links[node, k]] ^= node
+    for slot in range(ns):
+        if degree[slot] == 1:
+            queue[size] = slot
+            size += 1
+    for node in range(ns + nb):
+        while size > 0:
+            size -= 1
+            slot = queue[size]
+            if degree[slot] == 1:
+                x_mate[names[slot]], y_mate[nb + slot] = nb + slot, names[slot]
+                degree[slot] = TAKEN
+                size = _forget(links, names[slot], degree, names, queue, size)
+        if x_mate[node] < 0:
+            slot = links[node, 0]
+            for k in range(1, DEGREE):
+                slot = links[node, k] if degree[links[node, k]] < degree[slot] else slot
+            if degree[slot] < TAKEN // 2:
+                x_mate[node], y_mate[nb + slot] = nb + slot, node
+                degree[slot] = TAKEN
+                size = _forget(links, node, degree, names, queue, size)
 
 
 @compiled
@@ -332,6 +385,8 @@ def _augment_all(small: Side, big: Side, work: Work, unmatched: int, seed: np.ui
         if work.x_mate[i] < 0:
             free[count] = i
             count += 1
+    if count > 0:
+        _reverse(ns, nb, work)
     marked, enough = 0, count
     for i in range(nb + ns):
         if work.y_mate[i] < 0:
@@ -362,8 +417,7 @@ def assign(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) 
     """
     ns, nb = small.size[0], big.size[0]
     _load(small, big, work, seed)
-    _reverse(ns, nb, work)
-    for i in range(nb + ns):
-        if work.y_mate[i] < 0:
-            _settle(i, ns, nb, work, seed)
+    _place_big(ns, nb, work, seed)
+    if ns > DEGREE:  # otherwise nodes of x have fewer links, and the search does it all
+        _place_outliers(ns, nb, work)
     _augment_all(small, big, work, unmatched, seed)
