@@ -33,6 +33,7 @@ class Grabcut(PairedFiles):
             "v1.0/GrabCut.zip (11 MB; no SHA-256 is published) and give the folder with data_GT "
             "and boundary_GT as root="
         ),
+        layout="masks verified on real files, folders from documentation",
         expected={"images": 50, "masks": 50},
     )
 

@@ -49,6 +49,7 @@ class Lvis(CocoJson):
             "unpack https://dl.fbaipublicfiles.com/LVIS/lvis_v1_val.json.zip in one folder with "
             "COCO's train2017 and val2017 and give it as root="
         ),
+        layout="v0.5 verified on real files, v1 from documentation",
         expected={"images": 19809, "masks": 244707},
     )
     address: ClassVar[str] = "coco_url"

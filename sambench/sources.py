@@ -59,7 +59,7 @@ def remedy(dataset: type[Dataset]) -> str:
     card = dataset.card
     if sources(dataset):
         return f"run `sambench data fetch {card.name}` or give the right folder as root="
-    return f"to get it: {card.steps}"
+    return f"to get it: {card.steps}" + (f" (homepage: {card.homepage})" if card.homepage else "")
 
 
 def require(path: Path, dataset: type[Dataset]) -> Path:

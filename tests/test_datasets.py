@@ -178,6 +178,10 @@ def changed(part, index, **values):
             "damaged run lengths",
         ),
         (
+            changed("annotations", 1, segmentation={"size": [4, 6], "counts": "92"}),
+            "damaged run lengths",
+        ),
+        (
             changed("annotations", 1, segmentation={"size": [4, 6], "counts": 5}),
             "run lengths of an unknown kind",
         ),

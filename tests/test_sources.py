@@ -14,6 +14,7 @@ from sambench.datasets.bsds500 import Bsds500
 from sambench.datasets.coco import Coco
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard
+from sambench.registry import entries, find
 from sambench.sources import Source, data_root, fetch, require, status
 
 URL = "https://example.org/some/data.zip?version=1"
@@ -129,3 +130,25 @@ def test_where_data_is(monkeypatch, tmp_path):
     monkeypatch.setenv("SAMBENCH_DATA", str(tmp_path / "own"))
     assert data_root("coco") == tmp_path / "own" / "coco"
     assert data_root("coco", "there").name == "there"
+
+
+def test_every_bundled_dataset_says_what_it_is():
+    for entry in entries("dataset"):
+        card = find("dataset", entry.name).card
+        assert card.name == entry.name
+        assert card.title
+        assert card.licence
+        assert card.citation
+        assert (
+            "verified" in card.layout or "documentation" in card.layout or "assumed" in card.layout
+        )
+
+
+def test_every_hash_is_whole():
+    listed = [
+        s for entry in entries("dataset") for s in sources.sources(find("dataset", entry.name))
+    ]
+    assert len(listed) >= 7
+    for source in listed:
+        assert source.url.startswith("https://")
+        assert len(bytes.fromhex(source.sha256)) == 32
