@@ -126,6 +126,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n")
 
 
+def as_text(value: Any) -> Any:
+    """Run lengths are bytes, which JSON does not have: make them text, at any depth."""
+    if isinstance(value, dict):
+        return {key: as_text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_text(item) for item in value]
+    return value.decode("ascii") if isinstance(value, bytes) else value
+
+
 def write_result(path: Path, result: Result) -> None:
     """Write a result as JSON that a person can read."""
     write_text(path, json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n")

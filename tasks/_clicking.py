@@ -8,8 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import Embedding, Model, Prompts
+from sambench.interfaces import JSON, Embedding, Instances, Masks, Model, Prompts
 from sambench.metrics.clicks import Click, errors, first_click, next_click, random_click
+from sambench.metrics.masks import iou
+from sambench.metrics.rle import encode
 
 First = Literal["center", "random", "box"]
 Next = Literal["error-center", "error-random", "mask-random"]
@@ -18,7 +20,20 @@ Choice = Literal["confident-then-single", "confident", "single"]
 
 @dataclass(frozen=True)
 class Rules:
-    """How prompts are simulated and which mask is taken; the fields are options of the tasks."""
+    """How prompts are simulated and which mask is taken; the fields are options of the tasks.
+
+    Attributes:
+        first: the first prompt: the object's centre, a random pixel of it, or its box.
+        next: the following clicks: centre of the larger error, random in the error, random in
+            the object.
+        mask: the mask taken: the most confident of three for the first prompt and the single one
+            after; always the most confident; always the single one.
+        feedback: give the previous logits back with the next click.
+        repeat: whether a pixel may be clicked twice.
+        min_error: fewer wrong pixels than this get no random click.
+        seed: of the random clicks.
+        stop: an object that has reached this IoU gets no more clicks; above 1, none stops.
+    """
 
     first: First = "center"
     next: Next = "error-center"
@@ -27,6 +42,7 @@ class Rules:
     repeat: bool = True
     min_error: int = 0
     seed: int = 0
+    stop: float = 2.0
 
     def multimask(self, round_number: int) -> bool:
         """Whether several candidates are asked for in a round, counted from 0."""
@@ -35,18 +51,18 @@ class Rules:
 
 @dataclass(frozen=True)
 class Round:
-    """The state of B objects after one prompt each.
+    """What the model answered to one prompt for each object that is still being clicked on.
 
     Attributes:
-        clicks: per object the clicks so far.
-        masks: (B, H, W) bool, the mask taken; None before the first prompt.
-        iou: (B,) float, its predicted IoU.
+        objects: (B,) int indices of these objects.
+        clicks: of these objects, so far.
+        masks: (B, H, W) bool, the mask taken.
         candidates: (B, C, H, W) bool, all masks that the model gave; first round only.
     """
 
+    objects: NDArray[np.int64]
     clicks: list[list[Click]]
-    masks: NDArray[np.bool_] | None
-    iou: NDArray[np.float64]
+    masks: NDArray[np.bool_]
     candidates: NDArray[np.bool_] | None
 
 
@@ -60,50 +76,100 @@ class Target:
     key: tuple[int, ...]
 
 
-def target_key(sample_id: str, object_id: int) -> tuple[int, ...]:
-    """What seeds the draws of an object: its image and its id, whatever the order or batch."""
-    return zlib.crc32(sample_id.encode()), object_id & 0xFFFFFFFF
+@dataclass(frozen=True)
+class Clicked:
+    """What the model made of N objects of an image.
+
+    Attributes:
+        objects: N indices into the truth's instances.
+        clicks: per object its clicks [x, y, positive].
+        masks: per object the mask taken after each prompt, as RLE; fewer where it left the batch.
+        candidates: per object all masks that the model gave for the first prompt, as RLE.
+    """
+
+    objects: list[int]
+    clicks: list[list[tuple[int, int, bool]]]
+    masks: list[list[JSON]]
+    candidates: list[list[JSON]]
+
+
+def targets_of(sample_id: str, truth: Instances, crowd: bool) -> tuple[list[int], list[Target]]:
+    """Objects to click on, those with an empty mask left out, and their indices."""
+    wanted = [i for i in range(len(truth)) if crowd or not truth.crowd[i]]
+    masks = {i: truth.mask(i) for i in wanted}
+    objects = [i for i in wanted if masks[i].any()]
+    name = zlib.crc32(sample_id.encode())
+    # What seeds an object's draws is its image and its id, whatever the order or the batch.
+    keys = {i: (name, truth.ids[i] & 0xFFFFFFFF) for i in objects}
+    return objects, [Target(masks[i], truth.ignore, truth.boxes[i], keys[i]) for i in objects]
+
+
+def click_on_all(
+    model: Model, embedding: Embedding, sample_id: str, truth: Instances, rules: Rules,
+    rounds: int, crowd: bool = False,
+) -> Clicked:  # fmt: skip
+    """Click on every object of an image, as many at a time as the model likes."""
+    objects, targets = targets_of(sample_id, truth, crowd)
+    found = Clicked(objects, [[] for _ in objects], [[] for _ in objects], [[] for _ in objects])
+    for start in range(0, len(objects), model.prompt_batch):
+        batch = targets[start : start + model.prompt_batch]
+        for state in click_rounds(model, embedding, batch, rules, rounds):
+            _keep(found, state, start)
+    return found
+
+
+def _keep(found: Clicked, state: Round, start: int) -> None:
+    """Add a round to what was found, masks as run lengths."""
+    for row, rle in enumerate(encode(state.masks)):
+        index = start + int(state.objects[row])
+        found.clicks[index] = [(c.x, c.y, c.positive) for c in state.clicks[row]]
+        found.masks[index].append(rle)
+        if state.candidates is not None:
+            found.candidates[index] = encode(state.candidates[row])
 
 
 def click_rounds(
     model: Model, embedding: Embedding, targets: list[Target], rules: Rules, rounds: int
 ) -> Iterator[Round]:
-    """Prompt, look, click again: one `Round` after another, all objects of the batch together."""
-    state = Round([[] for _ in targets], None, np.zeros(len(targets)), None)
+    """Prompt, look, click again, all objects of the batch together, one `Round` after another.
+
+    An object without an error left to click on, or that has reached the IoU to stop at, leaves the
+    batch: its mask stays as it is.
+    """
+    clicks: list[list[Click]] = [[] for _ in targets]
+    live = np.arange(len(targets))
+    masks: NDArray[np.bool_] | None = None
     logits: Any = None
     for number in range(rounds):
-        state, idle = _clicked(state, targets, number, rules)
-        prompts = _prompts(state.clicks, targets, rules, logits if rules.feedback else None)
+        going = np.zeros(len(live), dtype=bool)
+        for row, index in enumerate(live):
+            seen = None if masks is None else masks[row]
+            click = _click(targets[index], seen, clicks[index], number, rules)
+            clicks[index] += [click] if click else []
+            going[row] = click is not None or (number == 0 and rules.first == "box")
+        live, logits = live[going], logits if logits is None else logits[going]
+        if not len(live):
+            return
+        fed_back = logits if rules.feedback else None
+        prompts = _prompts([clicks[i] for i in live], [targets[i] for i in live], rules, fed_back)
         answer = model.predict(embedding, prompts, multimask=rules.multimask(number))
-        best = answer.iou.argmax(dim=1)
-        answered = answer.take(best)
-        logits = answered.logits
+        taken = answer.most_confident()
         candidates = answer.binary() if number == 0 else None
-        masks = _pick(candidates, best) if candidates is not None else answered.binary()[:, 0]
-        iou = answered.iou[:, 0].double().cpu().numpy()
-        if state.masks is not None and idle.any():
-            # An object without an error left keeps its mask: there was nothing to click on.
-            masks[idle], iou[idle] = state.masks[idle], state.iou[idle]
-        state = Round(state.clicks, masks, iou, candidates)
-        yield state
+        masks = taken.binary()[:, 0] if candidates is None else _confident(candidates, answer)
+        yield Round(live, [list(clicks[i]) for i in live], masks, candidates)
+        on = [_below(targets[i], mask, rules.stop) for i, mask in zip(live, masks, strict=True)]
+        live, masks, logits = live[on], masks[on], taken.logits[on]
 
 
-def _pick(candidates: NDArray[np.bool_], best: Any) -> NDArray[np.bool_]:
-    picked: NDArray[np.bool_] = candidates[np.arange(len(candidates)), best.cpu().numpy()]
-    return picked
+def _confident(candidates: NDArray[np.bool_], answer: Masks) -> NDArray[np.bool_]:
+    """The most confident of candidates that are binary already."""
+    best = answer.iou.argmax(dim=1).cpu().numpy()
+    masks: NDArray[np.bool_] = candidates[np.arange(len(best)), best]
+    return masks
 
 
-def _clicked(
-    state: Round, targets: list[Target], number: int, rules: Rules
-) -> tuple[Round, NDArray[np.bool_]]:
-    """The state with the clicks of this round added, and which objects got none, (B,) bool."""
-    fresh = [
-        _click(target, None if state.masks is None else state.masks[i], past, number, rules)
-        for i, (target, past) in enumerate(zip(targets, state.clicks, strict=True))
-    ]
-    added = [past + ([new] if new else []) for past, new in zip(state.clicks, fresh, strict=True)]
-    idle = np.array([new is None for new in fresh])
-    return Round(added, state.masks, state.iou, None), idle
+def _below(target: Target, mask: NDArray[np.bool_], stop: float) -> bool:
+    return stop > 1 or bool(iou(target.mask, mask, target.ignore) < stop)
 
 
 def _click(

@@ -15,31 +15,14 @@ from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
 from sambench.metrics import masks as mask_metrics
-from sambench.metrics.rle import decode, encode
+from sambench.metrics.rle import decode
 from sambench.metrics.statistics import ratios
-from sambench.results import read_json, write_json
+from sambench.results import as_text, read_json, write_json
 
-from ._clicking import Choice, First, Next, Round, Rules, Target, click_rounds, target_key
+from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
 
 REPORTED = (1, 2, 3, 5, 9)
 SMALL, LARGE = 32**2, 96**2
-
-
-@dataclass(frozen=True)
-class Clicked:
-    """What the model made of N objects of an image.
-
-    Attributes:
-        objects: N indices into the truth's instances.
-        clicks: per object its clicks [x, y, positive].
-        masks: per prompt the N masks taken, as RLE.
-        candidates: per object all masks that the model gave for the first prompt, as RLE.
-    """
-
-    objects: list[int]
-    clicks: list[list[tuple[int, int, bool]]]
-    masks: list[list[JSON]]
-    candidates: list[list[JSON]]
 
 
 @dataclass(frozen=True)
@@ -100,36 +83,19 @@ class Points(Task):
     }  # fmt: skip
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
-        """Click on every object, as many at a time as the model likes."""
-        truth: Instances = sample.truth
+        """Click on every object."""
         rules = Rules(
             self.first, self.next, self.mask, self.feedback, self.repeat, self.min_error, self.seed
         )
-        objects, targets = self._targets(sample.id, truth)
-        step = model.prompt_batch
-        batches = [targets[start : start + step] for start in range(0, len(targets), step)]
-        answers = [
-            [_encoded(r) for r in click_rounds(model, embedding, batch, rules, self.points)]
-            for batch in batches
-        ]
-        return _joined(objects, answers, self.points)
-
-    def _targets(self, sample_id: str, truth: Instances) -> tuple[list[int], list[Target]]:
-        wanted = [i for i in range(len(truth)) if self.crowd or not truth.crowd[i]]
-        masks = {i: truth.mask(i) for i in wanted}
-        objects = [i for i in wanted if masks[i].any()]
-        return objects, [
-            Target(masks[i], truth.ignore, truth.boxes[i], target_key(sample_id, truth.ids[i]))
-            for i in objects
-        ]
+        truth: Instances = sample.truth
+        return click_on_all(model, embedding, sample.id, truth, rules, self.points, self.crowd)
 
     def score(self, prediction: Clicked, truth: Instances) -> JSON:
         """IoU after each prompt, of the best candidate, and Boundary IoU, for each object."""
-        taken = list(zip(*prediction.masks, strict=True))
         scored = [
             _object_scores(truth.mask(index), truth.ignore, masks, candidates)
             for index, masks, candidates in zip(
-                prediction.objects, taken, prediction.candidates, strict=True
+                prediction.objects, prediction.masks, prediction.candidates, strict=True
             )
         ]
         return {
@@ -153,31 +119,20 @@ class Points(Task):
         for name, low, high in (("s", 0, SMALL), ("m", SMALL, LARGE), ("l", LARGE, np.inf)):
             values[f"mIoU{name}"] = [_sized(r, low, high) for r in records]
         for count in (k for k in REPORTED if 1 < k <= self.points):
-            values[f"mIoU@{count}"] = [[iou[count - 1] for iou in r["iou"]] for r in records]
+            values[f"mIoU@{count}"] = [
+                [iou[min(count, len(iou)) - 1] for iou in r["iou"]] for r in records
+            ]
         return ratios(values)
 
     def save(self, prediction: Clicked, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""
         path = stem.with_name(stem.name + ".json")
-        write_json(path, _texts(vars(prediction)))
+        write_json(path, as_text(vars(prediction)))
         return path
 
     def load(self, stem: Path) -> Clicked:
         """Read what `save` wrote."""
         return Clicked(**read_json(stem.with_name(stem.name + ".json")))
-
-
-def _encoded(state: Round) -> tuple[list[Any], list[JSON], list[list[JSON]]]:
-    """A round without its dense masks: clicks, masks taken, candidates of the first round."""
-    assert state.masks is not None
-    candidates = [] if state.candidates is None else [encode(c) for c in state.candidates]
-    return state.clicks, encode(state.masks), candidates
-
-
-def _joined(objects: list[int], answers: list[list[Any]], rounds: int) -> Clicked:
-    clicks = [[tuple(c) for c in past] for batch in answers for past in batch[-1][0]]
-    masks = [[rle for batch in answers for rle in batch[k][1]] for k in range(rounds)]
-    return Clicked(objects, clicks, masks, [rles for batch in answers for rles in batch[0][2]])
 
 
 def _object_scores(
@@ -196,12 +151,3 @@ def _object_scores(
 def _sized(record: JSON, low: float, high: float) -> list[float]:
     pairs = zip(record["areas"], record["iou"], strict=True)
     return [iou[0] for area, iou in pairs if low <= area < high]
-
-
-def _texts(value: Any) -> Any:
-    """Run lengths are bytes; JSON wants text."""
-    if isinstance(value, dict):
-        return {key: _texts(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_texts(item) for item in value]
-    return value.decode("ascii") if isinstance(value, bytes) else value

@@ -1,0 +1,127 @@
+"""Interactive segmentation: how many clicks until an object is right (NoC@90).
+
+The protocol of RITM (Sofiiuk et al., 2021) and SimpleClick (Liu et al., 2023), with SAM as in
+SegNext (Liu et al., 2024): all clicks so far, the previous logits, the most confident of three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
+from sambench.metrics.masks import iou
+from sambench.metrics.rle import decode
+from sambench.metrics.statistics import ratios
+from sambench.results import as_text, read_json, write_json
+
+from ._clicking import Choice, Clicked, Rules, click_on_all
+
+TARGETS = (80, 85, 90, 95)
+CURVE = (1, 3, 5, 10, 20)
+
+
+@dataclass(frozen=True)
+class Interactive(Task):
+    """Click on the larger error until the mask is right, at most 20 times.
+
+    Attributes:
+        clicks: most clicks for each object.
+        stop: an object that has reached this IoU gets no more clicks; above 1, all are made, so
+            that mIoU@k is the true curve.
+        mask: the mask taken: always the most confident; the single one; or the most confident for
+            the first click and the single one after.
+        feedback: give the previous logits back with the next click.
+        repeat: whether a pixel may be clicked twice.
+    """
+
+    clicks: int = 20
+    stop: float = 0.95
+    mask: Choice = "confident"
+    feedback: bool = True
+    repeat: bool = False
+
+    truth: ClassVar[type] = Instances
+    metric: ClassVar[str] = "NoC@90"
+    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    paper: ClassVar[str] = "sambench run --task interactive --model sam_vit_b --dataset davis345"
+    facts: ClassVar[Mapping[str, Any]] = {
+        "click": "centre of the larger of missed and extra region, exact Euclidean, the image "
+        "border is boundary, ties negative",
+        "IoU": "at the image's original size, logits > 0, without the pixels to be ignored",
+        "NoC": "first click at which the IoU is reached, the limit where it never is",
+        "mIoU@k": "an object that has stopped keeps its last IoU",
+    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "segnext": {"stop": 2.0},
+        "sam": {"mask": "confident-then-single", "repeat": True},
+    }
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
+        """Click on every object until it is right."""
+        rules = Rules(mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop)
+        return click_on_all(model, embedding, sample.id, sample.truth, rules, self.clicks)
+
+    def score(self, prediction: Clicked, truth: Instances) -> JSON:
+        """IoU after each click, for each object."""
+        return {
+            "objects": [truth.ids[i] for i in prediction.objects],
+            "areas": [float(truth.areas[i]) for i in prediction.objects],
+            "categories": [int(truth.categories[i]) for i in prediction.objects],
+            "iou": [
+                iou(truth.mask(index)[None], decode(masks), truth.ignore).tolist()
+                for index, masks in zip(prediction.objects, prediction.masks, strict=True)
+            ],
+            "clicks": prediction.clicks,
+            "left_out": len(truth) - len(prediction.objects),
+        }
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """NoC and NoF at each target, mIoU after k clicks."""
+        needed = {
+            target: [
+                [clicks_needed(ious, target / 100, self.clicks) for ious in record["iou"]]
+                for record in records
+            ]
+            for target in TARGETS
+        }
+        means: dict[str, list[list[float]]] = {f"NoC@{t}": needed[t] for t in TARGETS}
+        for count in (k for k in CURVE if k <= self.clicks):
+            means[f"mIoU@{count}"] = [[iou_after(o, count) for o in r["iou"]] for r in records]
+        mean = ratios(means)
+        failed = {
+            f"NoF@{t}": np.array([sum(n >= self.clicks for n in image) for image in needed[t]])
+            for t in TARGETS
+        }
+
+        def estimate(counts: NDArray[np.float64]) -> dict[str, float]:
+            return {**mean(counts), **{name: float(f @ counts) for name, f in failed.items()}}
+
+        return estimate
+
+    def details(self, records: Sequence[JSON]) -> JSON:
+        """Mean IoU after each click, and seconds a click."""
+        objects = [ious for record in records for ious in record["iou"]]
+        made = sum(len(ious) for ious in objects)
+        seconds = sum(record.get("seconds", {}).get("predict", 0.0) for record in records)
+        return {
+            "mIoU_by_clicks": mean_curve(objects, self.clicks).tolist(),
+            "seconds_per_click": seconds / made if made else None,
+            "objects": len(objects),
+        }
+
+    def save(self, prediction: Clicked, stem: Path) -> Path:
+        """Write the masks as JSON with COCO run lengths."""
+        path = stem.with_name(stem.name + ".json")
+        write_json(path, as_text(vars(prediction)))
+        return path
+
+    def load(self, stem: Path) -> Clicked:
+        """Read what `save` wrote."""
+        return Clicked(**read_json(stem.with_name(stem.name + ".json")))
