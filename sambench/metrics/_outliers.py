@@ -30,6 +30,7 @@ from sambench.metrics._matching import FAR, UNIT, Heap, Ints, Longs, Side, pop, 
 DEGREE = 6  # links of a node, the benchmark's constant
 LAST_RESORT = 100  # cost of a link of last resort in outlier costs
 TAKEN = 1 << 20  # degree of an outlier that is placed
+SHIFTS = 200  # how often a placement is moved on before the search proper takes over
 MARKS = 256  # size of the trees that grow towards a search
 
 
@@ -179,22 +180,8 @@ def _reverse(ns: int, nb: int, work: Work) -> None:
 
 
 @compiled
-def _place_big(ns: int, nb: int, work: Work, seed: np.uint64) -> None:
-    """Give the big side's unmatched pixels an outlier that is left: what that costs is 0."""
-    x_mate, y_mate, y_links = work.x_mate, work.y_mate, work.y_links
-    for pixel in range(nb):
-        if y_mate[pixel] < 0:
-            draw_y(y_links, pixel, nb, seed)
-            for k in range(min(DEGREE, nb - 1)):
-                x = ns + y_links[pixel, k]
-                if x_mate[x] < 0:
-                    x_mate[x], y_mate[pixel] = pixel, x
-                    break
-
-
-@compiled
 def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size: int) -> int:
-    """A node of x is used up; outliers that have a single one left are queued."""
+    """A node of x is used up; outliers that have a single choice left are queued."""
     for k in range(DEGREE):
         slot = links[node, k]
         degree[slot] -= 1
@@ -206,25 +193,54 @@ def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size
 
 
 @compiled
-def _place_outliers(ns: int, nb: int, work: Work) -> None:
+def _count_choices(ns: int, nb: int, work: Work) -> int:
+    """Count the choices of each outlier in y and queue those with one; returns how many."""
+    links, degree, names, size = work.x_links, work.degree, work.names, 0
+    degree[:ns] = 0
+    names[:ns] = 0
+    for node in range(ns + nb):
+        if work.x_mate[node] < 0:
+            for k in range(DEGREE):
+                degree[links[node, k]] += 1
+                names[links[node, k]] ^= node
+    for slot in range(ns):
+        if degree[slot] == 1:
+            work.marked[size] = slot
+            size += 1
+    return size
+
+
+@compiled
+def _place_big(ns: int, nb: int, work: Work, seed: np.uint64, size: int) -> int:
+    """Give the big side's unmatched pixels outliers that the outliers in y need least."""
+    links, degree = work.x_links, work.degree
+    for pixel in range(nb):
+        if work.y_mate[pixel] < 0:
+            draw_y(work.y_links, pixel, nb, seed)
+            most, best = 0, -1
+            for k in range(DEGREE):
+                node = ns + work.y_links[pixel, k]
+                if work.x_mate[node] < 0:
+                    least = TAKEN
+                    for i in range(DEGREE):
+                        least = min(least, degree[links[node, i]])
+                    if least > most:
+                        most, best = least, node
+            if best >= 0:
+                work.x_mate[best], work.y_mate[pixel] = pixel, best
+                size = _forget(links, best, degree, work.names, work.marked, size)
+    return size
+
+
+@compiled
+def _place_outliers(ns: int, nb: int, work: Work, size: int) -> None:
     """Match most outliers in y at no cost, those with a single choice left always first.
 
     R. M. Karp and M. Sipser, "Maximum matching in sparse random graphs", FOCS 1981. The
     exclusive or of an outlier's choices is the choice when there is one.
     """
     links, x_mate, y_mate = work.x_links, work.x_mate, work.y_mate
-    degree, names, queue, size = work.degree, work.names, work.marked, 0
-    degree[:ns] = 0
-    names[:ns] = 0
-    for node in range(ns + nb):
-        if x_mate[node] < 0:
-            for k in range(DEGREE):
-                degree[links[node, k]] += 1
-                names[links[node, k]] ^= node
-    for slot in range(ns):
-        if degree[slot] == 1:
-            queue[size] = slot
-            size += 1
+    degree, names, queue = work.degree, work.names, work.marked
     for node in range(ns + nb):
         while size > 0:
             size -= 1
@@ -241,6 +257,24 @@ def _place_outliers(ns: int, nb: int, work: Work) -> None:
                 x_mate[node], y_mate[nb + slot] = nb + slot, node
                 degree[slot] = TAKEN
                 size = _forget(links, node, degree, names, queue, size)
+
+
+@compiled
+def _shift(ns: int, nb: int, work: Work) -> None:
+    """Let the nodes of x that are left take an outlier's place, whose holder looks for another."""
+    links, x_mate, y_mate = work.x_links, work.x_mate, work.y_mate
+    for first in range(ns + nb):
+        node, turn = first, 0
+        while x_mate[node] < 0 and turn < SHIFTS:
+            slot = links[node, turn % DEGREE]
+            for k in range(DEGREE):
+                slot = links[node, k] if y_mate[nb + links[node, k]] < 0 else slot
+            holder = y_mate[nb + slot]
+            x_mate[node], y_mate[nb + slot] = nb + slot, node
+            if holder >= 0:
+                x_mate[holder] = -1
+                node = holder
+            turn += 1
 
 
 @compiled
@@ -417,7 +451,9 @@ def assign(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) 
     """
     ns, nb = small.size[0], big.size[0]
     _load(small, big, work, seed)
-    _place_big(ns, nb, work, seed)
-    if ns > DEGREE:  # otherwise nodes of x have fewer links, and the search does it all
-        _place_outliers(ns, nb, work)
+    if ns > DEGREE:  # otherwise some nodes have fewer links, and the search does it all
+        size = _count_choices(ns, nb, work)
+        size = _place_big(ns, nb, work, seed, size)
+        _place_outliers(ns, nb, work, size)
+        _shift(ns, nb, work)
     _augment_all(small, big, work, unmatched, seed)
