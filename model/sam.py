@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
+from .nn.mask_decoder import Scene
 from .nn.sam import input_size, postprocess, preprocess, to_input_pixels
 
 MASK_SIDE = 256
@@ -35,11 +36,14 @@ class SamEmbedding:
         features: (1, 256, 64, 64) float32, what the image encoder gave.
         size: (H, W) of the original image.
         input_size: (h, w) of the image in the network's 1024 x 1024 input, without padding.
+        scenes: the features as the decoder wants them, computed when first needed: for prompts
+            with masks (True) and without (False).
     """
 
     features: Tensor
     size: tuple[int, int]
     input_size: tuple[int, int]
+    scenes: dict[bool, Scene] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Sam(Model):
@@ -75,7 +79,7 @@ class Sam(Model):
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = self.device.type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
-        self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (4, 1, 64)
+        self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
         self.card = ModelCard(
             name=self.name,
             weights_sha256=digest,
@@ -120,16 +124,27 @@ class Sam(Model):
         shape = (len(prompts), 3 if multimask else 1)
         iou = torch.empty(shape, device=self.device)
         logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
+        scene = self._scene(embedding, masked=prompts.masks is not None)
         for start in range(0, len(prompts), self.chunk):
             part = slice(start, start + self.chunk)
             chunk = {kind: value[part] for kind, value in encoded.items()}
             with arithmetics.arithmetic(self.device, self.precision):
                 sparse, dense = self.net.prompt_encoder(**chunk)
                 logits[part], iou[part] = self.net.mask_decoder(
-                    embedding.features, self.positions, sparse, dense, multimask=multimask
+                    scene, sparse, dense, multimask=multimask
                 )
         resize = partial(postprocess, inner=embedding.input_size, size=embedding.size)
         return Masks(logits, iou, embedding.size, resize)
+
+    def _scene(self, embedding: SamEmbedding, *, masked: bool) -> Scene:
+        """The embedded image as the decoder wants it."""
+        if masked not in embedding.scenes:
+            no_mask = None if masked else self.net.prompt_encoder.no_mask()
+            with arithmetics.arithmetic(self.device, self.precision):
+                embedding.scenes[masked] = self.net.mask_decoder.scene(
+                    embedding.features, self.positions, no_mask
+                )
+        return embedding.scenes[masked]
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""

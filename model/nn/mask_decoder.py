@@ -6,17 +6,32 @@ Kirillov et al., "Segment Anything", 2023, section 3 and appendix A, "Lightweigh
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import LayerNorm2d
-from .transformer import TwoWayTransformer
+from .layers import gelu_linear, linear
+from .transformer import Places, TwoWayTransformer
 
 MASKS = 4
 """One mask for prompts that leave no doubt, and three for those that do."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An image as the decoder wants it: computed once, good for any number of prompts.
+
+    Attributes:
+        keys: (1, N, C) tokens of the image.
+        places: what the transformer needs of them.
+    """
+
+    keys: Tensor
+    places: list[Places]
 
 
 class MaskDecoder(nn.Module):
@@ -28,47 +43,92 @@ class MaskDecoder(nn.Module):
         self.iou_token = nn.Embedding(1, channels)
         self.mask_tokens = nn.Embedding(MASKS, channels)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(channels, channels // 4, 2, stride=2),
-            LayerNorm2d(channels // 4),
+            Doubling(channels, channels // 4),
+            nn.LayerNorm(channels // 4, eps=1e-6),
             nn.GELU(),
-            nn.ConvTranspose2d(channels // 4, channels // 8, 2, stride=2),
-            nn.GELU(),
+            Doubling(channels // 4, channels // 8, gelu=True),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(channels, channels // 8) for _ in range(MASKS)
         )
         self.iou_prediction_head = MLP(channels, MASKS)
 
+    def scene(self, features: Tensor, position: Tensor, no_mask: Tensor | None) -> Scene:
+        """Prepare an image for prompts without a mask, or with one.
+
+        Args:
+            features: (1, C, h, w).
+            position: (h * w, C) encoding of the places.
+            no_mask: (C,) to add if the prompts have no mask; None if they have.
+        """
+        keys = features.flatten(2).transpose(1, 2)  # (1, h * w, C)
+        if no_mask is None:
+            return Scene(keys, self.transformer.places(position))
+        keys = keys + no_mask
+        return Scene(keys, self.transformer.places(position, keys[0]))
+
     def forward(
-        self, image: Tensor, position: Tensor, sparse: Tensor, dense: Tensor, *, multimask: bool
+        self, scene: Scene, sparse: Tensor, dense: Tensor | None, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
         """Predict the masks of P prompts on one image.
 
         Args:
-            image: (1, C, h, w) features.
-            position: (h * w, C) encoding of its places.
+            scene: the image, prepared for prompts with or without masks.
             sparse: (P, T, C) tokens of points and boxes.
-            dense: (P, h * w, C) or (1, 1, C), added to the features.
+            dense: (P, N, C) encoded masks, or None.
             multimask: three masks for each prompt, or one.
 
         Returns:
-            Logits (P, 3 or 1, 4h, 4w) and predicted IoU (P, 3 or 1).
+            Logits (P, 3 or 1, S, S), with S = 4 sqrt(N), and predicted IoU (P, 3 or 1).
         """
         out = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([out.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, 5 + T, C)
-        keys = image.flatten(2).transpose(1, 2) + dense  # (P or 1, h * w, C)
-        tokens, keys = self.transformer(tokens, keys, position)
+        keys = scene.keys if dense is None else scene.keys + dense  # (1 or P, N, C)
+        tokens, keys = self.transformer(tokens, keys, scene.places)
         wanted = slice(1, MASKS) if multimask else slice(0, 1)
         iou = self.iou_prediction_head(tokens[:, 0])[:, wanted]
-        features = keys.transpose(1, 2).unflatten(2, image.shape[2:])  # (P, C, h, w)
-        return self.masks(tokens[:, 1 : 1 + MASKS], features, wanted), iou
+        return self.masks(tokens[:, 1 : 1 + MASKS], keys, wanted), iou
 
-    def masks(self, tokens: Tensor, features: Tensor, wanted: slice) -> Tensor:
-        """Mask tokens (P, 4, C) and features (P, C, h, w) -> logits (P, wanted, 4h, 4w)."""
-        upscaled = self.output_upscaling(features)  # (P, C / 8, 4h, 4w)
+    def masks(self, tokens: Tensor, keys: Tensor, wanted: slice) -> Tensor:
+        """Mask tokens (P, 4, C) and image (P, N, C) -> logits (P, wanted, S, S)."""
         mlps = list(self.output_hypernetworks_mlps)
-        weights = [mlps[i](tokens[:, i]) for i in range(MASKS)[wanted]]
-        return torch.einsum("pmc,pchw->pmhw", torch.stack(weights, dim=1), upscaled)
+        weights = [mlps[i](tokens[:, i]) for i in range(MASKS)[wanted]]  # (P, C / 8) each
+        pixels = self.output_upscaling(keys)  # (P, N, 4, 4, C / 8)
+        masks = torch.bmm(torch.stack(weights, dim=1), pixels.flatten(1, 3).mT)  # (P, M, 16 * N)
+        return in_image_order(masks.view(*masks.shape[:2], -1, 4, 4))
+
+
+class Doubling(nn.Module):
+    """A transposed convolution with kernel 2 and stride 2, as each place becomes 2 x 2 places.
+
+    They do not overlap, so that this is a linear layer; only a finished mask needs the order of an
+    image.
+
+    Args:
+        channels: channels of a place.
+        out: channels of a place that it becomes.
+        gelu: end with a GELU.
+    """
+
+    def __init__(self, channels: int, out: int, *, gelu: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, out, 2, 2) * channels**-0.5)
+        self.bias = nn.Parameter(torch.zeros(out))
+        self.layer = gelu_linear if gelu else linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., 4, out), the four places row by row."""
+        weight = self.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (4 * out, C)
+        return torch.unflatten(self.layer(x, weight, self.bias.repeat(4)), -1, (4, -1))
+
+
+def in_image_order(masks: Tensor) -> Tensor:
+    """Places that were doubled twice, (P, M, N, 4, 4) -> image (P, M, S, S), S = 4 sqrt(N)."""
+    side = math.isqrt(masks.shape[2])
+    places = masks.float().view(*masks.shape[:2], side, side, 2, 2, 2, 2)  # y, x, dy, dx, ddy, ddx
+    pairs = torch.view_as_complex(places)  # two neighbours at a time move ten times faster
+    image = torch.view_as_real(pairs.permute(0, 1, 2, 4, 6, 3, 5).contiguous())
+    return image.view(*masks.shape[:2], 4 * side, 4 * side)
 
 
 class MLP(nn.Module):

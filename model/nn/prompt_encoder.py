@@ -46,7 +46,7 @@ class PromptEncoder(nn.Module):
         labels: Tensor | None = None,
         boxes: Tensor | None = None,
         masks: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """Encode P prompts; coordinates are (x, y) in pixels of the network's input.
 
         Args:
@@ -57,19 +57,17 @@ class PromptEncoder(nn.Module):
 
         Returns:
             Sparse tokens (P, T, C), and a dense map (P, side * side, C) to add to the image, or
-            (1, 1, C) where no mask is given.
+            None where no mask is given: then `no_mask` is to be added.
         """
         sparse = []
         if points is not None and labels is not None:
             sparse.append(self.embed_points(points, labels, pad=boxes is None))
         if boxes is not None:
             sparse.append(self.embed_boxes(boxes))
-        dense = self.no_mask_embed.weight[None]  # (1, 1, C)
-        if masks is not None:
-            dense = self.mask_downscaling(masks).flatten(2).transpose(1, 2)  # (P, side * side, C)
-        if not sparse:
-            sparse.append(dense.new_zeros(len(dense), 0, dense.shape[-1]))
-        return torch.cat(sparse, dim=1), dense
+        if masks is None:
+            return torch.cat(sparse, dim=1), None
+        dense = self.mask_downscaling(masks).flatten(2).transpose(1, 2)  # (P, side * side, C)
+        return torch.cat([dense[:, :0], *sparse], dim=1), dense
 
     def embed_points(self, points: Tensor, labels: Tensor, *, pad: bool) -> Tensor:
         """(P, N, 2) and (P, N) -> (P, N, C), or N + 1 tokens with a padding point at the end."""
@@ -94,6 +92,10 @@ class PromptEncoder(nn.Module):
         """(..., 2) pixels -> (..., C); half a pixel is added, to mean the pixel's centre."""
         out: Tensor = self.pe_layer((points + 0.5) / self.image_size)
         return out
+
+    def no_mask(self) -> Tensor:
+        """What to add to every place of the image where no mask is given, (C,)."""
+        return self.no_mask_embed.weight[0]
 
     def dense_positions(self) -> Tensor:
         """Encoding of the centre of each place of the feature map, (side * side, C)."""
