@@ -72,14 +72,18 @@ class Job:
         return id not in self.records.done
 
 
+def result_path(name: str, task: Task, dataset: str, model: Model, settings: Settings) -> Path:
+    """Where a result is kept: ``OUTPUT/<task>/<dataset>/<model>.json``."""
+    return settings.output / slug(name, task) / dataset / f"{model.card.name}.json"
+
+
 def open_job(name: str, task: Task, model: Model, dataset: Dataset, settings: Settings) -> Job:
     """Open the records of a task, those of an earlier run included.
 
     Raises:
         UserError: they are of another plan.
     """
-    folder = settings.output / slug(name, task) / dataset.card.name
-    stem = folder / model.card.name
+    stem = result_path(name, task, dataset.card.name, model, settings).with_suffix("")
     records = stem.with_name(stem.name + ".records.jsonl")
     if settings.fresh:
         records.unlink(missing_ok=True)

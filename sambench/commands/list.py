@@ -4,6 +4,7 @@ import argparse
 
 from sambench.commands._options import no_more
 from sambench.registry import Entry, entries
+from sambench.suites import SUITES
 
 KINDS = ("model", "task", "dataset")
 
@@ -21,6 +22,9 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
             print(f"{kind}s")
             for entry in entries(kind):
                 print(_line(entry))
+    if arguments.kind in (None, "datasets"):
+        for name, members in SUITES.items():
+            print(f"suite {name}: {', '.join(members)}")
     return 0
 
 

@@ -4,8 +4,12 @@ Each option of a task is a flag too: sambench run --task points --points 9 --fir
 The same command again continues where it stopped.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
+import sys
+from typing import TYPE_CHECKING
 
 from sambench.commands._options import (
     add_device,
@@ -16,7 +20,12 @@ from sambench.commands._options import (
     run_settings,
     split_list,
 )
-from sambench.registry import load
+from sambench.suites import Selection, select, suite_result
+
+if TYPE_CHECKING:
+    from sambench.interfaces import Model, Task
+    from sambench.jobs import Settings
+    from sambench.results import Result
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
 
@@ -34,23 +43,43 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run; 1 if any image failed."""
-    from sambench.evaluation import run
     from sambench.report.table import result_table
 
     tasks = load_tasks(split_list(arguments.task), rest)
-    datasets = [load("dataset", spec) for spec in split_list(arguments.dataset)]
+    selections = [select(spec) for spec in split_list(arguments.dataset)]
     device = choose_device(arguments.device)
     settings = run_settings(arguments, device)
     results = []
     for spec in split_list(arguments.model):
         model = load_model(spec, device)
-        for dataset in datasets:
-            found = run(tasks, model, dataset, settings)
+        for selection in selections:
+            found = _run_selection(tasks, model, selection, settings)
             results += found
             if not arguments.json:
-                for task, result in zip(tasks.values(), found, strict=True):
-                    print(result_table(result, task.paper))
+                for result in found:
+                    print(result_table(result, tasks[result.task].paper))
     if arguments.json:
         values = [result.to_json() for result in results]
         print(json.dumps(values[0] if len(values) == 1 else values, indent=2))
     return 0 if all(result.complete for result in results) else 1
+
+
+def _run_selection(
+    tasks: dict[str, Task], model: Model, selection: Selection, settings: Settings
+) -> list[Result]:
+    """Run a dataset, or all of a suite that is here, which ends in its mean."""
+    from sambench.evaluation import run
+    from sambench.jobs import result_path
+    from sambench.results import write_result
+
+    for name, reason in selection.absent.items():
+        print(f"{selection.suite}: {name} is absent: {reason}", file=sys.stderr)
+    results = [r for dataset in selection.datasets for r in run(tasks, model, dataset, settings)]
+    if not selection.suite:
+        return results
+    means = []
+    for name, task in tasks.items():
+        mean = suite_result(selection, [r for r in results if r.task == name])
+        write_result(result_path(name, task, mean.dataset, model, settings), mean)
+        means.append(mean)
+    return [*results, *means]
