@@ -89,10 +89,6 @@ def _board_order(board: Board) -> tuple[str, bool, str, str]:
     if board.measured:
         return board.task, False, board.dataset, board.key
     return board.task, True, "", ""  # published tables keep the order of their files
-        board.task,
-        not board.measured,
-        *((board.dataset, board.key) if board.measured else ("", "")),
-    )
 
 
 def _measured_board(key: str, runs: list[Run]) -> Board:

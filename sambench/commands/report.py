@@ -1,0 +1,89 @@
+"""Turn result files into a leaderboard: text, a static site, or a check of what is committed.
+
+sambench report results                      the leaderboard as markdown
+sambench report runs -o site                 a site that opens in any browser, without a server
+sambench report results --update             write results/README.md and README.md's block
+sambench report results --check              is every file valid and the leaderboard current?
+"""
+
+import argparse
+from pathlib import Path
+
+from sambench.commands._options import no_more
+from sambench.errors import UserError
+from sambench.report.collect import read_runs, result_files
+from sambench.report.formats import FORMATS
+from sambench.report.leaderboard import Board, make_boards
+from sambench.report.published import read_published
+from sambench.report.upkeep import check, published_for, update
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path("results")], metavar="PATH")
+    parser.add_argument("-o", "--output", type=Path, help="folder for the site")
+    parser.add_argument("--format", choices=list(FORMATS))
+    parser.add_argument("--update", action="store_true", help="write the generated leaderboard")
+    parser.add_argument("--check", action="store_true", help="check files and leaderboard")
+    parser.add_argument("--readme", type=Path, help="README with a block for the leaderboard")
+    parser.add_argument("--published", type=Path, help="folder of published numbers")
+    parser.add_argument("--no-published", action="store_true", help="leave published numbers out")
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="a dataset whose images the site may show, such as coco:root=DIR; may be repeated",
+    )
+    parser.add_argument(
+        "--images", type=int, default=60, help="images to draw for each leaderboard of the site"
+    )
+    parser.add_argument("--side", type=int, default=640, help="longest side of a drawn image")
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Report; 1 if a check found problems."""
+    no_more(rest, "report")
+    if arguments.images < 0 or arguments.side < 16:
+        raise UserError("--images is not negative and --side at least 16; give others.")
+    if arguments.check or arguments.update:
+        return _keep(arguments)
+    boards = _boards(arguments)
+    if arguments.output is None:
+        print(FORMATS[arguments.format or "markdown"](boards))
+        return 0
+    from sambench.report.site import build_site, open_datasets
+
+    index = build_site(
+        boards,
+        arguments.output,
+        datasets=open_datasets(boards, arguments.dataset),
+        images=arguments.images,
+        side=arguments.side,
+    )
+    print(index)
+    return 0
+
+
+def _boards(arguments: argparse.Namespace) -> list[Board]:
+    tables = []
+    if not arguments.no_published:
+        tables = read_published(arguments.published or published_for(arguments.paths))
+    return make_boards(read_runs(arguments.paths), tables)
+
+
+def _keep(arguments: argparse.Namespace) -> int:
+    """Write the committed leaderboard, or check it."""
+    if len(arguments.paths) != 1:
+        raise UserError("--check and --update take one folder of results; give one.")
+    folder = arguments.paths[0]
+    if arguments.update:
+        for path in update(folder, arguments.readme):
+            print(f"wrote {path}")
+        return 0
+    found = check(folder, arguments.readme)
+    for problem in found:
+        print(problem)
+    if not found:
+        print(f"{len(result_files(folder))} results valid, leaderboard current")
+    return 1 if found else 0

@@ -1,0 +1,72 @@
+"use strict";
+// Theme, and tables that sort, filter and turn pages. Nothing is fetched; nothing is built from text as HTML.
+(() => {
+  const root = document.documentElement;
+  const kept = (key, value) => {
+    try { return value === undefined ? localStorage.getItem(key) : localStorage.setItem(key, value); }
+    catch { return null; } // a browser may refuse storage to file://
+  };
+  const theme = document.getElementById("theme");
+  const set = (value) => {
+    if (value === "light" || value === "dark") root.dataset.theme = value; else delete root.dataset.theme;
+    if (theme) theme.value = value || "system";
+  };
+  set(kept("sambench-theme"));
+  if (theme) theme.addEventListener("change", () => { kept("sambench-theme", theme.value); set(theme.value); });
+
+  const PAGE = 50;
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const tools = document.getElementById(`${table.id}-tools`);
+    const search = tools && tools.querySelector("input");
+    const status = tools && tools.querySelector("[role=status]");
+    const turn = tools ? [...tools.querySelectorAll("button")] : [];
+    let page = 0;
+    const value = (row, column) => {
+      const cell = row.cells[column];
+      return cell.dataset.value === undefined ? cell.textContent.trim() : cell.dataset.value;
+    };
+    const show = () => {
+      const words = search ? search.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
+      const found = [...body.rows].filter((row) => {
+        const text = row.textContent.toLowerCase();
+        const fits = words.every((word) => text.includes(word));
+        if (!fits) row.hidden = true;
+        return fits;
+      });
+      const pages = Math.max(1, Math.ceil(found.length / PAGE));
+      page = Math.min(Math.max(page, 0), pages - 1);
+      found.forEach((row, i) => { row.hidden = Math.floor(i / PAGE) !== page; });
+      if (status) status.textContent = `${found.length} of ${rows.length} rows` + (pages > 1 ? `, page ${page + 1} of ${pages}` : "");
+      turn.forEach((button, i) => { button.hidden = pages < 2; button.disabled = i ? page >= pages - 1 : page === 0; });
+    };
+    const sort = (column, down) => {
+      const numeric = table.tHead.rows[0].cells[column].classList.contains("n");
+      const known = (text) => text !== "" && !(numeric && Number.isNaN(Number(text)));
+      rows.sort((a, b) => {
+        const [x, y] = [value(a, column), value(b, column)];
+        if (known(x) !== known(y)) return known(x) ? -1 : 1; // what is not known comes last either way
+        const order = numeric ? Number(x) - Number(y) : x.localeCompare(y, undefined, { numeric: true });
+        return down ? -order : order;
+      });
+      body.append(...rows);
+      page = 0;
+      show();
+    };
+    table.tHead.querySelectorAll("button").forEach((button) => {
+      button.addEventListener("click", () => {
+        const head = button.closest("th");
+        const first = head.dataset.first || "ascending";
+        const other = first === "ascending" ? "descending" : "ascending";
+        const next = head.getAttribute("aria-sort") === first ? other : first;
+        for (const each of table.tHead.rows[0].cells) each.setAttribute("aria-sort", "none");
+        head.setAttribute("aria-sort", next);
+        sort(head.cellIndex, next === "descending");
+      });
+    });
+    if (search) search.addEventListener("input", () => { page = 0; show(); });
+    turn.forEach((button, i) => button.addEventListener("click", () => { page += i ? 1 : -1; show(); }));
+    show();
+  }
+})();

@@ -1,0 +1,166 @@
+"""Pictures of truth and prediction as transparent layers that lie over a photograph."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import binary_erosion
+
+from sambench.interfaces import JSON, Boundaries, Instances
+from sambench.metrics.rle import decode
+
+TRUTH, PREDICTION = (20, 190, 140), (240, 130, 20)
+MISSED, EXTRA = (220, 40, 160), (255, 170, 0)
+FILL = 96
+"""Opacity of the inside of a mask, of 255."""
+MOST_DETECTIONS = 50
+"""Of hundreds of proposals only the most confident are drawn."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a layer shows: masks, or a map of boundaries.
+
+    Attributes:
+        masks: run-length encoded masks.
+        map: (H, W) in [0, 1].
+    """
+
+    masks: Sequence[JSON] = ()
+    map: NDArray[Any] | None = None
+
+
+def truth_scene(truth: Any) -> Scene | None:
+    """Scene of a truth; None if it is of no kind that can be drawn."""
+    if isinstance(truth, Instances):
+        return Scene(masks=truth.rles)
+    if isinstance(truth, Boundaries):
+        return Scene(map=np.mean(truth.annotators, axis=0)) if truth.annotators else Scene()
+    return None
+
+
+def prediction_scenes(prediction: Any) -> dict[str, Scene]:
+    """Layers of a prediction by name; none for one of a kind that cannot be drawn.
+
+    A boundary map is one layer; scored detections too, the most confident ones; clicks give the
+    masks after the first prompt and after the last.
+    """
+    if isinstance(prediction, np.ndarray) and prediction.ndim == 2:
+        return {"Prediction": Scene(map=prediction)}
+    if hasattr(prediction, "detections"):
+        return {"Prediction": Scene(masks=_most_confident(prediction.detections))}
+    if hasattr(prediction, "clicks"):
+        return _after_prompts([masks for masks in prediction.masks if masks])
+    return {}
+
+
+def _most_confident(detections: Any) -> list[JSON]:
+    order = np.argsort(-detections.scores, kind="stable")[:MOST_DETECTIONS]
+    return [detections.rles[i] for i in order]
+
+
+def _after_prompts(masks: Sequence[Sequence[JSON]]) -> dict[str, Scene]:
+    """Layers of objects, each with its mask after each prompt."""
+    first = {"Prediction": Scene(masks=[own[0] for own in masks])}
+    if all(len(own) == 1 for own in masks):
+        return first
+    return {**first, "After the last prompt": Scene(masks=[own[-1] for own in masks])}
+
+
+def draw_scene(
+    scene: Scene, size: tuple[int, int], colour: tuple[int, int, int], *, fill: bool
+) -> NDArray[np.uint8]:
+    """A scene as a transparent picture, (h, w, 4) uint8 RGBA.
+
+    Args:
+        scene: what to draw, at any size.
+        size: (h, w) of the picture.
+        colour: RGB.
+        fill: tint the inside of masks; otherwise outlines alone.
+    """
+    alpha = np.zeros(size, dtype=np.uint8)
+    if scene.map is not None:
+        strength = np.clip(np.asarray(scene.map, dtype=np.float64), 0, 1)
+        alpha = (_shrunk_peaks(strength, size) * 255).round().astype(np.uint8)
+    width = max(1, round(max(size) / 400))
+    for mask in resized_masks(scene.masks, size):
+        if fill:
+            alpha[mask] = np.maximum(alpha[mask], FILL)
+        alpha[mask & ~binary_erosion(mask, iterations=width)] = 255
+    return _tinted(alpha, colour)
+
+
+def draw_errors(truth: Scene, prediction: Scene, size: tuple[int, int]) -> NDArray[np.uint8] | None:
+    """Where masks of prediction and truth differ, (h, w, 4) uint8 RGBA; None for maps.
+
+    Pixels of the truth that no predicted mask covers are missed, those of a prediction outside of
+    the truth are extra; with masks in the same order they are compared one by one.
+    """
+    if truth.map is not None or prediction.map is not None:
+        return None
+    wanted = union(resized_masks(truth.masks, size), size)
+    drawn = union(resized_masks(prediction.masks, size), size)
+    picture = np.zeros((*size, 4), dtype=np.uint8)
+    picture[wanted & ~drawn] = (*MISSED, 200)
+    picture[drawn & ~wanted] = (*EXTRA, 200)
+    return picture
+
+
+def union(masks: Iterable[NDArray[np.bool_]], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels that are in any mask, (h, w) bool."""
+    joined = np.zeros(size, dtype=bool)
+    for mask in masks:
+        joined |= mask
+    return joined
+
+
+def resized_masks(masks: Sequence[JSON], size: tuple[int, int]) -> Iterable[NDArray[np.bool_]]:
+    """Masks at the size of a picture, (h, w) bool each, one at a time to bound memory."""
+    for rle in masks:
+        mask = decode([rle])[0]
+        if mask.shape == size:
+            yield mask
+        else:
+            image = Image.fromarray(mask.astype(np.uint8) * 255)
+            small = image.resize((size[1], size[0]), Image.Resampling.BOX)
+            yield np.asarray(small) >= 128
+
+
+def _shrunk_peaks(values: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """A map at another size; thin lines must not fade, so it is shrunk by its maximum."""
+    if values.shape == size:
+        return values
+    rows = np.arange(values.shape[0]) * size[0] // values.shape[0]
+    columns = np.arange(values.shape[1]) * size[1] // values.shape[1]
+    out = np.zeros(size)
+    np.maximum.at(out, (rows[:, None], columns[None, :]), values)
+    return out
+
+
+def _tinted(alpha: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    picture = np.zeros((*alpha.shape, 4), dtype=np.uint8)
+    picture[..., :3] = colour
+    picture[..., 3] = alpha
+    return picture
+
+
+def write_layer(picture: NDArray[np.uint8], path: Path) -> None:
+    """Write a transparent picture as a PNG of 32 colours, which is small."""
+    image = Image.fromarray(picture).quantize(32, method=Image.Quantize.FASTOCTREE)
+    image.save(path, optimize=True)
+
+
+def write_photo(image: NDArray[np.uint8], size: tuple[int, int], path: Path) -> None:
+    """Write a photograph at (h, w) as a JPEG."""
+    small = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    small.save(path, quality=82)
+
+
+def fit(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """(h, w) with the longest side at most `side`; never larger than it was."""
+    factor = min(1.0, side / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

@@ -1,0 +1,90 @@
+"""The score of each image, and which images are worth a look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Task
+from sambench.registry import find, option_types
+from sambench.report.numbers import lower_is_better
+from sambench.results import Result
+
+Scores = dict[str, float | None]
+"""Image id -> its value of the metric to rank by, None where it has none."""
+
+
+def load_task(result: Result) -> Task:
+    """The task of a result with its options, as far as they are no files.
+
+    Raises:
+        UserError: there is no such task, or it cannot do without the file.
+    """
+    cls: Any = find("task", result.task)
+    known = option_types(cls)
+    kept = {field.name for field in fields(cls)} & set(result.protocol["task"])
+    options = {
+        k: v for k, v in result.protocol["task"].items() if k in kept and not _is_file(known[k])
+    }
+    try:
+        task: Task = cls(**options)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"task {result.task} cannot be set up from its result: {error}") from None
+    return task
+
+
+def _is_file(annotation: Any) -> bool:
+    return "Path" in str(annotation)
+
+
+def image_scores(result: Result, records: Sequence[JSON]) -> Scores:
+    """Value of the metric to rank by for each image alone."""
+    task = load_task(result)
+    return {record["id"]: _alone(task, record, result.metric) for record in records}
+
+
+def _alone(task: Task, record: JSON, metric: str) -> float | None:
+    value = task.estimator([record])(np.ones(1)).get(metric, float("nan"))
+    return float(value) if np.isfinite(value) else None
+
+
+def chosen_images(runs: Mapping[str, Scores], metric: str, most: int) -> list[str]:
+    """Images worth drawing: the worst, median and best of each run, and where runs differ most.
+
+    Args:
+        runs: scores by run.
+        metric: that they are of.
+        most: how many images at most.
+    """
+    lists = [_ends_and_middle(scores, metric) for scores in runs.values()]
+    names = list(runs)
+    for i, first in enumerate(names):
+        lists += [_differing(runs[first], runs[second]) for second in names[i + 1 :]]
+    chosen: dict[str, None] = {}
+    for place in range(max((len(ids) for ids in lists), default=0)):
+        for ids in lists:
+            if place < len(ids) and len(chosen) < most:
+                chosen.setdefault(ids[place])
+    return list(chosen)
+
+
+def _ends_and_middle(scores: Scores, metric: str) -> list[str]:
+    """Ids in turn from the worst, the best and the median outwards."""
+    known = sorted((v, id) for id, v in scores.items() if v is not None)
+    if lower_is_better(metric):
+        known.reverse()
+    ids = [id for _, id in known]
+    middle = sorted(range(len(ids)), key=lambda i: abs(2 * i - (len(ids) - 1)))
+    turns = zip(ids, reversed(ids), (ids[i] for i in middle), strict=True)
+    return list(dict.fromkeys(id for turn in turns for id in turn))
+
+
+def _differing(first: Scores, second: Scores) -> list[str]:
+    both = [
+        (-abs(value - other), id)
+        for id, value in first.items()
+        if value is not None and (other := second.get(id)) is not None
+    ]
+    return [id for _, id in sorted(both)]
