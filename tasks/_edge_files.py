@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def _read_mat(path: Path) -> NDArray[np.float64]:
     return _unit(arrays[0])
 
 
-def _unit(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _unit(values: NDArray[Any]) -> NDArray[np.float64]:
     """Integers are of their type's full range; floats are taken as they are."""
     scale = np.iinfo(values.dtype).max if np.issubdtype(values.dtype, np.integer) else 1
     return np.asarray(values, dtype=np.float64) / scale
