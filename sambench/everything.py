@@ -20,17 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts
+from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts, masks_at_once
 from sambench.metrics import rle
 from sambench.shapes import boxes_of, crop_boxes, nms, without_small
 
 Keep = Literal["logits", "rles"]
 EDGE = 20
 """A box this near to the edge of a crop, in pixels, is likely cut off by it."""
-_CPU_PIXELS, _GPU_PIXELS = 1 << 22, 1 << 27
-"""Logits enlarged together: few stay in a processor's cache, a GPU wants many."""
-_USUAL_PIXELS = 1 << 20
-"""Models enlarge to about this size on the way to the size of a small image."""
 
 
 @dataclass(frozen=True)
@@ -326,8 +322,7 @@ def _measured(
     iou = answer.iou.flatten()
     passing = iou > options.iou if options.iou > 0 else torch.ones_like(iou, dtype=torch.bool)
     index = passing.nonzero()[:, 0]
-    budget = _CPU_PIXELS if iou.device.type == "cpu" else _GPU_PIXELS
-    step = max(1, budget // max(place.size[0] * place.size[1], _USUAL_PIXELS))
+    step = masks_at_once(place.size, iou.device.type)
     channels = answer.iou.shape[1]
     for part in torch.split(index, step) if len(index) else ():
         logits = answer.logits.flatten(0, 1)[part]

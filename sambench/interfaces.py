@@ -36,8 +36,14 @@ Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
 """Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
 
 
-PIXELS_AT_ONCE = 1 << 23
-"""Logits that are held at the size of the image at a time: bounds memory, not results."""
+def masks_at_once(size: tuple[int, int], device: str) -> int:
+    """How many masks to enlarge to (H, W) together: bounds memory and time, not results.
+
+    Few stay in a processor's cache and under the size from which each allocation is mapped anew,
+    which halves the time; a GPU wants many. Models pass through about 1024 x 1024 on the way.
+    """
+    budget = 1 << (22 if device == "cpu" else 27)
+    return max(1, budget // max(size[0] * size[1], 1 << 20))
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class Masks:
     def binary(self) -> NDArray[np.bool_]:
         """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
         flat = self.logits.flatten(0, 1)
-        step = max(1, PIXELS_AT_ONCE // (self.size[0] * self.size[1]))
+        step = masks_at_once(self.size, flat.device.type)
         masks = np.empty((len(flat), *self.size), dtype=bool)
         for start in range(0, len(flat), step):
             stop = start + step
@@ -188,6 +194,14 @@ class Model(ABC):
             prompts: B prompts in pixels of the original image.
             multimask: several candidates for each prompt (SAM: three), or the single one.
         """
+
+    def pack(self, embedding: Embedding) -> dict[str, Tensor]:
+        """An embedding as named tensors, for a cache on disk; no model has to offer it."""
+        raise NotImplementedError(f"{self.card.name} packs no embeddings")
+
+    def unpack(self, packed: Mapping[str, Tensor]) -> Embedding:
+        """The embedding that `pack` was given, exactly; the tensors are on the CPU."""
+        raise NotImplementedError(f"{self.card.name} unpacks no embeddings")
 
 
 @dataclass(frozen=True)
