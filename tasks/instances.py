@@ -1,0 +1,268 @@
+"""Instances: segment the object in each box, a detector's or the annotated one.
+
+The experiment of Segment Anything, section 7.4 and appendix D.4 (Kirillov et al., 2023), with the
+rules of its successors as presets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.errors import UserError
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Estimator,
+    Masks,
+    Model,
+    Prompts,
+    Sample,
+    Task,
+)
+from sambench.interfaces import Instances as Truth
+from sambench.metrics import detection, lvis, rle
+from sambench.metrics import masks as mask_metrics
+from sambench.metrics.assignment import Detections
+from sambench.metrics.statistics import ratios
+
+from . import _official
+from ._box_file import NONE, Boxes, Coverage, check_boxes, read_boxes
+from ._coco_results import Found, image_id, read_results, write_results
+from ._sizes import BINS, of_size
+
+KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
+"""Types of IoU, by what AP's name begins with."""
+
+
+@dataclass(frozen=True)
+class Instances(Task):
+    """Masks of the objects in boxes: AP for a detector's boxes, mIoU for annotated ones.
+
+    Attributes:
+        detections: COCO results JSON with a detector's boxes; the annotated boxes if there is none.
+        mask: the mask taken: the most confident of three; the single one; or the one of three that
+            overlaps most with the box as a filled rectangle.
+        refine: prompt once more with the box and the mask taken, and keep the single mask or the
+            most confident of three; or not.
+        confidence: the score of a mask: the detector's, or that times the predicted IoU.
+        max_boxes: so many boxes of an image, the most confident; 0 takes 300 of LVIS, else all.
+        min_score: boxes of a lower score are left out.
+        coverage: exact: the file has boxes for every image of the dataset and for no other; any:
+            images without boxes count as such, other images are left out.
+        crowd: also segment the annotated boxes of crowd regions.
+        fixed: LVIS's AP with a limit of 10,000 detections per category and none per image.
+        evaluator: sambench's own, or pycocotools and lvis, which give no intervals.
+        source: elsewhere: masks and scores that another program saved, to be scored by AP.
+    """
+
+    detections: Path | None = None
+    mask: Literal["confident", "single", "box-iou"] = "confident"
+    refine: Literal["no", "single", "confident"] = "no"
+    confidence: Literal["detector", "times-iou"] = "detector"
+    max_boxes: int = 0
+    min_score: float = 0.0
+    coverage: Coverage = "exact"
+    crowd: bool = False
+    fixed: bool = False
+    evaluator: Literal["sambench", "official"] = "sambench"
+    source: Literal["prompts", "elsewhere"] = "prompts"
+
+    truth: ClassVar[type] = Truth
+    metric: ClassVar[str] = "mIoU"
+    needs: ClassVar[frozenset[str]] = frozenset({"boxes"})
+    paper: ClassVar[str] = (
+        "sambench run --task instances --preset sam --detections vitdet_h.json --model sam_vit_h "
+        "--dataset coco"
+    )
+    scoring: ClassVar[frozenset[str]] = frozenset({"evaluator"})
+    foreign: ClassVar[Mapping[str, Any]] = {"source": "elsewhere"}
+    facts: ClassVar[Mapping[str, Any]] = {
+        "category": "the detector's",
+        "AP": "COCO: 100 detections per image and category; LVIS: 300 per image; both of mask IoU",
+        "BoundaryAP": "the lesser of mask IoU and Boundary IoU at 2 % of the diagonal",
+        "boxAP": "of the boxes that were prompted with",
+        "mIoU": "at the image's original size, logits > 0; an object with an empty mask is left "
+        "out; sizes by annotated area: small < 32^2 <= medium < 96^2 <= large",
+    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sam": {"refine": "single"},
+        "efficientvit": {"crowd": True},
+        "tinysam": {},
+        "edgesam": {"mask": "single"},
+        "efficientsam": {"mask": "box-iou"},
+        "hq-sam": {"mask": "single"},
+    }
+
+    def __post_init__(self) -> None:
+        if self.scored:
+            object.__setattr__(self, "metric", "AP")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The options: a detector's boxes stay behind when a task goes to a scoring process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def scored(self) -> bool:
+        """Whether masks have scores and are measured by AP."""
+        return self.detections is not None or self.source == "elsewhere"
+
+    @cached_property
+    def boxes(self) -> dict[str, Boxes]:
+        """The detector's boxes by image id."""
+        assert self.detections is not None
+        return read_boxes(self.detections)
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse a file of detections that belongs to another dataset."""
+        if self.source == "elsewhere":
+            raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
+        if self.detections is not None:
+            check_boxes(self.boxes, self.detections, dataset, self.coverage)
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
+        """One mask for each box, as many at a time as the model likes."""
+        objects = () if self.scored else self._objects(sample.truth)
+        given = self._detected(sample) if self.scored else self._annotated(sample.truth, objects)
+        rles: list[JSON] = []
+        iou = np.zeros(len(given))
+        for start in range(0, len(given), model.prompt_batch):
+            part = slice(start, start + model.prompt_batch)
+            answer = self._segment(model, embedding, given.corners[part])
+            rles += rle.encode(answer.binary()[:, 0])
+            iou[part] = answer.iou[:, 0].double().cpu().numpy()
+        scores = given.scores if self.confidence == "detector" else given.scores * iou
+        masks = Detections(tuple(rles), scores, given.categories, given.corners)
+        return Found(image_id(sample), masks, tuple(sample.truth.ids[i] for i in objects))
+
+    def _detected(self, sample: Sample) -> Boxes:
+        limit = self.max_boxes or (None if self.fixed else _limit(sample.truth))
+        return self.boxes.get(sample.id, NONE).best(limit, self.min_score)
+
+    def _objects(self, truth: Truth) -> tuple[int, ...]:
+        """Indices of the annotated objects that are segmented."""
+        areas = rle.areas(truth.rles)
+        wanted = (areas > 0) & (self.crowd | ~truth.crowd)
+        return tuple(np.flatnonzero(wanted).tolist())
+
+    def _annotated(self, truth: Truth, objects: tuple[int, ...]) -> Boxes:
+        index = np.array(objects, dtype=np.int64)
+        return Boxes(truth.boxes[index], np.ones(len(index)), truth.categories[index])
+
+    def _segment(self, model: Model, embedding: Embedding, boxes: NDArray[np.float64]) -> Masks:
+        """The mask taken for each of B boxes, (B, 1)."""
+        prompts = Prompts(boxes=boxes)
+        answer = model.predict(embedding, prompts, multimask=self.mask != "single")
+        taken = self._taken(answer, boxes)
+        if self.refine == "no":
+            return taken
+        prompts = Prompts(boxes=boxes, masks=taken.logits)
+        several = self.refine == "confident"
+        return model.predict(embedding, prompts, multimask=several).most_confident()
+
+    def _taken(self, answer: Masks, boxes: NDArray[np.float64]) -> Masks:
+        if self.mask == "box-iou":
+            return answer.take(_overlap(answer, boxes).argmax(axis=1))
+        return answer.most_confident()
+
+    def score(self, prediction: Found, truth: Truth) -> JSON:
+        """What AP needs of an image, or IoU and Boundary IoU of each object."""
+        if not self.scored:
+            return _overlaps(prediction, truth)
+        if self.evaluator == "official":
+            return _official.image_record(prediction, truth)
+        if not _is_lvis(truth):
+            return {k: detection.image_record(prediction.detections, truth, k) for k in KINDS}
+        limit = None if self.fixed else lvis.MAX_DETS
+        frequency = dict(zip(truth.categories.tolist(), truth.extra["frequency"], strict=True))
+        records = {k: lvis.image_record(prediction.detections, truth, k, limit) for k in KINDS}
+        return {**records, "frequency": frequency}
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """AP and Boundary AP by size, LVIS's also by frequency; or mIoU by size."""
+        if not self.scored:
+            return _mean_iou(records)
+        if self.evaluator == "official":
+            return _official.average_precision(records, fixed=self.fixed)
+        parts = {
+            name: self._precision([r[k] for r in records], records) for k, name in KINDS.items()
+        }
+
+        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
+            values = {start: part(weights) for start, part in parts.items()}
+            return {
+                f"{start}{name}": value
+                for start, found in values.items()
+                for name, value in found.items()
+                if not start or name.startswith("AP")
+            }
+
+        return estimate
+
+    def _precision(self, matches: list[JSON], records: Sequence[JSON]) -> Estimator:
+        if "frequency" not in records[0]:
+            return detection.average_precision(matches)
+        frequency = {int(k): f for record in records for k, f in record["frequency"].items()}
+        if self.fixed:
+            return lvis.average_precision(
+                matches, frequency, per_category=lvis.PER_CATEGORY, max_dets=None
+            )
+        return lvis.average_precision(matches, frequency)
+
+    def save(self, prediction: Found, stem: Path) -> Path:
+        """Write COCO results JSON, which pycocotools reads too."""
+        return write_results(prediction, stem)
+
+    def load(self, stem: Path) -> Found:
+        """Read COCO results JSON."""
+        return read_results(stem)
+
+
+def _is_lvis(truth: Truth) -> bool:
+    return "neg_category_ids" in truth.extra
+
+
+def _limit(truth: Truth) -> int | None:
+    return lvis.MAX_DETS if _is_lvis(truth) else None
+
+
+def _overlap(answer: Masks, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU of B x C masks with their boxes as filled rectangles, (B, C)."""
+    filled = np.zeros((len(boxes), 1, *answer.size), dtype=bool)
+    for mask, (x0, y0, x1, y1) in zip(filled, np.rint(boxes).astype(int).clip(min=0), strict=True):
+        mask[0, y0:y1, x0:x1] = True
+    return mask_metrics.iou(answer.binary(), filled)
+
+
+def _overlaps(found: Found, truth: Truth) -> JSON:
+    """IoU and Boundary IoU of the masks of annotated boxes."""
+    places = {id: index for index, id in enumerate(truth.ids)}
+    objects = [places[id] for id in found.objects]
+    pairs = [
+        (truth.mask(i), rle.decode([encoded])[0])
+        for i, encoded in zip(objects, found.detections.rles, strict=True)
+    ]
+    return {
+        "objects": list(found.objects),
+        "areas": truth.areas[objects].tolist(),
+        "categories": truth.categories[objects].tolist(),
+        "iou": [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs],
+        "boundary_iou": [mask_metrics.boundary_iou(*pair) for pair in pairs],
+        "left_out": len(truth) - len(objects),
+    }
+
+
+def _mean_iou(records: Sequence[JSON]) -> Estimator:
+    sized = {
+        f"mIoU{size}": [of_size(record["iou"], record["areas"], size) for record in records]
+        for size in BINS
+    }
+    boundary = [record["boundary_iou"] for record in records]
+    return ratios({"mIoU": [record["iou"] for record in records], **sized, "BoundaryIoU": boundary})

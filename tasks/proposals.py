@@ -1,0 +1,161 @@
+"""Proposals: find all objects of an image, whatever they are, by a grid of points.
+
+The experiment of Segment Anything, section 7.3 and appendix D.3 (Kirillov et al., 2023).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.metrics import proposals as recall
+from sambench.metrics.assignment import Detections
+
+from ._coco_results import Found, image_id, read_results, write_results
+
+if TYPE_CHECKING:
+    from sambench.everything import Candidates
+
+
+@runtime_checkable
+class Proposer(Protocol):
+    """A model that proposes objects by itself."""
+
+    def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
+        """N masks as COCO run-length encodings of the image's size, and (N,) scores."""
+
+
+@dataclass(frozen=True)
+class Proposals(Task):
+    """Average recall of the masks of a grid of points, regardless of category.
+
+    Attributes:
+        side: points along each side of the grid.
+        multimask: several candidates for each point, or the single one.
+        nms: of two masks whose boxes overlap by more, the lower ranked is dropped.
+        rank: by quality: predicted IoU in suppression, its mean with the stability score among
+            what is left; or random, for a model without a predicted IoU.
+        limit: proposals of an image that count, the best ranked.
+        min_iou: the predicted IoU must be above this; 0 keeps all.
+        min_stability: the stability score must be at least this; 0 keeps all.
+        seed: of the random ranks.
+    """
+
+    side: int = 64
+    multimask: bool = True
+    nms: float = 0.9
+    rank: Literal["quality", "random"] = "quality"
+    limit: int = 1000
+    min_iou: float = 0.0
+    min_stability: float = 0.0
+    seed: int = 0
+
+    truth: ClassVar[type] = Instances
+    metric: ClassVar[str] = "AR@1000"
+    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    direct: ClassVar[str] = "propose"
+    paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
+    facts: ClassVar[Mapping[str, Any]] = {
+        "AR": "class-agnostic, mean over IoU .50:.05:.95; crowd regions ask for nothing",
+        "sizes": "annotated area: small <= 32^2 <= medium <= 96^2 <= large, as COCO",
+        "frequencies": "against the objects of the bucket alone, where the dataset tells them",
+        "boxAR": "of the tight boxes of the masks against the annotated boxes",
+        "empty masks": "are dropped",
+        "crops": "none",
+    }
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sam": {},
+        "single-output": {"side": 128, "multimask": False, "nms": 0.95, "rank": "random"},
+    }
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
+        """At most `limit` masks with their scores, all of category 1."""
+        if isinstance(model, Proposer):
+            rles, scores = model.propose(sample.image)
+        else:
+            rles, scores = self._from_grid(model, embedding, sample)
+        scores = np.asarray(scores, dtype=np.float64)
+        order = np.argsort(-scores, kind="stable")[: self.limit]
+        ranked = tuple(rles[i] for i in order)
+        categories = np.ones(len(order), dtype=np.int64)
+        return Found(image_id(sample), Detections(ranked, scores[order], categories))
+
+    def _from_grid(
+        self, model: Model, embedding: Embedding, sample: Sample
+    ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
+        from sambench.everything import GridOptions, candidates
+        from sambench.metrics import rle
+        from sambench.shapes import nms
+
+        options = GridOptions(self.side, self.multimask, self.min_iou, self.min_stability)
+        size = sample.image.shape[0], sample.image.shape[1]
+        found = candidates(model, embedding, size, options)
+        found = found.take(np.flatnonzero(rle.areas(found.rles)))
+        if self.rank == "random":
+            rng = np.random.default_rng((self.seed, zlib.crc32(sample.id.encode())))
+            priority = quality = rng.random(len(found))
+        else:
+            priority, quality = found.iou.astype(np.float64), _quality(found)
+        kept = nms(found.boxes, priority, self.nms)
+        return found.take(kept).rles, quality[kept]
+
+    def score(self, prediction: Found, truth: Instances) -> JSON:
+        """Matches of masks and boxes at each threshold and budget, for each size and frequency."""
+        given = truth.extra.get("frequency")
+        buckets = (
+            None if given is None else dict(zip(truth.categories.tolist(), given, strict=True))
+        )
+        found = prediction.detections.rles, prediction.detections.scores, truth, buckets
+        return {
+            "mask": recall.image_record(*found, recall.CURVE),
+            "box": recall.image_record(*found, recall.BUDGETS, iou_type="bbox"),
+        }
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """AR of masks, and of boxes, at 1000, 100 and 10; the mean number of masks."""
+        of_masks = recall.average_recall([record["mask"] for record in records])
+        of_boxes = recall.average_recall([record["box"] for record in records])
+
+        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
+            masks, boxes = of_masks(weights), of_boxes(weights)
+            wanted = [n for k in sorted(recall.BUDGETS, reverse=True) for n in boxes if _at(n, k)]
+            return {
+                **{name: masks[name] for name in wanted},
+                **{f"box{name}": boxes[name] for name in wanted},
+                "masks": masks["proposals"],
+            }
+
+        return estimate
+
+    def details(self, records: Sequence[JSON]) -> JSON:
+        """Recall against the number of proposals, for all objects and for each bucket."""
+        values = recall.average_recall([record["mask"] for record in records])(
+            np.ones(len(records))
+        )
+        names = [name.partition("@")[0] for name in values if _at(name, recall.CURVE[0])]
+        curves = {name: [values[f"{name}@{k}"] for k in recall.CURVE] for name in names}
+        return {"recall": {"proposals": list(recall.CURVE), **curves}}
+
+    def save(self, prediction: Found, stem: Path) -> Path:
+        """Write COCO results JSON."""
+        return write_results(prediction, stem)
+
+    def load(self, stem: Path) -> Found:
+        """Read COCO results JSON."""
+        return read_results(stem)
+
+
+def _quality(found: Candidates) -> NDArray[np.float64]:
+    """Mean of predicted IoU and stability; a mask whose stability is not defined has none."""
+    return (found.iou.astype(np.float64) + np.nan_to_num(found.stability)) / 2
+
+
+def _at(name: str, budget: int) -> bool:
+    return name.endswith(f"@{budget}")
