@@ -14,6 +14,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
 
 from .nn import precision as arithmetics
+from .nn.checkpoint import read_state
 from .nn.sam import PIXEL_MEAN, PIXEL_STD, input_size, postprocess, preprocess, to_input_pixels
 
 MEAN = tuple(value / 255 for value in PIXEL_MEAN)
@@ -319,6 +321,24 @@ def require(package: str, extra: str = "") -> Any:
             f"the package {package} cannot be imported ({type(error).__name__}: {error}); "
             "reinstall it."
         ) from error
+
+
+def fill(net: Any, checkpoint: Path) -> Any:
+    """Load a checkpoint into another package's network, all of it and nothing else; runs no code.
+
+    Raises:
+        UserError: there is no such file, or it is of another network.
+    """
+    if not checkpoint.is_file():
+        raise UserError(f"checkpoint {checkpoint} does not exist; give a file of weights.")
+    try:
+        net.load_state_dict(read_state(checkpoint), strict=True)
+    except RuntimeError as error:
+        example = str(error).strip().splitlines()[-1].strip()
+        raise UserError(
+            f"{checkpoint} does not fit this architecture ({example[:120]}); give another arch."
+        ) from None
+    return net.eval().requires_grad_(requires_grad=False)
 
 
 def digest(state: Mapping[str, Tensor]) -> str:

@@ -1,0 +1,125 @@
+"""An exported encoder and decoder in onnxruntime: onnx:encoder=FILE,decoder=FILE."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sambench.download import sha256
+from sambench.errors import UserError
+from sambench.interfaces import ModelCard
+
+from ._framed import require
+from ._pair import Named, Pair, Style
+
+LOGITS = ("low_res_masks", "masks")
+"""Names of the decoder's output that is wanted, the better first."""
+
+
+class Onnx(Pair):
+    """A SAM or SAM 2 as ONNX or ORT files, with the input names of Segment Anything's export.
+
+    Args:
+        encoder: image (1, 3, side, side), normalised, -> features.
+        decoder: features and prompts -> masks and predicted IoU.
+        name: as it is to stand in tables; the encoder's file name if empty.
+        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's inputs.
+        device: cpu, or cuda with onnxruntime-gpu.
+        threads: of onnxruntime; 0 leaves it to choose.
+
+    Raises:
+        UserError: onnxruntime is not installed, or the files are no such pair.
+    """
+
+    def __init__(
+        self,
+        encoder: Path,
+        decoder: Path,
+        name: str = "",
+        style: Style = "auto",
+        device: str = "cpu",
+        threads: int = 0,
+    ) -> None:
+        runtime = require("onnxruntime", "onnx")
+        self.encoder = _session(runtime, encoder, device, threads)
+        self.decoder = _session(runtime, decoder, device, threads)
+        shape = self.encoder.get_inputs()[0].shape
+        side = shape[-1] if len(shape) and isinstance(shape[-1], int) else 1024
+        inputs = {entry.name: entry.shape for entry in self.decoder.get_inputs()}
+        self.settle(style, list(inputs), side)
+        self.one_by_one = inputs["point_coords"][0] == 1
+        """Segment Anything's own export answers one prompt a call."""
+        self.outputs = _outputs([entry.name for entry in self.decoder.get_outputs()], decoder)
+        both = (sha256(encoder) + sha256(decoder)).encode()
+        self.card = ModelCard(
+            name=name or encoder.name.partition(".")[0],
+            weights_sha256=hashlib.sha256(both).hexdigest(),
+            preprocessing=f"{self.frame.words}; onnxruntime {version(_package(runtime))}",
+            licence="as the files'",
+        )
+
+    def run_encoder(self, pixels: Tensor) -> Named:
+        """See `Pair`."""
+        name = self.encoder.get_inputs()[0].name
+        names = [entry.name for entry in self.encoder.get_outputs()]
+        values = self.encoder.run(names, {name: pixels.numpy()})
+        return {key: torch.from_numpy(value) for key, value in zip(names, values, strict=True)}
+
+    def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
+        """See `Pair`."""
+        feed = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in inputs.items()}
+        if not self.one_by_one:
+            logits, iou = self.decoder.run(self.outputs, feed)
+            return torch.from_numpy(logits), torch.from_numpy(iou)
+        single = ("point_coords", "point_labels", "mask_input")
+        answers = []
+        for row in range(len(feed["point_coords"])):
+            own = {name: feed[name][row : row + 1] for name in single if name in feed}
+            answers.append(self.decoder.run(self.outputs, {**feed, **own}))
+        return (
+            torch.from_numpy(np.concatenate([logits for logits, _ in answers])),
+            torch.from_numpy(np.concatenate([iou for _, iou in answers])),
+        )
+
+
+def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; give an .onnx or .ort file.")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors; warnings about an export's unused parts help nobody
+    provider = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    if provider not in runtime.get_available_providers():
+        raise UserError(f"this onnxruntime cannot use {device}; install onnxruntime-gpu.")
+    try:
+        return runtime.InferenceSession(str(path), options, providers=[provider])
+    except Exception as error:  # onnxruntime's errors share no base class
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"{path} cannot be loaded by onnxruntime ({lines[0]}); export it again."
+        ) from error
+
+
+def _outputs(names: list[str], path: Path) -> list[str]:
+    """The decoder's outputs of logits and of predicted IoU."""
+    logits = next((name for name in LOGITS if name in names), None)
+    iou = next((name for name in names if "iou" in name), None)
+    if logits is None or iou is None:
+        raise UserError(
+            f"{path} gives {', '.join(names)}; a decoder gives low_res_masks or masks, and "
+            "iou_predictions."
+        )
+    return [logits, iou]
+
+
+def _package(runtime: Any) -> str:
+    """Which distribution this onnxruntime is of: with or without GPU."""
+    from importlib.metadata import packages_distributions
+
+    return packages_distributions().get(runtime.__name__, [runtime.__name__])[0]

@@ -1,0 +1,98 @@
+"""SAM 2 and 2.1 (Ravi et al., 2024) as the package sam2 computes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sambench.download import sha256
+from sambench.errors import UserError
+from sambench.interfaces import ModelCard
+
+from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, require
+
+
+class Sam2(Framed):
+    """The authors' own package; its image predictor, without clean-up of small regions.
+
+    Args:
+        checkpoint: a .pt file, such as sam2.1_hiera_tiny.pt.
+        config: of the package, such as configs/sam2.1/sam2.1_hiera_t.yaml.
+        device: cpu, cuda, cuda:1 and so on.
+        precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
+
+    Raises:
+        UserError: the package is not installed, or the checkpoint or config cannot be used.
+    """
+
+    feedback_limit = SAM2_LOGITS
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        config: str = "configs/sam2.1/sam2.1_hiera_l.yaml",
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        build = require("sam2.build_sam", "sam2").build_sam2
+        self.device, self.precision = choose_device(device, precision), precision
+        if not checkpoint.is_file():
+            raise UserError(f"checkpoint {checkpoint} does not exist; give a .pt file.")
+        try:
+            self.net = build(config, str(checkpoint), device=str(self.device))
+        except Exception as error:  # Hydra and the package raise a dozen kinds
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UserError(
+                f"{checkpoint} with {config} is no SAM 2 ({lines[0]}); give the config that "
+                "belongs to the checkpoint."
+            ) from error
+        side = self.net.image_size
+        self.frame = Stretched(side)
+        self.levels = [(side // stride, side // stride) for stride in (4, 8, 16)]
+        self.card = ModelCard(
+            name=Path(config).stem,
+            weights_sha256=sha256(checkpoint),
+            preprocessing=self.frame.words,
+            precision=precision,
+            parameters=sum(parameter.numel() for parameter in self.net.parameters()),
+            licence="Apache-2.0",
+            citation="Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024",
+        )
+
+    def encode(self, pixels: Tensor) -> list[Tensor]:
+        """See `Framed`."""
+        found = self.net.forward_image(pixels)
+        _, levels, _, _ = self.net._prepare_backbone_features(found)
+        if self.net.directly_add_no_mem_embed:
+            levels[-1] = levels[-1] + self.net.no_mem_embed
+        return [
+            level.permute(1, 2, 0).reshape(1, -1, *size)
+            for level, size in zip(levels, self.levels, strict=True)
+        ]
+
+    def decode(
+        self, features: list[Tensor], inputs: Inputs, *, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """See `Framed`."""
+        sparse, dense = self.net.sam_prompt_encoder(
+            points=self._points(inputs), boxes=None, masks=inputs.masks
+        )
+        logits, iou, _, _ = self.net.sam_mask_decoder(
+            image_embeddings=features[-1],
+            image_pe=self.net.sam_prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            repeat_image=True,
+            high_res_features=features[:-1],
+        )
+        return logits, iou
+
+    def _points(self, inputs: Inputs) -> tuple[Tensor, Tensor] | None:
+        """Points and box corners; the encoder itself adds a padding point."""
+        if inputs.points is None and inputs.boxes is None:
+            return None
+        points, labels = inputs.as_points(pad=False)
+        return points, labels.to(torch.int32)

@@ -1,0 +1,89 @@
+"""An exported encoder and decoder in TorchScript: torchscript:encoder=FILE,decoder=FILE."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sambench.download import sha256
+from sambench.errors import UserError
+from sambench.interfaces import ModelCard
+
+from ._framed import choose_device
+from ._pair import Named, Pair, Style
+
+
+class TorchScript(Pair):
+    """A SAM or SAM 2 as TorchScript files; parameters are named as Segment Anything's export.
+
+    A TorchScript file is a program of its own language: run only those that you trust.
+
+    Args:
+        encoder: image (1, 3, side, side), normalised, -> features: a tensor, or tensors by name.
+        decoder: features and prompts -> low-resolution logits (B, C, h, w) and IoU (B, C). Its
+            parameters are the features' names, point_coords, point_labels, and if it takes masks
+            mask_input and has_mask_input.
+        name: as it is to stand in tables; the encoder's file name if empty.
+        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's parameters.
+        side: of the encoder's input.
+        device: cpu, cuda, cuda:1 and so on.
+        precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
+
+    Raises:
+        UserError: the files are no such pair.
+    """
+
+    def __init__(
+        self,
+        encoder: Path,
+        decoder: Path,
+        name: str = "",
+        style: Style = "auto",
+        side: int = 1024,
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        self.device, self.precision = choose_device(device, precision), precision
+        self.encoder = _load(encoder, self.device)
+        self.decoder = _load(decoder, self.device)
+        inputs = [argument.name for argument in self.decoder.forward.schema.arguments[1:]]
+        self.settle(style, inputs, side)
+        both = (sha256(encoder) + sha256(decoder)).encode()
+        parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+        self.card = ModelCard(
+            name=name or encoder.name.partition(".")[0],
+            weights_sha256=hashlib.sha256(both).hexdigest(),
+            preprocessing=f"{self.frame.words}; TorchScript",
+            precision=precision,
+            parameters=sum(parameter.numel() for parameter in parameters),
+            licence="as the files'",
+        )
+
+    def run_encoder(self, pixels: Tensor) -> Named:
+        """See `Pair`."""
+        features = self.encoder(pixels)
+        return dict(features) if isinstance(features, dict) else {"image_embeddings": features}
+
+    def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
+        """See `Pair`."""
+        logits, iou = self.decoder(*(inputs[name] for name in self.wants))
+        return logits, iou
+
+
+def _load(path: Path, device: torch.device) -> Any:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; give a TorchScript file.")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
+            return torch.jit.load(path, map_location=device).eval()
+    except RuntimeError as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"{path} cannot be loaded as TorchScript ({lines[0]}); save it with torch.jit.save."
+        ) from error
