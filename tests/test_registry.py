@@ -1,0 +1,131 @@
+"""Names, paths and options of plug-ins."""
+
+from pathlib import Path
+
+import pytest
+
+from sambench import registry
+from sambench.commands._options import flags, load_tasks, split_list
+from sambench.errors import UserError
+from sambench.interfaces import Model
+
+PLUGIN = '''
+"""A model from a file."""
+from pathlib import Path
+from typing import Literal
+from sambench.interfaces import Model, ModelCard
+
+class Mine(Model):
+    def __init__(self, size: int = 1, rate: float = 0.5, on: bool = False,
+                 where: Path | None = None, kind: Literal["a", "b"] = "a") -> None:
+        self.card = ModelCard("mine")
+        self.given = size, rate, on, where, kind
+    def embed(self, images): return []
+    def predict(self, embedding, prompts, *, multimask): raise NotImplementedError
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+def test_a_plugin_is_any_python_file_with_typed_options(plugin):
+    model = registry.load("model", f"{plugin}:size=3,rate=1e-3,on=yes,where=/x,kind=b")
+    assert isinstance(model, Model)
+    assert model.given == (3, 1e-3, True, Path("/x"), "b")
+
+
+def test_a_value_without_a_key_is_the_first_option(plugin):
+    assert registry.load("model", f"{plugin}:7").given[0] == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("sise=3", "did you mean size"),
+        ("size=three", "is no int"),
+        ("on=maybe", "neither true nor false"),
+        ("kind=c", "known are a, b"),
+        ("size=1,size=2", "twice"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_sentence(plugin, options, said):
+    with pytest.raises(UserError, match=said) as caught:
+        registry.load("model", f"{plugin}:{options}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["model", "task", "dataset"])
+def test_every_listed_file_can_be_read_and_has_a_summary(kind):
+    listed = registry.entries(kind)
+    assert listed
+    assert not [entry for entry in listed if entry.error or not entry.summary]
+
+
+@pytest.mark.parametrize("kind", ["task", "dataset"])
+def test_every_built_in_task_and_dataset_imports(kind):
+    for name in registry.names(kind):
+        registry.find(kind, name)
+
+
+def test_an_unknown_name_gives_the_nearest():
+    with pytest.raises(UserError, match="did you mean points"):
+        registry.find("task", "poimts")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("import no_such_package_here", "needs the package no_such_package_here"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("x = 1", "must define one Model subclass"),
+        ("def broken(:", "SyntaxError"),
+        (
+            "from sambench.interfaces import Model\nclass M(Model):\n    pass",
+            "does not implement embed, predict",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_named_with_its_reason(tmp_path, content, said):
+    path = tmp_path / "broken.py"
+    path.write_text(content)
+    with pytest.raises(UserError, match=said):
+        registry.find("model", str(path))
+
+
+def test_a_missing_plugin_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        registry.find("task", str(tmp_path / "none.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("points,edges", ["points", "edges"]),
+        ("points:points=3,seed=1,edges", ["points:points=3,seed=1", "edges"]),
+        ("coco:annotations=A,images=B,mini", ["coco:annotations=A,images=B", "mini"]),
+        ("hf:facebook/sam,minisam", ["hf:facebook/sam", "minisam"]),
+    ],
+)
+def test_lists_of_plugins_keep_their_options(text, expected):
+    assert split_list(text) == expected
+
+
+def test_flags_are_options_of_the_tasks_that_have_them():
+    tasks = load_tasks(["points", "interactive"], ["--points", "3", "--stop=0.9", "--no-such"][:3])
+    assert tasks["points"].points == 3
+    assert tasks["interactive"].stop == 0.9
+    with pytest.raises(UserError, match="no option --pints for points; did you mean points"):
+        load_tasks(["points"], ["--pints", "3"])
+    with pytest.raises(UserError, match="belongs to no option"):
+        flags(["3"])
+
+
+def test_presets_are_checked_and_can_be_overridden():
+    tasks = load_tasks(["points"], ["--preset", "efficientvit", "--points", "2"])
+    assert (tasks["points"].points, tasks["points"].mask) == (2, "confident")
+    with pytest.raises(UserError, match="has no preset 'edgsam'; did you mean edgesam"):
+        load_tasks(["points"], ["--preset", "edgsam"])
