@@ -30,7 +30,7 @@ from sambench.metrics._matching import FAR, UNIT, Heap, Ints, Longs, Side, pop, 
 DEGREE = 6  # links of a node, the benchmark's constant
 LAST_RESORT = 100  # cost of a link of last resort in outlier costs
 TAKEN = 1 << 20  # degree of an outlier that is placed
-SHIFTS = 200  # how often a placement is moved on before the search proper takes over
+SHIFTS = 64  # how often a placement is moved on before the search proper takes over
 MARKS = 256  # size of the trees that grow towards a search
 
 
@@ -47,6 +47,7 @@ class Work(NamedTuple):
         via, root: (n,) for a node of y a node of x, or -1, that leads on to the unmatched one `root`
             at no cost.
         marked: the nodes of y for which `via` is set.
+        near, worth: scratch: the nodes of x that a node of y is linked to, and the links' gains.
         distance, parent, stack: scratch of a search.
         heap: scratch of a search.
     """
@@ -64,6 +65,8 @@ class Work(NamedTuple):
     via: Ints
     root: Ints
     marked: Ints
+    near: Ints
+    worth: Longs
     distance: Longs
     parent: Ints
     stack: Ints
@@ -79,14 +82,14 @@ def work_for(predicted: Side, annotated: Side) -> Work:
         return np.empty(shape, dtype=np.int32)
 
     def longs(size: int) -> Longs:
-        return np.full(size, FAR, dtype=np.int64)
+        return np.empty(size, dtype=np.int64)
 
     return Work(
         x_links=ints(n, DEGREE), y_links=ints(n, DEGREE), x_mate=ints(n), y_mate=ints(n),
-        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE), degree=ints(n), names=ints(n),
-        via=ints(n), root=ints(n), marked=ints(n),
-        distance=longs(n), parent=ints(n), stack=ints(edges),
-        heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
+        x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE),
+        degree=ints(n), names=ints(n), via=ints(n), root=ints(n), marked=ints(n + DEGREE),
+        near=ints(edges), worth=longs(edges), distance=np.full(n, FAR, dtype=np.int64),
+        parent=ints(n), stack=ints(n), heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
     )  # fmt: skip
 
 
@@ -284,76 +287,49 @@ def _mark(ns: int, nb: int, work: Work, free: Ints, count: int) -> int:
     A search that meets a tree is done. Augmenting through one leaves the others as they are.
     Returns the number of marked nodes.
     """
-    marked, source = 0, 0
-    while source < count or (marked < MARKS and source < count + marked):
-        if source < count:
-            x = root = free[source]
-        else:
-            x, root = work.y_mate[work.marked[source - count]], work.root[work.marked[source - count]]
+    links, via, roots, marked = work.x_links, work.via, work.root, work.marked
+    y_mate, x_price, y_price = work.y_mate, work.x_price, work.y_price
+    size, source = 0, 0
+    while source < count or (size < MARKS and source < count + size):
+        x = root = free[min(source, count - 1)]
+        if source >= count:
+            x, root = y_mate[marked[source - count]], roots[marked[source - count]]
         source += 1
         for k in range(min(DEGREE, ns - 1 if x < ns else ns) if x >= 0 else 0):
-            node = nb + work.x_links[x, k]
-            if work.via[node] < 0 and work.x_price[x] + work.y_price[node] == 0:
-                work.via[node], work.root[node] = x, root
-                work.marked[marked] = node
-                marked += 1
-    return marked
+            node = nb + links[x, k]
+            if via[node] < 0 and x_price[x] + y_price[node] == 0:
+                via[node], roots[node] = x, root
+                marked[size] = node
+                size += 1
+    return size
 
 
-@inlined
-def _ends(work: Work, node: int) -> bool:
-    """Whether a node of x is unmatched or its mate stands in the tree of one that still is."""
-    mate = work.x_mate[node]
-    return mate < 0 or (work.via[mate] >= 0 and work.x_mate[work.root[mate]] < 0)
-
-
-@inlined
-def _visit(work: Work, node: int, owner: int, gain: int, base: int, sizes: Longs) -> bool:
-    """Reach a node of x from `owner`; True if it ends the search and no other can be nearer.
-
-    sizes holds the lengths of heap, stack and list of touched nodes.
-    """
-    reach = base + work.y_price[owner] + work.x_price[node] - gain
-    if reach >= work.distance[node]:
-        return False
-    if work.distance[node] == FAR:
-        work.heap.touched[sizes[2]] = node
-        sizes[2] += 1
-    work.distance[node] = reach
-    work.parent[node] = owner
-    if reach > base:
-        sizes[0] = push(work.heap, sizes[0], reach, node)
-        return False
-    work.stack[sizes[1]] = node
-    sizes[1] += 1
-    return _ends(work, node)
-
-
-@inlined
-def _expand(
-    small: Side, big: Side, work: Work, owner: int, base: int, resort: int, sizes: Longs,
-    seed: np.uint64,
-) -> int:  # fmt: skip
-    """Visit all neighbours of a node of y; returns one that ends the search, or -1."""
+@compiled
+def _neighbours(
+    small: Side, big: Side, work: Work, owner: int, resort: int, seed: np.uint64
+) -> int:
+    """List what a node of y is linked to and what each link is worth; returns how many."""
     ns, nb = small.size[0], big.size[0]
+    near, worth, count = work.near, work.worth, 0
     if owner >= nb:
-        slot = owner - nb
-        for e in range(work.back_start[slot], work.back_start[slot + 1]):
-            if _visit(work, work.back[e], owner, 0, base, sizes):
-                return work.back[e]
-        return slot if _visit(work, slot, owner, -resort, base, sizes) else -1
+        for e in range(work.back_start[owner - nb], work.back_start[owner - nb + 1]):
+            near[count], worth[count] = work.back[e], 0
+            count += 1
+        near[count], worth[count] = owner - nb, -resort
+        return count + 1
     pixel = big.active[owner]
     for e in range(big.start[pixel], big.start[pixel + 1]):
-        node = small.place[big.partner[e]]
-        if node >= 0 and _visit(work, node, owner, big.gain[e], base, sizes):
-            return node
+        place = small.place[big.partner[e]]
+        if place >= 0:
+            near[count], worth[count] = place, big.gain[e]
+            count += 1
     if work.y_links[owner, 0] < 0:
         draw_y(work.y_links, owner, nb, seed)
     for k in range(min(DEGREE, nb - 1)):
-        node = ns + work.y_links[owner, k]
-        if _visit(work, node, owner, 0, base, sizes):
-            return node
-    return ns + owner if _visit(work, ns + owner, owner, -resort, base, sizes) else -1
+        near[count], worth[count] = ns + work.y_links[owner, k], 0
+        count += 1
+    near[count], worth[count] = ns + owner, -resort
+    return count + 1
 
 
 @compiled
@@ -379,34 +355,46 @@ def _augment(
     small: Side, big: Side, work: Work, begin: int, resort: int, seed: np.uint64
 ) -> int:
     """Match one more node of y along the shortest path; returns the node of x that it took."""
-    sizes = np.zeros(3, np.int64)
-    heap, settled = work.heap, 0
-    owner, base = begin, 0
-    while True:
-        goal = _expand(small, big, work, owner, base, resort, sizes, seed)
-        if goal >= 0:
-            break
-        if sizes[1] > 0:
-            sizes[1] -= 1
-            goal = work.stack[sizes[1]]
+    heap, stack, near, worth = work.heap, work.stack, work.near, work.worth
+    distance, parent, x_mate = work.distance, work.parent, work.x_mate
+    x_price, y_price, via, root = work.x_price, work.y_price, work.via, work.root
+    queued = stacked = touched = settled = 0
+    owner, base, goal = begin, 0, -1
+    while goal < 0:
+        for i in range(_neighbours(small, big, work, owner, resort, seed)):
+            node = near[i]
+            reach = base + y_price[owner] + x_price[node] - worth[i]
+            if reach < distance[node]:
+                if distance[node] == FAR:
+                    heap.touched[touched] = node
+                    touched += 1
+                distance[node], parent[node] = reach, owner
+                if reach > base:
+                    queued = push(heap, queued, reach, node)
+                else:  # no other can be nearer: these are taken without passing through the heap
+                    stack[stacked] = node
+                    stacked += 1
+        if stacked > 0:
+            stacked -= 1
+            node = stack[stacked]
         else:
-            while heap.keys[0] > work.distance[heap.nodes[0]]:
-                sizes[0] = pop(heap, sizes[0])
-            base, goal = heap.keys[0], heap.nodes[0]
-            sizes[0] = pop(heap, sizes[0])
-        if _ends(work, goal):
-            break
-        owner = work.x_mate[goal]
-        heap.settled[settled] = goal
-        settled += 1
+            while heap.keys[0] > distance[heap.nodes[0]]:
+                queued = pop(heap, queued)
+            base, node = heap.keys[0], heap.nodes[0]
+            queued = pop(heap, queued)
+        owner = x_mate[node]
+        if owner < 0 or (via[owner] >= 0 and x_mate[root[owner]] < 0):
+            goal = node  # unmatched, or the mate stands in the tree of a node that still is
+        else:
+            heap.settled[settled] = node
+            settled += 1
     if base > 0:
-        work.y_price[begin] -= base
-        for i in range(settled):
-            node = heap.settled[i]
-            work.x_price[node] += base - work.distance[node]
-            work.y_price[work.x_mate[node]] -= base - work.distance[node]
-    for i in range(sizes[2]):
-        work.distance[heap.touched[i]] = FAR
+        y_price[begin] -= base
+        for node in heap.settled[:settled]:
+            x_price[node] += base - distance[node]
+            y_price[x_mate[node]] -= base - distance[node]
+    for node in heap.touched[:touched]:
+        distance[node] = FAR
     return _flip(work, begin, goal)
 
 
