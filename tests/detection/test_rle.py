@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,3 +144,14 @@ def test_real_proposals(oracle):
     assert [r["counts"].decode() for r in again] == [r["counts"] for r in rles]
     expected = coco_mask.iou(again, again, [0] * len(again))
     assert np.array_equal(rle.overlaps(rles, rles), expected)
+
+
+def test_metrics_import_fast():
+    """Listing what there is must not load a compiler or a network library."""
+    code = (
+        "import sys, sambench.metrics.lvis, sambench.metrics.proposals, sambench.metrics.detection;"
+        "print({'torch', 'numba', 'scipy', 'pycocotools'} & set(sys.modules))"
+    )
+    root = Path(rle.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert done.stdout.strip() == "set()", done.stderr

@@ -1,0 +1,236 @@
+"""Detection metrics beside pycocotools: same input, same run, one thread, outputs compared.
+
+    OMP_NUM_THREADS=1 python benchmarks/detection.py
+
+Both sides of a comparison take turns in one process. Times are CPU time; a ratio is the median of
+the ratios of single turns, with the lowest and the highest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import resource
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from sambench.interfaces import JSON, Instances
+from sambench.metrics import detection, proposals, rle
+from sambench.metrics.assignment import take_truths
+from sambench.metrics.detection import Detections
+from sambench.metrics.statistics import bootstrap
+
+SIZE = (480, 640)
+FREQUENCY = dict(enumerate("rcf" * 27))
+BUDGETS = proposals.BUDGETS
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Objects of an image and what was found there."""
+
+    truth: Instances
+    found: Detections
+
+
+def blob(centre: NDArray[np.float64], radius: float, rng: np.random.Generator) -> JSON:
+    """A closed contour with waves, as a person would draw it."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    waves = 1 + 0.2 * np.sin(5 * angle + rng.uniform(0, 6)) + 0.1 * np.sin(11 * angle)
+    points = centre + radius * waves[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    parts = coco_mask.frPyObjects([points.clip(0, [SIZE[1], SIZE[0]]).ravel().tolist()], *SIZE)
+    encoded: JSON = parts[0]
+    return encoded
+
+
+def scene(objects: int, found: int, rng: np.random.Generator) -> Scene:
+    """Objects of sizes as in LVIS; a third of what was found lies near one of them."""
+    centres = rng.uniform(0, [SIZE[1], SIZE[0]], (objects, 2))
+    radii = np.exp(rng.uniform(np.log(6), np.log(140), objects))
+    categories = rng.integers(0, 80, objects)
+    rles = tuple(blob(c, r, rng) for c, r in zip(centres, radii, strict=True))
+    truth = Instances(
+        SIZE,
+        rles,
+        tuple(range(1, objects + 1)),
+        categories,
+        rle.boxes(rles),
+        rle.areas(rles).astype(np.float64),
+        np.zeros(objects, dtype=bool),
+    )
+    near = rng.integers(0, objects, found)
+    close = rng.random(found) < 1 / 3
+    shifted = centres[near] + rng.normal(0, 0.08, (found, 2)) * radii[near, None]
+    where = np.where(close[:, None], shifted, rng.uniform(0, [SIZE[1], SIZE[0]], (found, 2)))
+    sizes = np.where(close, radii[near], np.exp(rng.uniform(np.log(6), np.log(140), found)))
+    masks = tuple(blob(c, r, rng) for c, r in zip(where, sizes, strict=True))
+    scores = np.round(rng.random(found), 3)
+    return Scene(truth, Detections(masks, scores, categories[near]))
+
+
+def coco_eval(scenes: Sequence[Scene], max_dets: Sequence[int]) -> COCOeval:
+    """COCOeval after `accumulate`; reading its input is part of the work on both sides."""
+    truth = COCO()
+    annotations: list[JSON] = []
+    results: list[JSON] = []
+    for image, given in enumerate(scenes):
+        for i, encoded in enumerate(given.truth.rles):
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": int(given.truth.categories[i]) + 1,
+                    "segmentation": encoded,
+                    "area": float(given.truth.areas[i]),
+                    "iscrowd": 0,
+                }
+            )
+        for i, encoded in enumerate(given.found.rles):
+            found = {"image_id": image, "category_id": int(given.found.categories[i]) + 1}
+            score = float(given.found.scores[i])
+            results.append({**found, "score": score, "segmentation": dict(encoded)})
+    truth.dataset = {
+        "images": [{"id": i, "height": SIZE[0], "width": SIZE[1]} for i in range(len(scenes))],
+        "categories": [{"id": i + 1} for i in range(80)],
+        "annotations": annotations,
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        evaluator = COCOeval(truth, truth.loadRes(results), "segm")
+        evaluator.params.maxDets = list(max_dets)
+        evaluator.evaluate()
+        evaluator.accumulate()
+    return evaluator
+
+
+def peer_recall(scenes: Sequence[Scene]) -> dict[str, float]:
+    """The seven numbers: four evaluations, each with one category and one ground truth."""
+    numbers = {}
+    for letter in ("", "r", "c", "f"):
+        kept = [given for given in (_single(s, letter) for s in scenes) if len(given.truth)]
+        recall = coco_eval(kept, BUDGETS).eval["recall"]
+        for n, budget in enumerate(BUDGETS):
+            for a, area in enumerate(("", "s", "m", "l") if letter == "" else (letter,)):
+                numbers[f"AR{area}@{budget}"] = float(np.mean(recall[:, 0, a, n]))
+    return numbers
+
+
+def _single(given: Scene, letter: str) -> Scene:
+    own = [letter in ("", FREQUENCY[int(c)]) for c in given.truth.categories]
+    truth = take_truths(given.truth, np.flatnonzero(own))
+    truth = replace(truth, categories=np.zeros(len(truth), dtype=np.int64))
+    found = replace(given.found, categories=np.zeros(len(given.found), dtype=np.int64))
+    return Scene(truth, found)
+
+
+def our_recall(scenes: Sequence[Scene]) -> dict[str, float]:
+    """The seven numbers in one pass."""
+    records = [
+        proposals.image_record(s.found.rles, s.found.scores, s.truth, FREQUENCY) for s in scenes
+    ]
+    numbers = proposals.average_recall(records)(np.ones(len(records)))
+    return {name: value for name, value in numbers.items() if name.startswith("AR")}
+
+
+def peer_precision(scenes: Sequence[Scene]) -> dict[str, float]:
+    """COCO's twelve numbers by COCOeval."""
+    evaluator = coco_eval(scenes, (1, 10, 100))
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluator.summarize()
+    names = [*("AP", "AP50", "AP75", "APs", "APm", "APl", "AR@1", "AR@10")]
+    names += ["AR@100", "ARs@100", "ARm@100", "ARl@100"]
+    return dict(zip(names, map(float, evaluator.stats), strict=True))
+
+
+def our_precision(scenes: Sequence[Scene]) -> dict[str, float]:
+    """COCO's twelve numbers by sambench."""
+    records = [detection.image_record(s.found, s.truth) for s in scenes]
+    return detection.average_precision(records)(np.ones(len(records)))
+
+
+def peer_encode(masks: NDArray[np.bool_]) -> list[JSON]:
+    """The usual idiom of pycocotools."""
+    return [coco_mask.encode(np.asfortranarray(mask)) for mask in masks.view(np.uint8)]
+
+
+def timed(function: Callable[[Any], Any], given: Any) -> tuple[float, Any]:
+    """CPU seconds and the result."""
+    begin = time.process_time()
+    result = function(given)
+    return time.process_time() - begin, result
+
+
+def compare(
+    name: str,
+    peer: Callable[[Any], Any],
+    ours: Callable[[Any], Any],
+    given: Any,
+    repeats: int,
+) -> None:
+    """Print one line; both results have to be equal, every time."""
+    ours(given)  # compile
+    turns = []
+    for _ in range(repeats):
+        (theirs, expected), (mine, result) = timed(peer, given), timed(ours, given)
+        if result != expected:
+            raise SystemExit(f"{name}: the results differ")
+        turns.append((theirs, mine))
+    ratios = [theirs / mine for theirs, mine in turns]
+    print(
+        f"{name:42s} {statistics.median(t for t, _ in turns):9.3f} s"
+        f" {statistics.median(m for _, m in turns):9.4f} s {statistics.median(ratios):7.1f}x"
+        f"  ({min(ratios):.1f} to {max(ratios):.1f})  equal"
+    )
+
+
+def resamples(scenes: Sequence[Scene], images: int) -> None:
+    """Print what intervals cost: no peer has them."""
+    records = [detection.image_record(s.found, s.truth) for s in scenes]
+    records = (records * (images // len(records) + 1))[:images]
+    seconds, _ = timed(
+        lambda many: bootstrap(detection.average_precision(many), len(many), resamples=100),
+        records,
+    )
+    print(f"100 resamples of {images} images: {seconds:.1f} s")
+
+
+def main() -> None:
+    """Run all comparisons."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--images", type=int, default=4, help="images with 1000 proposals each")
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    masks = rle.decode([blob(c, r, rng) for c, r in _places(1000, rng)]).copy(order="C")
+    crowded = [scene(35, 1000, rng) for _ in range(options.images)]
+    usual = [scene(8, 60, rng) for _ in range(50 * options.images)]
+    print(f"{'':42s} {'pycocotools':>11s} {'sambench':>11s} {'ratio':>8s}")
+    compare("encode 1000 masks of 640x480", peer_encode, rle.encode, masks, options.repeats)
+    label = f"AR@10/100/1000, seven each, {len(crowded)} images"
+    compare(label, peer_recall, our_recall, crowded, options.repeats)
+    label = f"COCO AP, 12 numbers, {len(usual)} images"
+    compare(label, peer_precision, our_precision, usual, options.repeats)
+    resamples(usual, 5000)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def _places(count: int, rng: np.random.Generator) -> list[tuple[NDArray[np.float64], float]]:
+    centres = rng.uniform(0, [SIZE[1], SIZE[0]], (count, 2))
+    radii = np.exp(rng.uniform(np.log(6), np.log(140), count))
+    return list(zip(centres, radii.tolist(), strict=True))
+
+
+if __name__ == "__main__":
+    main()
