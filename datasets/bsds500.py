@@ -9,13 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Boundaries, DatasetCard, T
-from sambench.sources import data_root, require
+from sambench.sources import Source, data_root, require
 
 from ._files import FileDataset, by_stem, files_in, place_of, read_as
 from ._label_maps import read_mat
 
 PLACES = ("", "data", "BSDS500/data", "BSR/BSDS500/data")
 """Where images/ and groundTruth/ lie below the folder that the archive was unpacked in."""
+URL = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz"
+KNOWN = {
+    "BSR/BSDS500/data/images/train/*.jpg": (
+        "28dd4917eb4fcf4c271a123a59610423f4a732da14ec6813be4e4cb1713477ee"
+    ),
+    "BSR/BSDS500/data/images/val/*.jpg": (
+        "5df49abe1f8f4beceff6e69d6598e4248983e4480b77811e392332a16bf5f715"
+    ),
+    "BSR/BSDS500/data/groundTruth/train/*.mat": (
+        "5a2f87db8ed5b5d58600622a8aa03a01b429d639bfde9dd54344e7afb9cec281"
+    ),
+    "BSR/BSDS500/data/groundTruth/val/*.mat": (
+        "e987d5be1e680a71d7395aede5ca3c077ec67ca8f34cebfbc7027aeaa56bbc21"
+    ),
+}
+"""No SHA-256 of the archive is published; these are of its train and val files."""
 EXPECTED = {"train": 200, "val": 100, "test": 200}
 
 
@@ -38,13 +54,11 @@ class Bsds500(FileDataset):
         citation="Arbelaez et al., Contour Detection and Hierarchical Image Segmentation, 2011",
         homepage="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html",
         split="test",
-        steps=(
-            "unpack https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/"
-            "BSR_bsds500.tgz (70 MB; no SHA-256 is published) and give the folder BSR as root="
-        ),
+        steps=f"unpack {URL} (70 MB) and give the folder BSR as root=",
         expected={"images": EXPECTED["test"]},
     )
     truths = (Boundaries,)
+    sources = (Source(URL, "", contents=KNOWN),)
 
     def __init__(self, root: str = "", split: str = "test") -> None:
         data = place_of("groundTruth", data_root("bsds500", root), PLACES)

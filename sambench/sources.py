@@ -1,18 +1,22 @@
 """Where datasets are, on this machine and elsewhere: found, fetched and checked.
 
-A dataset class says in ``sources`` what can be fetched without an account and whose SHA-256 is
-published; where it has none, ``card.steps`` says what to do by hand.
+A dataset class says in ``sources`` what can be fetched without an account and can be checked: by a
+published SHA-256, or by the known contents of a part of it. Where it has none, ``card.steps`` says
+what to do by hand.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from sambench.download import cache_dir, download, unpack
+from sambench.download import cache_dir, download, sha256, unpack
 from sambench.errors import UserError
 from sambench.interfaces import Boundaries, Dataset, Instances
 
@@ -26,14 +30,20 @@ class Source:
 
     Attributes:
         url: https address.
-        sha256: of the file, in hex; a source whose hash is not published is no source.
+        sha256: of the file, in hex; "" where none is published, then `contents` vouches for it.
         unpack_to: folder below the dataset's root where the archive is unpacked, "" for the root
             itself; None keeps the file as it is, in the root.
+        contents: `digest` of files in the archive that are known, by pattern.
     """
 
     url: str
     sha256: str
     unpack_to: str | None = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.sha256 and not self.contents:
+            raise ValueError(f"{self.url} needs a SHA-256, of itself or of its contents")
 
     @property
     def filename(self) -> str:
@@ -95,9 +105,34 @@ def fetch(dataset: type[Dataset], root: str = "") -> Path:
 
 def _fetch_one(source: Source, folder: Path) -> None:
     file = download(source.url, folder / source.filename, source.sha256)
-    if source.unpack_to is not None:
-        unpack(file, folder / source.unpack_to)
-        file.unlink()
+    if source.unpack_to is None:
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as unpacked:
+        unpack(file, Path(unpacked))
+        _check_contents(source, Path(unpacked), file)
+        target = folder / source.unpack_to
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(unpacked, target, dirs_exist_ok=True, copy_function=shutil.move)
+    file.unlink()
+
+
+def digest(folder: Path, pattern: str) -> str:
+    """SHA-256 over the names and contents of the files of a pattern, sorted by name."""
+    total = hashlib.sha256()
+    for path in sorted(folder.glob(pattern)):
+        total.update(path.name.encode() + b"\0" + bytes.fromhex(sha256(path)))
+    return total.hexdigest()
+
+
+def _check_contents(source: Source, unpacked: Path, archive: Path) -> None:
+    """Compare the files of an archive with what is known of them; a wrong archive is removed."""
+    for pattern, expected in source.contents.items():
+        if digest(unpacked, pattern) != expected:
+            archive.unlink()
+            raise UserError(
+                f"{source.url} gave an archive whose {pattern} are not the known files; it was "
+                "discarded: try again, or get the dataset elsewhere."
+            )
 
 
 def status(dataset: type[Dataset], root: str = "") -> str:

@@ -116,11 +116,36 @@ def test_a_damaged_archive_is_named(tmp_path, served):
 
 
 def test_what_takes_steps_by_hand_says_which(tmp_path):
+    grabcut = find("dataset", "grabcut")
     with pytest.raises(
-        UserError, match=r"bsds500 cannot be fetched by a command; to get it: unpack"
+        UserError, match=r"grabcut cannot be fetched by a command; to get it: unpack"
     ):
-        fetch(Bsds500, str(tmp_path))
-    assert status(Bsds500, str(tmp_path)) == "missing, by hand"
+        fetch(grabcut, str(tmp_path))
+    assert status(grabcut, str(tmp_path)) == "missing, by hand"
+
+
+def test_an_archive_without_a_published_hash_is_known_by_its_contents(tmp_path, served):
+    archive = zipped(**{"b.txt": "text"})
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known/b.txt").write_text("text")
+    known = sources.digest(tmp_path / "known", "*.txt")
+
+    class Known(made_of(archive)):
+        sources = (Source(URL, "", contents={"*.txt": known}),)
+
+    served.append(zipped(**{"b.txt": "forged"}))
+    with pytest.raises(UserError, match="are not the known files; it was discarded"):
+        fetch(Known, str(tmp_path / "root"))
+    assert list((tmp_path / "root").iterdir()) == []
+    served.append(archive)
+    fetch(Known, str(tmp_path / "root"))
+    assert (tmp_path / "root/b.txt").read_text() == "text"
+
+
+def test_the_known_part_of_bsds500_is_that_of_the_real_files(shared):
+    for pattern, expected in Bsds500.sources[0].contents.items():
+        below = pattern.removeprefix("BSR/BSDS500/data/")
+        assert sources.digest(shared / "data/bsds500", below) == expected
 
 
 def test_where_data_is(monkeypatch, tmp_path):
@@ -151,4 +176,5 @@ def test_every_hash_is_whole():
     assert len(listed) >= 7
     for source in listed:
         assert source.url.startswith("https://")
-        assert len(bytes.fromhex(source.sha256)) == 32
+        hashes = [source.sha256] if source.sha256 else list(source.contents.values())
+        assert all(len(bytes.fromhex(one)) == 32 for one in hashes)
