@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "score a model on a task and a dataset",
     "predict": "segment one photograph and draw the masks",
     "report": "leaderboard, static site, check of committed results",
+    "reproduce": "run the protocol of a published number and say whether it holds",
     "score": "score predictions from files, without a model",
     "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",

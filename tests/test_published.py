@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sambench.errors import UserError
+from sambench.plan import task_options
+from sambench.registry import load, names
 from sambench.report.published import (
     PublishedRow,
     PublishedTable,
@@ -57,13 +59,13 @@ def test_counts(tables: dict[str, PublishedTable]) -> None:
         ("efficientsam:vitdet-lvis", "MobileSAM", "AP", 0.344),
         ("edgesam:table-3-coco", "SAM", "mIoU", 0.536),
         ("fastsam:lvis-mask", "SAM ViT-H, E64", "AR@1000", 0.542),
-        ("fastsam:coco-box", "OLN-Box", "AUC", 0.343),
+        ("fastsam:coco-box", "OLN-Box", "boxAUC", 0.343),
         ("segnext:davis", "SAM ViT-B", "NoC@90", 5.148),
         ("segnext:davis", "SAM ViT-B", "mIoU@5", 0.9095),
         ("ritm:coco-lvis-sbd", "RITM HRNet32 IT-M", "NoC@90", 5.71),
         ("focsam:table-1-mvtec", "SAM ViT-H", "NoC@90", 13.97),
         ("bsds_benchmark:hed", "HED", "ODS", 0.788797),
-        ("hq_sam:lvis", "HQ-SAM-L", "AP75_boundary_strict", 0.335),
+        ("hq_sam:lvis", "HQ-SAM-L", "BoundaryAP75_strict", 0.335),
     ],
 )
 def test_values_as_printed(
@@ -150,3 +152,15 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
     renamed.write_text((tmp_path / "p.json").read_text())
     with pytest.raises(UserError, match=r"other\.json"):
         read_paper(renamed)
+
+
+def test_options_are_those_of_our_tasks(tables: dict[str, PublishedTable]) -> None:
+    """`sambench reproduce` can set up the task of every table that says how it was run."""
+    tasks = set(names("task"))
+    checked = [t for t in tables.values() if t.task in tasks and t.options]
+    assert {t.task for t in checked} == {"edges", "instances", "interactive", "points", "proposals"}
+    for table in checked:
+        options = task_options(load("task", table.task, **table.options))
+        assert {name: options[name] for name in table.options} == table.options, table.name
+        assert not set(table.options) & set(table.facts), table.name
+

@@ -149,18 +149,22 @@ def _prediction(id: str, run: Scored) -> Any:
 
 
 def _prompts(run: Scored, id: str, prediction: Any, truth: Any, scale: tuple[float, float]) -> JSON:
-    """Clicks and boxes in pixels of the picture."""
+    """Clicks, the first of each object and those after it, and boxes, in pixels of the picture."""
     clicks = run.records[id].get("clicks") or []
     points = [
-        [round(x * scale[0], 1), round(y * scale[1], 1), int(bool(positive))]
+        [
+            [round(x * scale[0], 1), round(y * scale[1], 1), int(bool(positive))]
+            for x, y, positive in own
+        ]
         for own in clicks
-        for x, y, positive in own
     ]
     scaled = [
         [round(float(value) * scale[i % 2], 1) for i, value in enumerate(box)]
         for box in _boxes(run, prediction, truth)
     ]
-    return {"points": points, "boxes": scaled}
+    first = [own[0] for own in points if own]
+    later = [click for own in points for click in own[1:]]
+    return {"points": first, "boxes": scaled, "later": later}
 
 
 def _boxes(run: Scored, prediction: Any, truth: Any) -> Any:

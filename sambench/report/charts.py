@@ -119,6 +119,8 @@ def suites(boards: Sequence[Board]) -> list[list[Board]]:
     """Groups of boards that differ in nothing but the dataset, of two datasets or more."""
     groups: dict[str, list[Board]] = {}
     for board in boards:
+        if any(name.startswith("dataset.datasets.") for name in board.fields):
+            continue  # the mean of a suite is no member of one
         rest = {k: v for k, v in board.fields.items() if not k.startswith("dataset.")}
         groups.setdefault(json.dumps(rest, sort_keys=True), []).append(board)
     return [group for group in groups.values() if len({board.dataset for board in group}) > 1]

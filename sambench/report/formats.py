@@ -57,9 +57,10 @@ def _section(board: Board) -> str:
 
 
 def board_markdown(board: Board) -> str:
-    """One board as a markdown table."""
+    """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
-    return _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    return "\n\n".join([table, *(md(note) for note in board.notes)])
 
 
 def cells(board: Board) -> tuple[list[str], list[list[str]]]:

@@ -67,11 +67,18 @@ class Board:
         return self.table is None
 
     @property
+    def notes(self) -> list[str]:
+        """What must be said beside the whole board, such as that a dataset is a demonstration."""
+        said = [entry.run.result.note for entry in self.entries if entry.run is not None]
+        return list(dict.fromkeys(note for note in said if note))
+
+    @property
     def title(self) -> str:
         """What it is, in a few words."""
         if self.table is not None:
             return f"{self.table.paper.title}, {self.table.where}: {self.table.title}"
-        return f"{self.task} on {self.dataset}, {self.fields.get('dataset.images', '')} images"
+        images = self.fields.get("dataset.images", self.fields.get("dataset.scored"))
+        return f"{self.task} on {self.dataset}, {images} images"
 
 
 def make_boards(runs: Sequence[Run], published: Sequence[PublishedTable] = ()) -> list[Board]:
@@ -113,8 +120,6 @@ def _measured_board(key: str, runs: list[Run]) -> Board:
 def _run_notes(run: Run) -> Iterable[str]:
     if run.result.failed:
         yield f"incomplete: {len(run.result.failed)} images failed"
-    if run.result.note:
-        yield run.result.note
 
 
 def _published_board(table: PublishedTable) -> Board:
@@ -130,7 +135,7 @@ def _published_board(table: PublishedTable) -> Board:
 
 
 def _published_entry(row: PublishedRow) -> Entry:
-    notes = [f"{name}: {value}" for name, value in row.facts.items()]
+    notes = [f"{name}: {value}" for name, value in {**row.options, **row.facts}.items()]
     if row.baseline:
         notes.append(f"gain over {row.baseline}")
     estimates = row.estimates()

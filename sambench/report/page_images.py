@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sambench.interfaces import JSON
 from sambench.report.browser import Scored
+from sambench.report.layers import EXTRA, MISSED, PREDICTION, TRUTH
 from sambench.report.leaderboard import Board
 from sambench.report.links import (
     task_address,
@@ -46,7 +47,7 @@ def browser_page(
             "p", tag("a", "Back to the table", href=f"{task_address(board.task)}#board-{board.key}")
         ),
         _controls(names, any("layers" in image for image in images)),
-        _layer_switches(layers),
+        _layer_switches(layers) if layers else None,
         _pager(),
         tag("ul", id="gallery", class_="gallery"),
         _dialog(layers),
@@ -60,13 +61,19 @@ def _layer_names(images: Sequence[JSON]) -> list[str]:
     runs = [run for image in images for run in image.get("runs", ())]
     found = dict.fromkeys(name for image in images for name in image.get("layers", ()))
     found |= dict.fromkeys(name for run in runs for name in run["layers"] if name != "Errors")
-    names = [name for name in ("Photo", *found, "Errors") if name != "Truth"]
-    marks = ["Truth", "Prompts"] if "Truth" in found else ["Prompts"]
-    return list(dict.fromkeys([*names, *marks]))
+    errors = ["Errors"] if any("Errors" in run["layers"] for run in runs) else []
+    later = ["Later prompts"] if any(run["prompts"]["later"] for run in runs) else []
+    marks = ["Truth", "Prompts", *later] if found else []
+    return [*(name for name in found if name != "Truth"), *errors, *marks]
 
 
-HIDDEN = {"Errors", "After the last prompt"}
+HIDDEN = {"Errors", "After the last prompt", "Later prompts"}
 """Layers that are off at first."""
+COLOURS = {
+    "Truth": (TRUTH,), "Prediction": (PREDICTION,), "After the last prompt": (PREDICTION,),
+    "Errors": (MISSED, EXTRA),
+}  # fmt: skip
+WORDS = {"Errors": "Errors: missed, extra"}
 
 
 def _layer_switches(names: Sequence[str]) -> Markup:
@@ -74,7 +81,8 @@ def _layer_switches(names: Sequence[str]) -> Markup:
         tag(
             "label",
             tag("input", type="checkbox", data_layer=name, checked=name not in HIDDEN),
-            f" {name} ",
+            [tag("span", class_="key", style=f"background: rgb{c}") for c in COLOURS.get(name, ())],
+            WORDS.get(name, name),
             tag("kbd", i),
         )
         for i, name in enumerate(names, 1)

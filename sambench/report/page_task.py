@@ -33,7 +33,10 @@ def task_page(site: Site, task: str) -> str:
     printed = [board for board in boards if not board.measured]
     body: list[Child] = [tag("h1", task)]
     if measured:
-        body += [*_protocols(measured), *(_measured_section(site, b) for b in measured)]
+        body += [
+            *_protocols(measured),
+            *(_measured_section(site, b, _chips(b, measured)) for b in measured),
+        ]
         body += _suite_section(site, task, measured)
     else:
         body.append(tag("p", "Nothing of this task was measured here.", class_="lead"))
@@ -76,14 +79,24 @@ def _of_model(board: Board, model: str) -> Cell:
     return number_cell(board, board.metric, found[0]) if found else Cell("", "", "n")
 
 
-def _measured_section(site: Site, board: Board) -> Markup:
+def _chips(board: Board, boards: Sequence[Board]) -> list[Markup]:
+    """What tells a board from the others of its task: ``points=3``."""
+    differ = differing_fields({other.key: other.fields for other in boards})
+    own = {name: values[board.key] for name, values in differ.items() if name.startswith("task.")}
+    return [
+        tag("code", f"{name.removeprefix('task.')}={word(value)}") for name, value in own.items()
+    ]
+
+
+def _measured_section(site: Site, board: Board, chips: Sequence[Markup]) -> Markup:
     plots = site.keep(charts.board_plots(board, site.plots_data))
     has_browser = any(e.run is not None and e.run.path in site.scored for e in board.entries)
     links = [tag("a", "Look at the images", href=browser_address(board))] if has_browser else []
     return tag(
         "section",
         tag("h2", board.title, id=f"board-{board.key}"),
-        tag("p", "Protocol ", tag("code", board.key), ". ", links),
+        tag("p", tag("span", "protocol"), tag("code", board.key), chips, links, class_="chips"),
+        [tag("p", note, class_="notice") for note in board.notes],
         board_table(site, board),
         figures(plots),
         tag(

@@ -15,6 +15,8 @@ POLICY = (
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
 """A page may show its own pictures and run its own scripts; it fetches nothing."""
+FILTERED = 6
+"""A shorter table needs no filter."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def table(
     )
     return join(
         [
-            _tools(id),
+            _tools(id) if len(rows) >= FILTERED else None,
             tag("div", grid, class_="scroll", tabindex="0", role="region", aria_label=caption),
         ]
     )

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from sambench.metrics.statistics import Estimate
 from sambench.report.markup import Markup, tag
@@ -130,8 +130,8 @@ def pareto(
 
     def paint(axes: Axes) -> None:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: "")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         for i, group in enumerate(dict.fromkeys(dot.group for dot in dots)):
             own = [dot for dot in dots if dot.group == group]
             _dots(axes, own, i, several=len({dot.group for dot in dots}) > 1)

@@ -64,6 +64,7 @@ class PublishedRow:
         mark: how the number was obtained, a key of `MARKS`.
         error: uncertainty of reading a figure, same scale as values.
         baseline: what a gain is relative to.
+        options: options of the task where they differ from the table's.
         facts: what is known of the protocol beyond the table's.
     """
 
@@ -75,6 +76,7 @@ class PublishedRow:
     half: Mapping[str, float] = field(default_factory=dict)
     error: float = 0.0
     baseline: str = ""
+    options: JSON = field(default_factory=dict)
     facts: JSON = field(default_factory=dict)
 
     def estimates(self) -> dict[str, Estimate]:
@@ -125,7 +127,7 @@ class PublishedTable:
 _TABLE = {"id", "where", "title", "task", "dataset", "mark", "columns", "rows"}
 _TABLE_MORE = {"error", "options", "facts", "unknown"}
 _ROW = {"label", "model", "values"}
-_ROW_MORE = {"dataset", "half", "mark", "error", "baseline", "facts"}
+_ROW_MORE = {"dataset", "half", "mark", "error", "baseline", "options", "facts"}
 
 
 def published_folder() -> Path:
@@ -199,6 +201,7 @@ def _row(raw: Any, table: JSON, where: str) -> PublishedRow:
         half=_scaled(raw.get("half", [None] * len(columns)), columns, place),
         error=error,
         baseline=raw.get("baseline", ""),
+        options=raw.get("options", {}),
         facts=raw.get("facts", {}),
     )
 

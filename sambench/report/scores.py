@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,9 @@ def load_task(result: Result) -> Task:
     cls: Any = find("task", result.task)
     known = option_types(cls)
     kept = {field.name for field in fields(cls)} & set(result.protocol["task"])
-    options = {
-        k: v for k, v in result.protocol["task"].items() if k in kept and not _is_file(known[k])
-    }
+    given = result.protocol["task"]
+    # Of a file only the hash is known; that there was one still tells the task what it measures.
+    options = {k: Path(given[k]) if given[k] and _is_file(known[k]) else given[k] for k in kept}
     try:
         task: Task = cls(**options)
     except (TypeError, ValueError) as error:

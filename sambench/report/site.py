@@ -102,7 +102,8 @@ def build_site(
     """
     site = Site(folder, boards, datasets or {})
     tasks = list(dict.fromkeys(board.task for board in boards))
-    site.links = [("index.html", "Overview"), *((task_address(t), t) for t in tasks)]
+    own = list(dict.fromkeys(board.task for board in boards if board.measured)) or tasks
+    site.links = [("index.html", "Overview"), *((task_address(task), task) for task in own)]
     for board in boards:
         for run in _runs(board):
             _add_run(site, run)

@@ -51,7 +51,9 @@
     const layers = { ...image.layers, ...(image.runs[run] || {}).layers };
     for (const name of names) {
       let layer = null;
-      if (name === "Prompts") layer = prompts(image, (image.runs[run] || {}).prompts || {});
+      const marks = (image.runs[run] || {}).prompts || {};
+      if (name === "Prompts") layer = prompts(image, marks);
+      else if (name === "Later prompts") layer = prompts(image, { points: marks.later });
       else if (layers[name]) {
         layer = make("img", { src: layers[name], alt: name === "Photo" ? image.id : "", loading: "lazy", decoding: "async" });
         if (name !== "Photo") layer.className = "over";

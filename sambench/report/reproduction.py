@@ -1,0 +1,279 @@
+"""Does a published number hold? Published against measured, with what stands in between."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sambench.errors import UserError, nearest
+from sambench.interfaces import JSON
+from sambench.metrics.statistics import Estimate
+from sambench.report.numbers import DASH, scale, show_estimate, show_metric, show_value
+from sambench.report.published import PublishedRow, PublishedTable
+from sambench.results import Result
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published row with its table."""
+
+    table: PublishedTable
+    row: PublishedRow
+
+    @property
+    def name(self) -> str:
+        """How it is called in print."""
+        return f"{self.table.name} {self.row.label}"
+
+    @property
+    def options(self) -> JSON:
+        """Options of the task that the paper used."""
+        return {**self.table.options, **self.row.options}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric.
+
+    Attributes:
+        metric: its name.
+        published: as printed, with the error of reading a figure or its printed interval.
+        measured: what was measured; None if that metric was not.
+        verdict: equal, agrees, differs, or not measured.
+    """
+
+    metric: str
+    published: Estimate
+    measured: Estimate | None
+    verdict: str
+
+    @property
+    def difference(self) -> float:
+        """Measured less published, NaN if it was not measured."""
+        return math.nan if self.measured is None else self.measured.value - self.published.value
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A published row against a measured result.
+
+    Attributes:
+        claim: what was published.
+        result: what was measured.
+        lines: one for each metric.
+        differing: what of the protocol is known to differ.
+        unknown: what of the protocol the paper leaves open.
+        stated: what the paper states that is no option of ours.
+        verdict: the conclusion, in words.
+    """
+
+    claim: Claim
+    result: Result
+    lines: tuple[Line, ...]
+    differing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    stated: tuple[str, ...]
+    verdict: str
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the whole protocol was run and the number does not hold."""
+        return self.verdict.startswith("not reproduced")
+
+
+def find_claims(
+    tables: Sequence[PublishedTable], what: str, model: str = "", dataset: str = ""
+) -> list[Claim]:
+    """Published rows by task, or by table ``paper:table``; by model and dataset where given.
+
+    Raises:
+        UserError: there is none.
+    """
+    rows = [Claim(t, r) for t in tables for r in t.rows if r.model and not r.baseline]
+    named = [claim for claim in rows if what in (claim.table.task, claim.table.name)]
+    if not named:
+        known = {claim.table.task for claim in rows} | {claim.table.name for claim in rows}
+        raise UserError(f"nothing was published for {what!r}; {nearest(what, known)}")
+    of_model = [claim for claim in named if model in ("", claim.row.model)]
+    if not of_model:
+        models = {claim.row.model for claim in named}
+        raise UserError(f"{what} has no published row of {model!r}; {nearest(model, models)}")
+    found = [claim for claim in of_model if dataset in ("", claim.row.dataset)]
+    if not found:
+        sets = sorted({claim.row.dataset for claim in of_model})
+        raise UserError(f"{what} was published for {', '.join(sets)}, not for {dataset}.")
+    return found
+
+
+def compare(claim: Claim, result: Result) -> Reproduction:
+    """Hold a result against a published row."""
+    published = claim.row.estimates()
+    lines = tuple(_line(result, name, value) for name, value in published.items())
+    differing = tuple(_differing(claim, result))
+    facts = {**claim.table.facts, **claim.row.facts}
+    stated = tuple(f"{name}: {value}" for name, value in facts.items())
+    return Reproduction(
+        claim,
+        result,
+        lines,
+        differing,
+        claim.table.unknown,
+        stated,
+        _verdict(claim, result, lines, differing),
+    )
+
+
+def _line(result: Result, metric: str, published: Estimate) -> Line:
+    measured = result.metrics.get(metric)
+    if measured is None or math.isnan(measured.value):
+        return Line(metric, published, None, "not measured")
+    return Line(metric, published, measured, _agreement(result.task, metric, published, measured))
+
+
+def _agreement(task: str, metric: str, published: Estimate, measured: Estimate) -> str:
+    """Equal to the last printed digit, within the intervals, or neither."""
+    # Counts are printed with two or three decimals, all else with three digits of a fraction.
+    rounding = 0.005 if scale(task, metric)[1] == 2 else 0.0005
+    if abs(measured.value - published.value) <= rounding + 1e-9:
+        return "equal"
+    low, high = _bounds(measured)
+    other_low, other_high = _bounds(published)
+    return "agrees" if low <= other_high and other_low <= high else "differs"
+
+
+def _bounds(estimate: Estimate) -> tuple[float, float]:
+    low, high = estimate.low, estimate.high
+    return (
+        estimate.value if math.isnan(low) else low,
+        estimate.value if math.isnan(high) else high,
+    )
+
+
+def _differing(claim: Claim, result: Result) -> list[str]:
+    """Known differences between the published protocol and the measured one."""
+    found = []
+    if result.model != claim.row.model:
+        found.append(f"weights: {claim.row.label} published, {result.model} measured")
+    if result.dataset != claim.row.dataset:
+        found.append(f"dataset: {claim.row.dataset} published, {result.dataset} measured")
+    split = result.protocol["dataset"].get("split")
+    stated = str({**claim.table.facts, **claim.row.facts}.get("split", ""))
+    if split and stated and split not in stated and stated not in split:
+        found.append(f"split: {stated} published, {split} measured")
+    options = result.protocol["task"]
+    for name, value in claim.options.items():
+        if name in options and options[name] != value:
+            found.append(f"{name}: {value} published, {options[name]} measured")
+    return [*found, *_missing_images(result)]
+
+
+def _missing_images(result: Result) -> list[str]:
+    """Images that were not scored: cut by --limit, failed, or not on this machine."""
+    card = result.protocol["dataset"]
+    scored, _, there = str(card.get("images", "")).partition(" of ")
+    found = []
+    if there and scored != there:
+        found.append(f"images: {scored} of {there} scored")
+    expected = card.get("expected")
+    if expected and int(there or 0) < expected:
+        found.append(f"images: {there} of the dataset's {expected} are here")
+    if result.failed:
+        found.append(f"images: {len(result.failed)} failed")
+    if card.get("absent"):
+        found.append(f"datasets: without {', '.join(card['absent'])}")
+    return found
+
+
+def _verdict(claim: Claim, result: Result, lines: Sequence[Line], differing: Sequence[str]) -> str:
+    measured = [line for line in lines if line.measured is not None]
+    if not measured:
+        return "no verdict: none of the published metrics was measured"
+    numbers = _in_words(measured)
+    kinds = [difference.partition(":")[0] for difference in differing]
+    for kind, words in (("weights", "different weights"), ("dataset", "different data")):
+        if kind in kinds:
+            return f"{words}: says nothing about {claim.row.label} ({numbers})"
+    if "images" in kinds or "datasets" in kinds or "split" in kinds:
+        return f"partial: on {result.images} images {numbers}"
+    if kinds:
+        return f"another protocol ({', '.join(kinds)} differ): {numbers}"
+    known = ", as far as the protocol is known" if claim.table.unknown else ""
+    holds = all(line.verdict != "differs" for line in measured)
+    return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"
+
+
+def _in_words(lines: Sequence[Line]) -> str:
+    """``2 of 4 metrics equal, 1 agrees, 1 differs``."""
+    counts = {
+        word: sum(line.verdict == word for line in lines) for word in ("equal", "agrees", "differs")
+    }
+    words = {
+        "equal": "equal to the printed digit",
+        "agrees": "within the interval",
+        "differs": "outside it",
+    }
+    parts = [f"{count} {words[word]}" for word, count in counts.items() if count]
+    return f"of {len(lines)} metrics {', '.join(parts)}"
+
+
+def show(found: Reproduction) -> str:
+    """A reproduction as text for a terminal."""
+    task = found.result.task
+    head = ["metric", "published", "measured", "difference", ""]
+    rows = [_show_line(task, line) for line in found.lines]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    table = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    ]
+    of, row = found.claim.table, found.claim.row
+    source = f"{of.paper.title}, {of.where}: {row.label} on {row.dataset}"
+    return "\n".join(
+        [
+            f"{of.name}  {source} ({row.mark})",
+            *table,
+            *(f"differs  {line}" for line in found.differing),
+            *(f"unknown  {line}" for line in found.unknown),
+            *(f"stated   {line}" for line in found.stated),
+            f"verdict: {found.verdict}",
+        ]
+    )
+
+
+def _show_line(task: str, line: Line) -> list[str]:
+    measured = DASH if line.measured is None else show_estimate(task, line.metric, line.measured)
+    difference = DASH
+    if not math.isnan(line.difference):
+        sign = "+" if line.difference >= 0 else "-"
+        difference = sign + show_value(task, line.metric, abs(line.difference))
+    published = show_estimate(task, line.metric, line.published)
+    return [show_metric(task, line.metric), published, measured, difference, line.verdict]
+
+
+def to_json(found: Reproduction) -> JSON:
+    """A reproduction as JSON values."""
+
+    def number(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
+        "claim": found.claim.table.name,
+        "label": found.claim.row.label,
+        "model": found.result.model,
+        "dataset": found.result.dataset,
+        "lines": [
+            {
+                "metric": line.metric,
+                "published": line.published.value,
+                "measured": None if line.measured is None else line.measured.value,
+                "low": None if line.measured is None else number(line.measured.low),
+                "high": None if line.measured is None else number(line.measured.high),
+                "difference": number(line.difference),
+                "verdict": line.verdict,
+            }
+            for line in found.lines
+        ],
+        "differing": list(found.differing),
+        "unknown": list(found.unknown),
+        "stated": list(found.stated),
+        "verdict": found.verdict,
+    }
