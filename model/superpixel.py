@@ -1,0 +1,43 @@
+"""Baseline: the SLIC superpixel (Achanta et al., 2012) under each click."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import Prompts
+
+from ._baseline import Baseline, Seen, clicked
+
+
+class Superpixel(Baseline):
+    """The superpixels that foreground clicks hit.
+
+    Args:
+        segments: about how many superpixels an image has.
+        compactness: weight of nearness against colour.
+    """
+
+    name = "superpixel"
+    citation = "Achanta et al., SLIC Superpixels, TPAMI 2012"
+    prompts = frozenset({"points"})
+
+    def __init__(self, segments: int = 60, compactness: float = 10.0) -> None:
+        self.segments, self.compactness = segments, compactness
+        super().__init__()
+
+    def settings(self) -> str:
+        """See `Baseline`."""
+        return f"SLIC, {self.segments} segments, compactness {self.compactness:g}"
+
+    def study(self, image: NDArray[np.uint8]) -> Any:
+        """See `Baseline`."""
+        from skimage.segmentation import slic
+
+        return slic(image, n_segments=self.segments, compactness=self.compactness)
+
+    def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
+        """See `Baseline`."""
+        return clicked(seen.known, prompt)

@@ -1,0 +1,21 @@
+"""Baseline: every pixel, whatever the prompt."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import Prompts
+
+from ._baseline import Baseline, Seen
+
+
+class WholeImage(Baseline):
+    """Every pixel, whatever the prompt."""
+
+    name = "whole_image"
+
+    def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
+        """See `Baseline`."""
+        del prompt
+        return np.ones(seen.size, dtype=bool)
