@@ -112,7 +112,19 @@ def _flip(near: Side, far: Side, last: int, begin: int) -> None:
 
 
 @compiled
-def augment(near: Side, far: Side, begin: int, heap: Heap) -> None:
+def _reprice(near: Side, far: Side, settled: Ints, best: int) -> None:
+    """Make the links of the shortest path tight: all that is nearer than its end moves with it."""
+    for node in settled:
+        change = best - far.distance[node]
+        far.price[node] += change
+        if far.mate[node] >= 0:
+            near.price[far.mate[node]] -= change
+
+
+@compiled
+def augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each other
+    near: Side, far: Side, begin: int, heap: Heap
+) -> None:
     """Restore optimality after `begin`, unmatched and of positive price, appeared on one side.
 
     The shortest of: matching it along a path to an unmatched pixel of the far side, or leaving a
@@ -148,12 +160,7 @@ def augment(near: Side, far: Side, begin: int, heap: Heap) -> None:
         if base + near.price[owner] < best:
             best, loser = base + near.price[owner], owner
     near.price[begin] -= best
-    for i in range(settled):
-        node = heap.settled[i]
-        change = best - far.distance[node]
-        far.price[node] += change
-        if far.mate[node] >= 0:
-            near.price[far.mate[node]] -= change
+    _reprice(near, far, heap.settled[:settled], best)
     if goal >= 0:
         _flip(near, far, goal, begin)
     elif loser != begin:
@@ -210,7 +217,7 @@ def remove(predicted: Side, annotated: Side, pixel: int, within: Ints) -> int:
             _strike(annotated, other)
     if predicted.place[pixel] >= 0:
         _strike(predicted, pixel)
-    widow = predicted.mate[pixel]
+    widow: int = predicted.mate[pixel]
     predicted.mate[pixel] = -1
     predicted.price[pixel] = OFF
     if widow >= 0:

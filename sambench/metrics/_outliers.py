@@ -22,7 +22,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sambench.metrics._compile import compiled, inlined
 from sambench.metrics._matching import FAR, UNIT, Heap, Ints, Longs, Side, pop, push
@@ -44,8 +43,8 @@ class Work(NamedTuple):
         x_price, y_price: (n,).
         back_start, back: for each outlier in y the nodes of x that are linked to it.
         degree, names: (n,) scratch: how many choices an outlier in y has left, and which.
-        via, root: (n,) for a node of y a node of x, or -1, that leads on to the unmatched one `root`
-            at no cost.
+        via, root: (n,) for a node of y a node of x, or -1, that leads on at no cost to `root`,
+            which is unmatched.
         marked: the nodes of y for which `via` is set.
         near, worth: scratch: the nodes of x that a node of y is linked to, and the links' gains.
         distance, parent, stack: scratch of a search.
@@ -351,7 +350,7 @@ def _flip(work: Work, begin: int, goal: int) -> int:
 
 
 @compiled
-def _augment(
+def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each other
     small: Side, big: Side, work: Work, begin: int, resort: int, seed: np.uint64
 ) -> int:
     """Match one more node of y along the shortest path; returns the node of x that it took."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sambench.metrics._compile import compiled
 from sambench.metrics._matching import OFF, TIE, UNIT, Bools, Ints, Longs, Side, side
@@ -20,7 +19,7 @@ def outlier_cost(reach: float) -> int:
 
 
 def offsets_within(reach: float) -> tuple[Ints, Ints]:
-    """All (row, column) offsets no longer than reach (n, 2), nearest first, and their costs (n,)."""
+    """All (row, column) offsets within reach (n, 2), nearest first, and their costs (n,)."""
     radius = math.ceil(reach)
     steps = np.arange(-radius, radius + 1, dtype=np.int32)
     grid = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -65,7 +64,7 @@ def pair_up(
 
 
 @compiled
-def _tie(one: int, other: int, salt: np.uint64) -> int:
+def _tie(one: int, other: int, salt: np.uint64) -> np.int64:
     """A hash of two pixels, in [0, TIE)."""
     mixed = salt + np.uint64(one)
     mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(other)

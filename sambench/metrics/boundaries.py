@@ -71,7 +71,7 @@ def edge_counts(
     values = _checked_map(edge_map)
     truths = _checked_truths(annotators, values.shape)
     _check_options(max_distance, matching, thresholds)
-    grid = np.arange(1, thresholds + 1) / (thresholds + 1)
+    grid = threshold_values(thresholds)
     levels = np.searchsorted(grid, values, side="right").astype(np.int16)
     events = thinning_events(levels, thresholds)
     result = _walk(events, truths, max_distance, matching, seed)
@@ -79,6 +79,15 @@ def edge_counts(
     total = np.full(thresholds, sum(np.count_nonzero(truth) for truth in truths))
     columns = (result.recalled, total, result.matched.sum(axis=1), sizes)
     return np.stack(columns, axis=1)[::-1].astype(np.int64)
+
+
+def threshold_values(count: int) -> Floats:
+    """The thresholds k / (count + 1), rounded as MATLAB's linspace rounds them.
+
+    That decides which side a pixel equal to a threshold falls on: of 5 thresholds the second is
+    just above 1/3, so that 85 / 255 stays below it.
+    """
+    return np.linspace(1 / (count + 1), 1 - 1 / (count + 1), count)
 
 
 def match(
@@ -127,6 +136,132 @@ def thin(binary: NDArray[Any]) -> Bools:
     return result
 
 
+@dataclass(frozen=True)
+class BoundaryScores:
+    """What the counts of a set of images come to.
+
+    Attributes:
+        ods: F at the one threshold that is best for the whole set (optimal dataset scale), found on
+            the curve that joins the thresholds linearly in recall and precision.
+        ois: F of the sum of each image's counts at its own best threshold (optimal image scale).
+        ap: average precision, the precision interpolated at recall 0, 0.01 ... 1.
+        r50: recall at precision 0.5, or at the lowest precision there is if that is higher; NaN if
+            no threshold reaches it.
+        threshold, recall, precision: where ODS is reached.
+        ois_recall, ois_precision: recall and precision of OIS.
+        curve: (T, 3) recall, precision, F at each threshold, from the lowest.
+    """
+
+    ods: float
+    ois: float
+    ap: float
+    r50: float
+    threshold: float
+    recall: float
+    precision: float
+    ois_recall: float
+    ois_precision: float
+    curve: Floats
+
+
+def boundary_scores(counts: NDArray[Any], weights: NDArray[Any] | None = None) -> BoundaryScores:
+    """Score a set of images from their counts.
+
+    Args:
+        counts: (N, T, 4) of `edge_counts`.
+        weights: (N,) how often each image counts; once if None.
+
+    Raises:
+        UserError: the counts have another shape.
+    """
+    table = _checked_counts(counts)
+    often = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return _scores(table, _best_rows(table), often)
+
+
+def boundary_estimator(counts: NDArray[Any]) -> Callable[[Floats], dict[str, float]]:
+    """ODS, OIS, AP and R50 as a function of how often each image counts, for a bootstrap.
+
+    Args:
+        counts: (N, T, 4) of `edge_counts`.
+
+    Returns:
+        A function of weights (N,).
+    """
+    table = _checked_counts(counts)
+    best = _best_rows(table)
+
+    def estimate(weights: Floats) -> dict[str, float]:
+        scores = _scores(table, best, np.asarray(weights, dtype=np.float64))
+        return {"ODS": scores.ods, "OIS": scores.ois, "AP": scores.ap, "R50": scores.r50}
+
+    return estimate
+
+
+def _checked_counts(counts: NDArray[Any]) -> Floats:
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 3 or table.shape[2] != 4 or not table.size:
+        raise UserError(
+            f"boundary counts must be (images, thresholds, 4), got {table.shape}; "
+            "stack what edge_counts returns for each image."
+        )
+    return table
+
+
+def _curve(counts: Floats) -> Floats:
+    """Counts (..., 4) -> recall, precision, F (..., 3), each 0 where it would be 0 / 0."""
+    hits, totals = counts[..., 0::2], counts[..., 1::2]
+    rates = hits / np.where(totals == 0, 1, totals)
+    return np.concatenate((rates, _f_measure(rates[..., 0], rates[..., 1])[..., None]), axis=-1)
+
+
+def _f_measure(recall: Floats, precision: Floats) -> Floats:
+    total = recall + precision
+    f: Floats = 2 * recall * precision / np.where(total == 0, 1, total)
+    return f
+
+
+def _best_rows(counts: Floats) -> Floats:
+    """(N, T, 4) -> (N, 4) the counts of each image at its best threshold, the lowest of equals."""
+    best = _curve(counts)[..., 2].argmax(axis=1)
+    rows: Floats = counts[np.arange(len(counts)), best]
+    return rows
+
+
+def _scores(counts: Floats, best: Floats, weights: Floats) -> BoundaryScores:
+    pooled = (weights @ counts.reshape(len(counts), -1)).reshape(counts.shape[1:])
+    curve, ois = _curve(pooled), _curve(weights @ best)
+    threshold, recall, precision, ods = _optimum(curve)
+    ap, r50 = _areas(curve[:, 0], curve[:, 1])
+    at_ods, at_ois = (threshold, recall, precision), ois[:2].tolist()
+    return BoundaryScores(ods, float(ois[2]), ap, r50, *at_ods, *at_ois, curve)
+
+
+def _optimum(curve: Floats) -> tuple[float, float, float, float]:
+    """Threshold, recall, precision and F of the best point, 100 of them from each to the next."""
+    points = np.column_stack((threshold_values(len(curve)), curve[:, :2]))
+    share = np.linspace(0, 1, 100)[:, None]
+    between = points[1:, None] * share + points[:-1, None] * (1 - share)
+    points = np.concatenate((points[:1], between.reshape(-1, 3)))
+    f = _f_measure(points[:, 1], points[:, 2])
+    best = int(f.argmax())
+    threshold, recall, precision = points[best].tolist()
+    return threshold, recall, precision, float(f[best])
+
+
+def _areas(recall: Floats, precision: Floats) -> tuple[float, float]:
+    """AP and R50 of a curve whose points come from the lowest threshold."""
+    recall, first = np.unique(recall, return_index=True)  # of equal recall the lowest threshold
+    precision = precision[first]
+    if len(recall) < 2:
+        return 0.0, float("nan")
+    at = np.interp(np.linspace(0, 1, 101), recall, precision, left=0, right=0)
+    steps, first = np.unique(precision, return_index=True)
+    goal = max(float(steps[0]), 0.5)
+    r50 = float(np.interp(goal, steps, recall[first], right=np.nan))
+    return float(at.sum() / 100), r50
+
+
 def _checked_map(edge_map: NDArray[Any]) -> Floats:
     """A boundary map as (H, W) float64, or a UserError."""
     values = np.asarray(edge_map)
@@ -160,7 +295,9 @@ def _check_options(max_distance: float, matching: str, thresholds: int = 1) -> N
     if matching not in ("berkeley", "exact"):
         raise UserError(f"matching must be 'berkeley' or 'exact', got {matching!r}.")
     if not 0 < max_distance < 1:
-        raise UserError(f"max_distance is a fraction of the diagonal in (0, 1), got {max_distance}.")
+        raise UserError(
+            f"max_distance is a fraction of the diagonal in (0, 1), got {max_distance}."
+        )
     if not 0 < thresholds < 1 << 15:
         raise UserError(f"thresholds must be a number from 1 to 32767, got {thresholds}.")
 
@@ -190,8 +327,6 @@ def _walk(
         sides = _pairs.pair_up(index, size, truth, reach, unmatched, salt)
         scratch = _matching.heap_for(*sides), _outliers.work_for(*sides)
         seeds = np.array(rest if berkeley else [], dtype=np.uint64)
-        counts, pairs = _counting.count_matches(
-            events, *sides, *scratch, unmatched, seeds, matched
-        )
+        counts, pairs = _counting.count_matches(events, *sides, *scratch, unmatched, seeds, matched)
         recalled += counts
     return _Walked(recalled, matched, pairs)
