@@ -1,6 +1,6 @@
 """Export a SAM of this package to ONNX: two files for the model onnx.
 
-python benchmarks/export_onnx.py --checkpoint weights.safetensors --output DIR
+python benchmarks/export_onnx.py --model sam:checkpoint=weights.safetensors --output DIR
 
 The decoder has the inputs of Segment Anything's export script: one prompt a call, of any number of
 points. It gives low-resolution logits only, so that enlarging them stays with the caller.
@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sambench.model.minisam import WEIGHTS
-from sambench.model.nn.checkpoint import load_sam
-from sambench.model.nn.sam import SamNet
-from sambench.model.nn.transformer import ABSORBED_TOKENS
+from sambench.registry import load
+
+MOST_POINTS = 11
+"""More take another branch of the network, which computes the same."""
 
 
 class Decoder(nn.Module):
     """Prompt encoder and mask decoder as one function of tensors."""
 
-    def __init__(self, net: SamNet) -> None:
+    def __init__(self, net: Any) -> None:
         super().__init__()
         self.prompts, self.decoder = net.prompt_encoder, net.mask_decoder
         self.register_buffer("positions", net.prompt_encoder.dense_positions())
@@ -66,7 +66,7 @@ class Decoder(nn.Module):
         return place
 
 
-def export(net: SamNet, folder: Path, *, encoder: bool = True) -> tuple[Path, Path]:
+def export(net: Any, folder: Path, *, encoder: bool = True) -> tuple[Path, Path]:
     """Write encoder.onnx and decoder.onnx.
 
     Args:
@@ -83,9 +83,7 @@ def export(net: SamNet, folder: Path, *, encoder: bool = True) -> tuple[Path, Pa
     if encoder:
         _write(net.image_encoder, (torch.zeros(1, 3, 1024, 1024),), paths[0], ["image"],
                ["image_embeddings"], None)  # fmt: skip
-    # More points than that take another branch of the network, which computes the same; in the
-    # file the number of points is free.
-    points = torch.export.Dim("points", max=ABSORBED_TOKENS - 5)
+    points = torch.export.Dim("points", max=MOST_POINTS)  # in the file the number is free
     example = (
         torch.randn(1, 256, 64, 64),
         torch.rand(1, 5, 2) * 1024,
@@ -94,7 +92,7 @@ def export(net: SamNet, folder: Path, *, encoder: bool = True) -> tuple[Path, Pa
         torch.zeros(1),
     )
     names = ["image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input"]
-    shapes = ({}, {1: points}, {1: points}, {}, {})
+    shapes: Any = ({}, {1: points}, {1: points}, {}, {})
     outputs = ["low_res_masks", "iou_predictions"]
     _write(Decoder(net).eval(), example, paths[1], names, outputs, shapes)
     return paths
@@ -117,12 +115,11 @@ def _write(
 def main() -> None:
     """Export one checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", default=str(WEIGHTS), help="default: the bundled one")
+    parser.add_argument("--model", default="minisam", help="a SAM of this package")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
-    net, arch, _ = load_sam(arguments.checkpoint)
-    for path in export(net, arguments.output):
-        print(f"{path}: {arch}, {path.stat().st_size / 1e6:.0f} MB")
+    for path in export(load("model", arguments.model).net, arguments.output):
+        print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -282,7 +282,7 @@ def check_prompts(model: Model, prompts: Prompts) -> None:
         part = getattr(prompts, kind)
         if part is not None and (part.ndim != rank or last not in (None, part.shape[-1])):
             raise UserError(f"{kind} of shape {tuple(part.shape)} are none; see Prompts.")
-    if prompts.points is not None and prompts.points.shape[:2] != np.shape(prompts.labels):
+    if prompts.points is not None and prompts.points.shape[:2] != np.asarray(prompts.labels).shape:
         raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
 
 

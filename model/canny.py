@@ -33,6 +33,7 @@ class Canny(PromptFree):
         from skimage.color import rgb2gray
         from skimage.feature import canny
 
-        grey = rgb2gray(image)  # type: ignore[no-untyped-call]
+        grey = rgb2gray(image)
         kept = [canny(grey, self.sigma, 0.4 * high, high) for high in THRESHOLDS]  # type: ignore[no-untyped-call]
-        return np.mean(kept, axis=0, dtype=np.float32)
+        share: NDArray[np.float32] = np.mean(kept, axis=0, dtype=np.float32)
+        return share

@@ -68,7 +68,8 @@ class Felzenszwalb(Baseline):
         from skimage.segmentation import find_boundaries
 
         found = [find_boundaries(self.regions(image, scale), mode="inner") for scale in SCALES]  # type: ignore[no-untyped-call]
-        return np.mean(found, axis=0, dtype=np.float32)
+        share: NDArray[np.float32] = np.mean(found, axis=0, dtype=np.float32)
+        return share
 
 
 def regions(

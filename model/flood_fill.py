@@ -34,7 +34,7 @@ class FloodFill(Baseline):
         """See `Baseline`."""
         from skimage.color import rgb2lab
 
-        return rgb2lab(image)  # type: ignore[no-untyped-call]
+        return rgb2lab(image)
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
         """See `Baseline`: all regions of foreground clicks, less those of background clicks."""

@@ -122,4 +122,4 @@ def _package(runtime: Any) -> str:
     """Which distribution this onnxruntime is of: with or without GPU."""
     from importlib.metadata import packages_distributions
 
-    return packages_distributions().get(runtime.__name__, [runtime.__name__])[0]
+    return str(packages_distributions().get(runtime.__name__, [runtime.__name__])[0])

@@ -114,7 +114,8 @@ class Oracle(Model):
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W) in 0 to 1: how many of the annotators drew a boundary there."""
         truth = self.dataset.read_truth(self._id(image), Boundaries)
-        return np.mean(truth.annotators, axis=0, dtype=np.float32)
+        agreed: NDArray[np.float32] = np.mean(truth.annotators, axis=0, dtype=np.float32)
+        return agreed
 
 
 def _digest(image: NDArray[np.uint8]) -> str:

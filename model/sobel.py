@@ -37,5 +37,6 @@ def gradient(image: NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
     smooth = gaussian(image / 255, sigma, channel_axis=-1)  # type: ignore[no-untyped-call]
     channels = [sobel(smooth[..., c]) for c in range(3)]  # type: ignore[no-untyped-call]
     edges = np.max(channels, axis=0).astype(np.float32)
-    peak = edges.max()
-    return edges / peak if peak else edges
+    peak = float(edges.max())
+    scaled: NDArray[np.float32] = edges / np.float32(peak) if peak else edges
+    return scaled

@@ -81,7 +81,7 @@ def _load(path: Path, device: torch.device) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
-            return torch.jit.load(path, map_location=device).eval()
+            return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(

@@ -6,13 +6,16 @@ decomposed relative positions (Li et al., "MViTv2", 2022, section 4.1).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import MLPBlock, Neck, differences, from_windows, merge_heads, to_windows
+from .layers import MLPBlock, Neck, from_windows, linear, merge_heads, to_windows
+
+BIAS_BYTES = (2**23, 2**30)
+"""How large a piece of the attention's bias may be: on a processor, on a GPU."""
 
 
 class ImageEncoder(nn.Module):
@@ -50,8 +53,8 @@ class ImageEncoder(nn.Module):
         x = self.patch_embed(image) + self.pos_embed  # (B, side, side, width)
         for block in self.blocks:
             x = block(x)
-        out: Tensor = self.neck(x)  # (B, 256, side, side)
-        return out
+        features: Tensor = self.neck(x)  # (B, side, side, 256)
+        return features.permute(0, 3, 1, 2)
 
 
 class PatchEmbed(nn.Module):
@@ -72,44 +75,74 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
-        self.window = window
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = Attention(width, heads, window)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = MLPBlock(width, 4 * width, nn.GELU())
+        self.mlp = MLPBlock(width, 4 * width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
-        windows = self.attn(to_windows(self.norm1(x), self.window))
-        x = x + from_windows(windows, x.shape[1], x.shape[2])
+        x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
 
 class Attention(nn.Module):
-    """Self-attention in square windows, biased by how far query and key lie apart."""
+    """Self-attention in square windows, biased by how far query and key lie apart.
+
+    Places that a window has beyond the image's edge take part, as zeros before the projection:
+    their queries, keys and values are its bias.
+    """
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
         self.heads = heads
+        self.window = window
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * window - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * window - 1, width // heads))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, side, side, C) windows -> (B, side, side, C)."""
-        side = x.shape[1]
-        qkv = torch.unflatten(self.qkv(x).flatten(1, 2), -1, (3, self.heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, N, c) each
-        bias = self.relative_bias(torch.unflatten(q, 2, (side, side)))
-        out: Tensor = self.proj(merge_heads(F.scaled_dot_product_attention(q, k, v, bias)))
-        return torch.unflatten(out, 1, (side, side))
+        """(B, H, W, C) -> (B, H, W, C)."""
+        qkv = linear(x, self.qkv.weight, self.qkv.bias)
+        qkv = to_windows(qkv, self.window, fill=self.qkv.bias)  # (B * n, N, 3 * C)
+        qkv = torch.unflatten(qkv, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.flatten(1, 2)  # (B * n * heads, N, c) each
+        seen = torch.unflatten(self.attend(q, k, v), 0, (-1, self.heads))
+        seen = from_windows(merge_heads(seen), self.window, x.shape[1], x.shape[2])
+        return linear(seen, self.proj.weight, self.proj.bias)
 
-    def relative_bias(self, q: Tensor) -> Tensor:
-        """Bias of each query towards rows and columns: (B, heads, s, s, c) -> (B, heads, N, N)."""
-        index = differences(q.shape[2], q.device)
-        rows = torch.einsum("bhyxc,ykc->bhyxk", q, self.rel_pos_h[index])
-        columns = torch.einsum("bhyxc,xkc->bhyxk", q, self.rel_pos_w[index])
-        bias = rows[..., :, None] + columns[..., None, :]  # (B, heads, y, x, row, column)
-        return bias.flatten(4, 5).flatten(2, 3)
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
+        rows, columns = self.relative(q)
+        out = torch.empty_like(q)
+        for some, part in pieces(len(q), self.window, BIAS_BYTES[q.device.type != "cpu"]):
+            bias = rows[some, part, :, None] + columns[some, part, None, :]  # (i, n, side, side)
+            given = (q[None, some, part], k[None, some], v[None, some], bias[None].flatten(-2))
+            out[some, part] = F.scaled_dot_product_attention(*given)[0]
+        return out
+
+    def relative(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """What a query (I, N, c) adds to the scores of each row and column: (I, N, side) both."""
+        grid = torch.unflatten(q, 1, (self.window, self.window))
+        index = differences(self.window, q.device)
+        rows = torch.einsum("iyxc,ykc->iyxk", grid, self.rel_pos_h[index])
+        columns = torch.einsum("iyxc,xkc->iyxk", grid, self.rel_pos_w[index])
+        return rows.flatten(1, 2), columns.flatten(1, 2)
+
+
+def pieces(items: int, side: int, limit: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of items and of their side * side queries, so that scores stay below limit bytes."""
+    row = 4 * side * side * side  # bytes of the scores of one row of queries
+    some = max(1, limit // (row * side))
+    rows = side if some > 1 else max(1, min(side, limit // row))
+    for item in range(0, items, some):
+        for y in range(0, side, rows):
+            yield slice(item, item + some), slice(y * side, (y + rows) * side)
+
+
+def differences(size: int, device: torch.device) -> Tensor:
+    """(size, size) index i - j + size - 1 into a table of relative positions."""
+    steps = torch.arange(size, device=device)
+    return steps[:, None] - steps[None, :] + size - 1

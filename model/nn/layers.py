@@ -39,42 +39,54 @@ class LayerNorm2d(nn.LayerNorm):
         super().__init__(channels, eps=1e-6)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name that torch gives it)
-        """Normalise each position: (B, C, H, W) -> the same shape."""
+        """Normalise each place: (B, C, H, W) -> the same shape."""
         return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-class MLPBlock(nn.Module):
-    """Two linear layers with a nonlinearity between, as in a transformer block."""
+class Pointwise(nn.Module):
+    """A 1 x 1 convolution without bias: a linear layer whose weight has two more axes."""
 
-    def __init__(self, channels: int, hidden: int, activation: nn.Module) -> None:
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out, channels, 1, 1) * channels**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) -> (B, H, W, out)."""
+        return linear(x, self.weight.flatten(1))
+
+
+class Convolution(nn.Conv2d):
+    """A convolution of channels-last images, (B, H, W, C) -> (B, H', W', out)."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name that torch gives it)
+        """Convolve; the permuted view is what PyTorch calls channels_last, and costs nothing."""
+        return super().forward(input.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+class MLPBlock(nn.Module):
+    """Two linear layers with a GELU between, as in a transformer block."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
         self.lin1 = nn.Linear(channels, hidden)
         self.lin2 = nn.Linear(hidden, channels)
-        self.act = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
-        out: Tensor = self.lin2(self.act(self.lin1(x)))
-        return out
+        hidden = gelu_linear(x, self.lin1.weight, self.lin1.bias)
+        return linear(hidden, self.lin2.weight, self.lin2.bias)
 
 
 class Neck(nn.Sequential):
-    """Two convolutions that bring an encoder's features to the decoder's channels."""
+    """Two convolutions that bring features (B, H, W, C) to the decoder's channels."""
 
     def __init__(self, channels: int, out: int = 256) -> None:
         super().__init__(
-            nn.Conv2d(channels, out, 1, bias=False),
-            LayerNorm2d(out),
-            nn.Conv2d(out, out, 3, padding=1, bias=False),
-            LayerNorm2d(out),
+            Pointwise(channels, out),
+            nn.LayerNorm(out, eps=1e-6),
+            Convolution(out, out, 3, padding=1, bias=False),
+            nn.LayerNorm(out, eps=1e-6),
         )
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name that torch gives it)
-        """(B, H, W, C) -> (B, out, H, W)."""
-        x = input.permute(0, 3, 1, 2)
-        for layer in self:
-            x = layer(x)
-        return x
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -87,24 +99,19 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
-def to_windows(x: Tensor, size: int) -> Tensor:
-    """Cut (B, H, W, C) into windows, (B * n, size, size, C), padding with zeros where needed."""
+def to_windows(x: Tensor, size: int, fill: Tensor) -> Tensor:
+    """Cut (B, H, W, C) into windows (B * n, size * size, C); places outside are fill (C,)."""
     batch, height, width, channels = x.shape
     rows, columns = -(-height // size), -(-width // size)
     x = F.pad(x, (0, 0, 0, columns * size - width, 0, rows * size - height))
+    x[:, height:] = fill
+    x[:, :, width:] = fill
     x = x.view(batch, rows, size, columns, size, channels)
-    return x.transpose(2, 3).reshape(-1, size, size, channels)
+    return x.transpose(2, 3).reshape(-1, size * size, channels)
 
 
-def from_windows(windows: Tensor, height: int, width: int) -> Tensor:
-    """Undo `to_windows`: (B * n, size, size, C) -> (B, H, W, C)."""
-    size, channels = windows.shape[1], windows.shape[3]
+def from_windows(windows: Tensor, size: int, height: int, width: int) -> Tensor:
+    """Undo `to_windows`: (B * n, size * size, C) -> (B, H, W, C)."""
     rows, columns = -(-height // size), -(-width // size)
-    x = windows.view(-1, rows, columns, size, size, channels).transpose(2, 3)
-    return x.reshape(-1, rows * size, columns * size, channels)[:, :height, :width]
-
-
-def differences(size: int, device: torch.device) -> Tensor:
-    """(size, size) index i - j + size - 1 into a table of relative positions."""
-    steps = torch.arange(size, device=device)
-    return steps[:, None] - steps[None, :] + size - 1
+    x = windows.view(-1, rows, columns, size, size, windows.shape[-1]).transpose(2, 3)
+    return x.reshape(-1, rows * size, columns * size, windows.shape[-1])[:, :height, :width]

@@ -83,7 +83,7 @@ def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
     Returns:
         (3, 1024, 1024) float32.
     """
-    height, width = input_size(*image.shape[:2], side)
+    height, width = input_size(image.shape[0], image.shape[1], side)
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.array(resized))  # (h, w, 3)
     normal = (pixels - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)

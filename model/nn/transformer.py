@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import MLPBlock, merge_heads, split_heads
+from .layers import merge_heads, split_heads
 
 ABSORBED_TOKENS = 16
 """Up to so many tokens it costs less to project the tokens than the image."""
@@ -92,7 +92,7 @@ class TwoWayBlock(nn.Module):
         self.norm1 = nn.LayerNorm(channels)
         self.cross_attn_token_to_image = TokenToImage(channels, heads, channels // 2)
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = MLPBlock(channels, hidden, nn.ReLU())
+        self.mlp = MLP(channels, hidden)
         self.norm3 = nn.LayerNorm(channels)
         self.cross_attn_image_to_token = ImageToToken(channels, heads, channels // 2)
         self.norm4 = nn.LayerNorm(channels)
@@ -113,6 +113,20 @@ class TwoWayBlock(nn.Module):
         queries = self.norm3(queries + self.mlp(queries))
         keys = self.cross_attn_image_to_token(queries + tokens, queries, keys, tell)
         return queries, self.norm4(keys)
+
+
+class MLP(nn.Module):
+    """Two linear layers with a ReLU between."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(channels, hidden)
+        self.lin2 = nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., C)."""
+        out: Tensor = self.lin2(F.relu(self.lin1(x)))
+        return out
 
 
 class Heads(nn.Module):
