@@ -26,10 +26,13 @@ def environment(device: str = "cpu") -> JSON:
 
 
 def peak_memory(device: str = "cpu") -> JSON:
-    """Peak memory of this process in bytes: resident, and on the GPU where there is one."""
+    """Peak memory in bytes: of this process, of its largest child, and of the GPU's two kinds."""
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
-    peak: JSON = {"host_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    peak: JSON = {
+        "host_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "worker_rss": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit,
+    }
     if device.startswith("cuda"):
         torch = _torch()
         peak["gpu_allocated"] = torch.cuda.max_memory_allocated(device)
@@ -37,10 +40,10 @@ def peak_memory(device: str = "cpu") -> JSON:
     return peak
 
 
-def synchronize(device: str) -> None:
-    """Wait for the GPU, so that a clock read after it measures the work and not its start."""
+def forget_peak(device: str) -> None:
+    """Begin to measure the GPU's peak memory anew; a process's own cannot be reset."""
     if device.startswith("cuda"):
-        _torch().cuda.synchronize(device)
+        _torch().cuda.reset_peak_memory_stats(device)
 
 
 def _torch() -> Any:

@@ -1,23 +1,39 @@
-"""The loop: each image is embedded once, prompted for each task, scored, recorded.
+"""A run from its parts: tasks, a model, a dataset.
 
 `evaluate` is the call for one task; `run` does several tasks on one dataset with one model, so that
-they share the embedding.
+they share the embedding; `carry_out` makes only the records, all or those of a shard.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from sambench.environment import synchronize
+from sambench.environment import environment, forget_peak, peak_memory
 from sambench.errors import UserError
-from sambench.interfaces import Dataset, Model, Sample, Task
-from sambench.jobs import Job, Recorder, Settings, finish, open_job, progress_bar
-from sambench.pipeline import Scorer, ahead, score_image
+from sambench.interfaces import JSON, Dataset, Model, Task
+from sambench.jobs import (
+    Job,
+    Recorder,
+    Settings,
+    end_session,
+    finish,
+    open_job,
+    predictions_folder,
+    progress_of,
+)
+from sambench.loop import Loop, Parts, Sink, Todo
+from sambench.plan import describe
 from sambench.registry import load
 from sambench.results import Result
+
+Tasks = Mapping[str, Task]
+"""Tasks by name; where one occurs more than once, by name with options: ``points:points=3``."""
+Work = Callable[[Sequence[Todo], Sink], JSON | None]
+"""Does images and tells the sink what came of it; may return what to note of the session."""
 
 
 def evaluate(
@@ -44,32 +60,162 @@ def evaluate(
     )[0]
 
 
-def run(tasks: dict[str, Task], model: Model, dataset: Dataset, settings: Settings) -> list[Result]:
+def run(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Result]:
     """Score one model on several tasks of one dataset, embedding each image once.
 
     Continues where an earlier run of the same plan stopped.
 
+    Args:
+        tasks: see `Tasks`; the results are in their order.
+        model: its card is part of every result.
+        dataset: its truth must be of the type that each task needs.
+        settings: how the run is carried out.
+
     Raises:
         UserError: the parts do not fit together, or records of another plan are in the way.
     """
-    for name, task in tasks.items():
+    return results(carry_out(tasks, model, dataset, settings), settings.ids(dataset), settings)
+
+
+class Engine(Protocol):
+    """Where a run is carried out."""
+
+    def check(self, name: str, task: Task, dataset: Dataset) -> None:
+        """Refuse what does not fit, as far as that is known before the run."""
+
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+        """Bring the records of a run to completeness."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """The engine of this machine: one model in this process, scores in others."""
+
+    model: Model
+
+    def check(self, name: str, task: Task, dataset: Dataset) -> None:
+        """See `check_fit`."""
+        check_fit(name, task, self.model, dataset)
+
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+        """See `carry_out`."""
+        return carry_out(tasks, self.model, dataset, settings)
+
+
+def results(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings) -> list[Result]:
+    """Each job's result; those without any record are told last, so that no other is lost.
+
+    Raises:
+        UserError: a job has no record.
+    """
+    done = [finish(job, ids, settings) for job in jobs if job.records.index.offsets]
+    for job in jobs:
+        if not job.records.index.offsets:
+            raise UserError(f"no image could be scored; see {job.records.path}.")
+    return done
+
+
+def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Job]:
+    """Bring the records of a run, or of a shard of it, to completeness; no result is made.
+
+    Raises:
+        UserError: see `run`.
+    """
+    ids = settings.ids(dataset)
+    if settings.cache:
+        model = settings.cache.stated(model)
+    headers = headers_of(tasks, model, dataset)
+    with opened(headers, list(tasks.values()), settings) as jobs:
+        folders = folders_of(jobs, settings)
+        parts = Parts([job.task for job in jobs], folders, model, dataset)
+
+        def work(todo: Sequence[Todo], sink: Sink) -> None:
+            loop = Loop(parts, settings, sink)
+            try:
+                loop.run(todo)
+            finally:
+                loop.close()
+
+        complete(jobs, ids, settings, work)
+    return jobs
+
+
+def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
+    """What each task of a run is; nothing is opened.
+
+    Raises:
+        UserError: a task does not fit.
+    """
+    named = {label: (label.partition(":")[0], task) for label, task in tasks.items()}
+    for name, task in named.values():
         check_fit(name, task, model, dataset)
-    ids = dataset.ids[: settings.limit or None]
-    if not ids:
-        raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
-    jobs = [open_job(name, task, model, dataset, settings) for name, task in tasks.items()]
-    start = time.perf_counter()
+    return [describe(name, task, model, dataset) for name, task in named.values()]
+
+
+@contextlib.contextmanager
+def opened(
+    headers: Sequence[JSON], tasks: Sequence[Task], settings: Settings
+) -> Iterator[list[Job]]:
+    """The jobs of a run, their records open; they are closed at the end."""
+    jobs: list[Job] = []
     try:
-        _process(jobs, model, dataset, ids, settings)
+        for header, task in zip(headers, tasks, strict=True):
+            jobs.append(open_job(header, task, settings))
+        yield jobs
     finally:
         for job in jobs:
             job.records.close()
-    seconds = time.perf_counter() - start
-    return [finish(job, model, dataset, ids, settings, seconds) for job in jobs]
+
+
+def folders_of(jobs: Sequence[Job], settings: Settings) -> list[Any]:
+    """Where each job's predictions are saved, None where they are not."""
+    return [predictions_folder(job.stem) if settings.save_predictions else None for job in jobs]
+
+
+def complete(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, work: Work) -> None:
+    """Have all that is missing done, what failed before last; note what it cost."""
+    mine = settings.shard.take(ids) if settings.shard else ids
+    wanted = {id: tuple(j for j, job in enumerate(jobs) if job.needs(id)) for id in mine}
+    todo = [Todo(id, needed) for id, needed in wanted.items() if needed]
+    todo.sort(key=lambda item: any(item.id in job.tried for job in jobs))
+    if not todo:
+        return
+    start = time.perf_counter()
+    forget_peak(settings.device)
+    told: JSON | None = None
+    with progress_of(jobs, mine, settings) as progress:
+        recorder = Recorder(progress, jobs)
+        try:
+            told = work(todo, recorder)
+        finally:
+            if recorder.count:
+                seconds = time.perf_counter() - start
+                end_session(jobs, {"wall": seconds, **session(settings), **(told or {})})
+
+
+def session(settings: Settings) -> JSON:
+    """What to note of a session in this process: peak memory, hardware, versions."""
+    device = settings.device
+    return {"memory": peak_memory(device), "environment": environment(device)}
 
 
 def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
     """Check that a dataset has the truth and a model the prompts that a task needs.
+
+    Raises:
+        UserError: they do not.
+    """
+    check_truth(name, task, dataset)
+    lacking = task.needs - model.prompts
+    if lacking and not (task.direct and hasattr(model, task.direct)):
+        raise UserError(
+            f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
+            f"{model.card.name} does not take; choose another model."
+        )
+
+
+def check_truth(name: str, task: Task, dataset: Dataset) -> None:
+    """Check that a dataset has the truth that a task needs, and that the task's options fit it.
 
     Raises:
         UserError: they do not.
@@ -80,96 +226,4 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
             f"task {name} needs {task.truth.__name__}, dataset {dataset.card.name} has {has}; "
             "choose another dataset."
         )
-    lacking = task.needs - model.prompts
-    if lacking and not (task.direct and hasattr(model, task.direct)):
-        raise UserError(
-            f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
-            f"{model.card.name} does not take; choose another model."
-        )
     task.check(dataset)
-
-
-def _process(
-    jobs: list[Job], model: Model, dataset: Dataset, ids: tuple[str, ...], settings: Settings
-) -> None:
-    """Bring the records of all jobs to completeness."""
-    todo = [id for id in ids if any(job.needs(id) for job in jobs)]
-    progress = progress_bar(jobs, ids, settings)
-    recorder = Recorder(progress, jobs)
-    scorer = Scorer(settings.workers, recorder.scored)
-    try:
-        for samples in _batches(dataset, jobs, todo, settings.batch, recorder):
-            _batch(samples, jobs, model, settings, scorer, recorder)
-        scorer.finish()
-    finally:
-        scorer.close()
-        progress.close()
-
-
-@dataclass(frozen=True)
-class _Read:
-    """An image with the truths that its tasks need, and how long reading took."""
-
-    sample: Sample
-    truths: dict[type, Any]
-    seconds: float
-
-
-def _batches(
-    dataset: Dataset, jobs: list[Job], todo: list[str], size: int, recorder: Recorder
-) -> Iterator[list[_Read]]:
-    """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
-    kinds = {job.task.truth for job in jobs}
-
-    def read(id: str) -> _Read:
-        start = time.perf_counter()
-        sample = Sample(id, dataset.read_image(id), None)
-        truths: dict[type, Any] = {kind: dataset.read_truth(id, kind) for kind in kinds}
-        return _Read(sample, truths, time.perf_counter() - start)
-
-    batch: list[_Read] = []
-    for id, future in ahead(read, todo):
-        try:
-            batch.append(future.result())
-        except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
-            recorder.failed(id, error)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _batch(
-    batch: list[_Read],
-    jobs: list[Job],
-    model: Model,
-    settings: Settings,
-    scorer: Scorer,
-    recorder: Recorder,
-) -> None:
-    """Embed a few images, prompt for each task, hand over to the scorer."""
-    start = time.perf_counter()
-    try:
-        embeddings = model.embed([item.sample.image for item in batch])
-        synchronize(settings.device)
-    except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-        for item in batch:
-            recorder.failed(item.sample.id, error)
-        return
-    embedding_seconds = (time.perf_counter() - start) / len(batch)
-    for item, embedding in zip(batch, embeddings, strict=True):
-        id = item.sample.id
-        times = {"read": item.seconds, "embed": embedding_seconds}
-        for job in (job for job in jobs if job.needs(id)):
-            truth = item.truths[job.task.truth]
-            began = time.perf_counter()
-            try:
-                prediction = job.task.predict(model, embedding, replace(item.sample, truth=truth))
-                synchronize(settings.device)
-            except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-                recorder.failed(id, error, job)
-                continue
-            spent = {**times, "predict": time.perf_counter() - began}
-            stem = job.prediction_stem(id) if settings.save_predictions else None
-            scorer.submit((job, id, spent), score_image, job.task, prediction, truth, stem)

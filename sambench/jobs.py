@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-from tqdm import tqdm
-
-from sambench.environment import environment, peak_memory
+from sambench.embeddings import CacheOptions
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Model, Task
+from sambench.interfaces import JSON, Dataset, Task
 from sambench.metrics.statistics import RESAMPLES, bootstrap
-from sambench.plan import make_plan, protocol, raw_options, slug
-from sambench.results import RecordFile, Result, write_json, write_result
+from sambench.plan import plain, protocol, slug
+from sambench.progress import Progress
+from sambench.records import ENDING, Index, RecordFile, check_plan, scan
+from sambench.results import Result, read_json, write_json, write_result
+from sambench.sharding import Shard
+from sambench.timing import summarize
 
 MANIFEST = "sambench.json"
 """Beside predictions that a run saved: what made them."""
 log = logging.getLogger(__name__)
-GIVE_UP_AFTER = 5
+NOTHING_WORKS, NOTHING_WORKS_ANY_MORE = 5, 25
+"""Images in a row that fail before a run gives up: from its start, and later."""
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,9 @@ class Settings:
         fresh: discard the records of an earlier run.
         save_predictions: keep every prediction beside the records.
         device: for measuring memory and time.
-        progress: show a progress bar on stderr.
+        progress: show on stderr how far the run is.
+        shard: do only this part of the images, in a records file of its own.
+        cache: keep embeddings on disk.
     """
 
     output: Path = Path("runs")
@@ -51,137 +57,269 @@ class Settings:
     save_predictions: bool = False
     device: str = "cpu"
     progress: bool = True
+    shard: Shard | None = None
+    cache: CacheOptions | None = None
+
+    def ids(self, dataset: Dataset) -> tuple[str, ...]:
+        """The images that all shards together are to score, in the dataset's order.
+
+        Raises:
+            UserError: there are none, or two have the same id.
+        """
+        if not dataset.ids:
+            raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
+        if len(set(dataset.ids)) != len(dataset.ids):
+            raise UserError(f"dataset {dataset.card.name} gives two images the same id.")
+        return dataset.ids[: self.limit or None]
 
 
 @dataclass
 class Job:
-    """One task of a run with its records."""
+    """One task of a run with its records.
 
-    name: str
+    Attributes:
+        task: what is asked.
+        stem: path of the result, without its ending.
+        header: what the run is, see `plan.describe`.
+        records: of this run, or of this shard of it.
+        elsewhere: images that other shards have scored.
+        unsaved: images that were scored before predictions were to be saved.
+        failed: reason by id of the images that failed in this session.
+        tried: images that had failed in an earlier one.
+    """
+
     task: Task
     stem: Path
+    header: JSON
     records: RecordFile
+    elsewhere: frozenset[str] = frozenset()
+    unsaved: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    tried: frozenset[str] = frozenset()
 
-    def prediction_stem(self, id: str) -> Path:
-        """Where the prediction for an image is kept, without its ending."""
-        return self.stem.with_name(self.stem.name + ".predictions") / quote(id, safe="")
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return str(self.header["about"]["task"])
 
     def needs(self, id: str) -> bool:
         """Whether an image is still to be done."""
-        return id not in self.records.done
+        return id in self.unsaved or (id not in self.records and id not in self.elsewhere)
 
 
-def result_path(name: str, task: Task, dataset: str, model: Model, settings: Settings) -> Path:
-    """Where a result is kept: ``OUTPUT/<task>/<dataset>/<model>.json``."""
-    return settings.output / slug(name, task) / dataset / f"{model.card.name}.json"
-
-
-def open_job(name: str, task: Task, model: Model, dataset: Dataset, settings: Settings) -> Job:
+def open_job(header: JSON, task: Task, settings: Settings) -> Job:
     """Open the records of a task, those of an earlier run included.
 
     Raises:
-        UserError: they are of another plan.
+        UserError: they are of another plan, or being written by another process.
     """
-    stem = result_path(name, task, dataset.card.name, model, settings).with_suffix("")
-    records = stem.with_name(stem.name + ".records.jsonl")
-    if settings.fresh:
-        records.unlink(missing_ok=True)
+    stem = stem_of(header, task, settings.output)
+    part = f".{settings.shard.word}" if settings.shard else ""
+    records = RecordFile(beside(stem, part + ENDING), header, fresh=settings.fresh)
+    elsewhere = _scored_elsewhere(stem, header["plan"]) if settings.shard else frozenset()
+    job = Job(task, stem, header, records, elsewhere, tried=frozenset(records.index.failed))
     if settings.save_predictions:
-        made = {"task": name, "options": raw_options(task), "model": asdict(model.card)}
-        write_json(stem.with_name(stem.name + ".predictions") / MANIFEST, made)
-    return Job(name, task, stem, RecordFile(records, make_plan(name, task, model, dataset)))
+        _prepare_predictions(job, fresh=settings.fresh)
+    return job
 
 
-def progress_bar(jobs: Sequence[Job], ids: Sequence[str], settings: Settings) -> tqdm[Any]:
-    """A bar on stderr that begins where an earlier run stopped."""
+def stem_of(header: JSON, task: Task, output: Path) -> Path:
+    """Path of a run's result, without its ending."""
+    about = header["about"]
+    model, dataset = about["model"]["name"], about["dataset"]["name"]
+    return result_path(about["task"], task, dataset, model, output).with_suffix("")
+
+
+def result_path(name: str, task: Task, dataset: str, model: str, output: Path) -> Path:
+    """Where a result is kept: ``OUTPUT/<task>/<dataset>/<model>.json``."""
+    return output / slug(name, task) / plain(dataset) / f"{plain(model)}.json"
+
+
+def beside(stem: Path, ending: str) -> Path:
+    """The file of that ending; names of models have dots, so it is no suffix."""
+    return stem.with_name(stem.name + ending)
+
+
+def predictions_folder(stem: Path) -> Path:
+    """Where predictions are kept, one file an image."""
+    return beside(stem, ".predictions")
+
+
+def file_stem(id: str) -> str:
+    """An image's id as the name of a file."""
+    return quote(id, safe="")
+
+
+def _scored_elsewhere(stem: Path, plan: JSON) -> frozenset[str]:
+    """Images of the same run that are in other records files: of other shards, however many."""
+    found: set[str] = set()
+    for path in record_files(stem):
+        index = scan(path)
+        if index.header:
+            check_plan(index, plan)
+            found |= index.offsets.keys()
+    return frozenset(found)
+
+
+def record_files(stem: Path) -> list[Path]:
+    """All records files of a run: its own, and those of its shards."""
+    shards = sorted(stem.parent.glob(f"*.shard-*{ENDING}")) if stem.parent.is_dir() else []
+    own = beside(stem, ENDING)
+    named = [path for path in shards if path.name.rpartition(".shard-")[0] == stem.name]
+    return [*([own] if own.is_file() else []), *named]
+
+
+def _prepare_predictions(job: Job, *, fresh: bool) -> None:
+    """Make the folder of predictions, and find out which are missing.
+
+    Raises:
+        UserError: it holds those of another run.
+    """
+    folder = predictions_folder(job.stem)
+    made = {**job.header["about"], "predictions": job.header["plan"]["predictions"]}
+    if fresh and not job.elsewhere and folder.is_dir():
+        shutil.rmtree(folder)
+    path = folder / MANIFEST
+    if path.is_file() and read_json(path).get("predictions") != made["predictions"]:
+        raise UserError(f"{folder} holds predictions of another run; --fresh discards them.")
+    write_json(path, made)
+    kept = {file.stem for file in folder.iterdir()}
+    job.unsaved.update(id for id in job.records.index.offsets if file_stem(id) not in kept)
+
+
+def progress_of(jobs: Sequence[Job], ids: Sequence[str], settings: Settings) -> Progress:
+    """How far a run is, beginning where an earlier one stopped."""
     done = sum(not any(job.needs(id) for job in jobs) for id in ids)
-    return tqdm(total=len(ids), initial=done, unit="image", disable=not settings.progress)
+    return Progress(len(ids), done, show=settings.progress)
 
 
 class Recorder:
-    """Turns what comes back into records, and gives up when nothing works.
+    """Keeps what comes back as records, and gives up when nothing works.
 
     Args:
-        progress: bar that moves on when an image is done for all tasks.
+        progress: moves on when an image is done for all tasks.
         jobs: the tasks of the run.
     """
 
-    def __init__(self, progress: tqdm[Any], jobs: Sequence[Job]) -> None:
+    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
         self._progress = progress
         self._jobs = jobs
-        self._failures_in_a_row = 0
+        self._failing: list[set[str]] = [set() for _ in jobs]
+        self._worked = [False for _ in jobs]
+        self.count = 0
 
-    def scored(self, key: Any, outcome: JSON | Exception, seconds: float) -> None:
-        """Keep a record; key is the job, the image's id, and the seconds spent before scoring."""
-        job, id, times = key
-        if isinstance(outcome, Exception):
-            self.failed(id, outcome, job)
+    def scored(self, job: int, id: str, record: JSON) -> None:
+        """Keep the record of an image for one of the tasks."""
+        try:
+            self._jobs[job].records.append({"id": id, **record})
+        except (TypeError, ValueError) as error:  # the task made something that is no JSON
+            self.failed(job, id, error)
             return
-        self._failures_in_a_row = 0
-        job.records.append({"id": id, **outcome, "seconds": {**times, "score": seconds}})
-        job.failed.pop(id, None)
+        self._failing[job].clear()
+        self._worked[job] = True
+        self._jobs[job].failed.pop(id, None)
+        self._jobs[job].unsaved.discard(id)
         self._advance(id)
 
-    def failed(self, id: str, error: Exception, job: Job | None = None) -> None:
-        """Record that an image could not be scored, for one task or for all that need it."""
+    def failed(self, job: int, id: str, error: Exception) -> None:
+        """Record that an image could not be scored for one of the tasks.
+
+        Raises:
+            UserError: too many in a row could not.
+            OSError: it is the disk that fails, not the image.
+        """
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise error
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         log.warning("image %s failed: %s", id, reason)
         log.debug("image %s", id, exc_info=error)
-        for each in [job] if job else [j for j in self._jobs if j.needs(id)]:
-            each.records.fail(id, reason)
-            each.failed[id] = reason
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= GIVE_UP_AFTER:
-            raise UserError(f"{GIVE_UP_AFTER} images in a row failed, the last with: {reason}")
+        self._jobs[job].records.fail(id, reason)
+        self._jobs[job].failed[id] = reason
+        self._count_failure(job, id, reason)
         self._advance(id)
+
+    def _count_failure(self, job: int, id: str, reason: str) -> None:
+        if id in self._jobs[job].tried:
+            return  # it failed before: no sign that anything is wrong now
+        self._failing[job].add(id)
+        allowed = NOTHING_WORKS_ANY_MORE if self._worked[job] else NOTHING_WORKS
+        if len(self._failing[job]) >= allowed:
+            raise UserError(f"{allowed} images in a row failed, the last with: {reason}")
 
     def _advance(self, id: str) -> None:
         if not any(job.needs(id) and id not in job.failed for job in self._jobs):
-            self._progress.update()
+            self.count += 1
+            self._progress.update(failed=any(id in job.failed for job in self._jobs))
 
 
-def finish(
-    job: Job,
-    model: Model,
-    dataset: Dataset,
-    ids: tuple[str, ...],
-    settings: Settings,
-    seconds: float,
-) -> Result:
-    """Summarize the records, in the dataset's order, into a result on disk."""
-    records = [job.records.done[id] for id in ids if id in job.records.done]
-    if not records:
-        raise UserError(f"no image could be scored; see {job.records.path}.")
-    estimator = job.task.estimator(records)
-    result = Result(
-        task=job.name,
-        model=model.card.name,
-        dataset=dataset.card.name,
-        metric=job.task.metric,
-        images=len(records),
-        metrics=bootstrap(estimator, len(records), resamples=settings.resamples),
-        protocol=protocol(job.task, model, dataset, ids),
-        failed=job.failed,
-        timing={**_timing(records), "memory": peak_memory(settings.device), "wall": seconds},
-        environment=environment(settings.device),
-        note=dataset.card.note,
-        details=job.task.details(records),
-    )
-    write_result(job.stem.with_name(job.stem.name + ".json"), result)
+def end_session(jobs: Sequence[Job], session: JSON) -> None:
+    """Note in the records what a session cost."""
+    for job in jobs:
+        job.records.note(session)
+
+
+def finish(job: Job, ids: tuple[str, ...], settings: Settings) -> Result:
+    """Summarize the records, in the dataset's order, into a result on disk.
+
+    Raises:
+        UserError: there are none.
+    """
+    result = summary(job.task, job.records.index, ids, settings.resamples, job.failed)
+    write_result(beside(job.stem, ".json"), result)
     return result
 
 
-def _timing(records: list[JSON]) -> JSON:
-    """Median and 95th percentile seconds of each step."""
-    steps = list(records[0]["seconds"])
-    taken = {step: [r["seconds"][step] for r in records] for step in steps}
-    timing: JSON = {
-        step: {"median": float(np.median(values)), "p95": float(np.quantile(values, 0.95))}
-        for step, values in taken.items()
-    }
-    model_seconds = sum(float(np.mean(taken.get(step, 0))) for step in ("embed", "predict"))
-    return {**timing, "images_per_second": 1 / model_seconds if model_seconds else None}
+def summary(
+    task: Task, index: Index, ids: tuple[str, ...], resamples: int, failed: dict[str, str]
+) -> Result:
+    """The result that records give.
+
+    Args:
+        task: gives the estimator.
+        index: the records.
+        ids: the images asked for.
+        resamples: bootstrap resamples for the intervals.
+        failed: reasons that are not in the records.
+
+    Raises:
+        UserError: there is no record of these images.
+    """
+    records = index.read(id for id in ids if id in index.offsets)
+    if not records:
+        raise UserError(f"no image could be scored; see {index.path}.")
+    reasons = {**index.failed, **failed}
+    about = index.header["about"]
+    return Result(
+        task=about["task"],
+        model=about["model"]["name"],
+        dataset=about["dataset"]["name"],
+        metric=task.metric,
+        images=len(records),
+        metrics=bootstrap(task.estimator(records), len(records), resamples=resamples),
+        protocol=protocol(index.header, ids),
+        failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
+        timing={**summarize(records), **_cost(index.sessions)},
+        environment=_machines(index.sessions),
+        note=about["note"],
+        details=task.details(records),
+    )
+
+
+def _cost(sessions: Sequence[JSON]) -> JSON:
+    """Peak memory and seconds of all sessions."""
+    kinds = dict.fromkeys(kind for session in sessions for kind in session["memory"])
+    peak = {kind: max(s["memory"].get(kind, 0) for s in sessions) for kind in kinds}
+    return {"memory": peak, "wall": sum(session["wall"] for session in sessions)}
+
+
+def _machines(sessions: Sequence[JSON]) -> JSON:
+    """Where a run was carried out last, and the other places if it was more than one."""
+    found: list[JSON] = []
+    for session in reversed(sessions):
+        if session["environment"] not in found:
+            found.append(session["environment"])
+    others = {"others": found[1:]} if found[1:] else {}
+    return {**found[0], **others} if found else {}
 
 
 def default_workers() -> int:

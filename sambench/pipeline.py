@@ -5,128 +5,236 @@ is bounded, so memory does not grow with the length of a run. The order in which
 no number: a record depends on its own image alone.
 """
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
+from sambench.registry import import_files, imported_files
 
 A = TypeVar("A")
 B = TypeVar("B")
-Scoring = Callable[..., tuple[JSON, float]]
 READERS = 2
 AHEAD = 4
+ATTEMPTS = 3
+"""How often a score may kill its process before its image counts as failed."""
 
 
 def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, Future[B]]]:
     """Apply a function in threads, a few items ahead of where the caller is; order is kept."""
     waiting: deque[tuple[A, Future[B]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
-        for item in items:
-            waiting.append((item, pool.submit(function, item)))
-            if len(waiting) > AHEAD:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(function, item)))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft()
+            while waiting:
                 yield waiting.popleft()
-        yield from waiting
+        finally:
+            for _, future in waiting:
+                future.cancel()
 
 
-def score_image(
-    task: Task, prediction: Prediction, truth: Any, stem: Path | None
-) -> tuple[JSON, float]:
-    """Score one image, saving the prediction if a stem is given; returns record and seconds."""
+class Scored(NamedTuple):
+    """A record, the seconds it took, and the process that made it."""
+
+    record: JSON
+    seconds: float
+    process: int
+
+
+Scoring = Callable[..., Scored]
+
+
+def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | None) -> Scored:
+    """Score one image, saving the prediction if a stem is given."""
     start = time.perf_counter()
     if stem is not None:
         stem.parent.mkdir(parents=True, exist_ok=True)
         task.save(prediction, stem)
-    return task.score(prediction, truth), time.perf_counter() - start
+    return Scored(task.score(prediction, truth), time.perf_counter() - start, os.getpid())
 
 
-def score_saved(task: Task, stem: Path, truth: Any) -> tuple[JSON, float]:
-    """Score one image from its saved prediction; returns record and seconds."""
+def score_saved(task: Task, stem: Path, truth: Any) -> Scored:
+    """Score one image from its saved prediction."""
     start = time.perf_counter()
-    return task.score(task.load(stem), truth), time.perf_counter() - start
+    return Scored(task.score(task.load(stem), truth), time.perf_counter() - start, os.getpid())
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A score to be made: what for, by which function, of what."""
+
+    key: Any
+    function: Scoring
+    arguments: tuple[Any, ...]
 
 
 class Scorer:
     """Scores predictions in worker processes, or at once when there are none.
 
+    A worker that dies takes its pool with it. What was under way then is scored again, one image
+    at a time in a process of its own, so that an image that kills its process is known.
+
     Args:
         workers: number of processes; 0 scores in this one.
-        done: called with key, record and seconds, or with key and an exception.
+        done: called with key and `Scored`, or with key and an exception.
     """
 
-    def __init__(self, workers: int, done: Callable[[Any, JSON | Exception, float], None]) -> None:
+    def __init__(self, workers: int, done: Callable[[Any, Scored | Exception], None]) -> None:
         self._workers = workers
         self._done = done
-        self._waiting: deque[tuple[Any, tuple[Any, ...], Future[tuple[JSON, float]] | None]] = (
-            deque()
-        )
-        self._pool: Executor | None = None
+        self._waiting: dict[Future[Scored], _Work] = {}
+        self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, key: Any, function: Scoring, *arguments: Any) -> None:
         """Have a prediction scored by a function above; waits only when too many are under way."""
-        work = (function, *arguments)
-        future = self._start(work) if self._workers else None
-        self._waiting.append((key, work, future))
-        self._collect(keep=4 * self._workers)
+        work = _Work(key, function, arguments)
+        if self._workers:
+            self._start(work)
+            self._collect(keep=4 * self._workers)
+        else:
+            self._done(key, _caught(lambda: function(*arguments)))
 
     def finish(self) -> None:
         """Wait for all that is under way."""
         self._collect(keep=0)
 
-    def _start(self, work: tuple[Any, ...]) -> Future[tuple[JSON, float]]:
-        if self._pool is None:
-            self._pool = self._new_pool()
-        try:
-            return self._pool.submit(*work)
-        except BrokenProcessPool:
-            self._pool = self._new_pool()
-            return self._pool.submit(*work)
+    def close(self, *, keep: bool) -> None:
+        """Stop the workers.
 
-    def _new_pool(self) -> Executor:
-        # Forking a process that runs torch's threads can deadlock: start fresh ones.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_leave_interrupts)
-
-    def _collect(self, keep: int) -> None:
-        while self._waiting and (len(self._waiting) > keep or _ready(self._waiting[0][2])):
-            key, work, future = self._waiting.popleft()
-            try:
-                record, seconds = self._outcome(work, future)
-            except Exception as error:  # noqa: BLE001 (whatever went wrong is recorded with the image)
-                self._done(key, error, 0.0)
-            else:
-                self._done(key, record, seconds)
-
-    def _outcome(
-        self, work: tuple[Any, ...], future: Future[tuple[JSON, float]] | None
-    ) -> tuple[JSON, float]:
-        function: Scoring = work[0]
-        arguments = work[1:]
-        if future is None:
-            return function(*arguments)
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            # A worker was killed from outside; what it held is scored here, the rest by new ones.
-            self._pool = None
-            return function(*arguments)
-
-    def close(self) -> None:
-        """Stop the workers, dropping what they have not begun."""
+        Args:
+            keep: still count what they are at or have done; what they have not begun is dropped.
+        """
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+        if keep:
+            self._collect(keep=0)
+
+    def _start(self, work: _Work) -> None:
+        if self._pool is None:
+            self._pool = _new_pool(self._workers)
+        try:
+            with _interrupts_blocked():  # the processes begin here
+                future = self._pool.submit(work.function, *work.arguments)
+        except BrokenProcessPool:
+            self._rescue([work])
+        else:
+            self._waiting[future] = work
+
+    def _collect(self, keep: int) -> None:
+        """Hand on what is done, in any order, until no more than so many are under way."""
+        while self._waiting:
+            excess = len(self._waiting) > keep
+            done = wait(self._waiting, None if excess else 0, FIRST_COMPLETED).done
+            if not done:
+                return
+            for future in done:
+                self._hand_on(future)
+
+    def _hand_on(self, future: "Future[Scored]") -> None:
+        work = self._waiting.pop(future, None)
+        if work is None:  # rescued with another one
+            return
+        try:
+            outcome = _caught(future.result)
+        except CancelledError:
+            return
+        if isinstance(outcome, BrokenProcessPool):
+            self._rescue([work])
+        else:
+            self._done(work.key, outcome)
+
+    def _rescue(self, works: list[_Work]) -> None:
+        """Score again what was under way when a process died, the given work among it."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)  # every future of it now has a result or an error
+        self._pool = None
+        waiting, self._waiting = self._waiting, {}
+        for future, work in waiting.items():
+            if future.exception() is None:
+                self._done(work.key, future.result())
+            else:
+                works.append(work)
+        for work in works:
+            self._done(work.key, _alone(work))
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the main process, which then stops its workers."""
+def _alone(work: _Work) -> Scored | Exception:
+    """Score in a process of its own, more than once if it is killed."""
+    for _ in range(ATTEMPTS):
+        with _new_pool(1) as pool:
+            with _interrupts_blocked():
+                future = pool.submit(work.function, *work.arguments)
+            outcome = _caught(future.result)
+        if not isinstance(outcome, BrokenProcessPool):
+            return outcome
+    return UserError(
+        f"scoring it killed its process {ATTEMPTS} times, likely for lack of memory; "
+        "give more memory or fewer --workers."
+    )
+
+
+def _caught(make: Callable[[], Scored]) -> Scored | Exception:
+    try:
+        return make()
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever went wrong is recorded with the image)
+        return error
+
+
+def _new_pool(workers: int) -> ProcessPoolExecutor:
+    # Forking a process that runs torch's threads can deadlock: start fresh ones.
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(imported_files(),),
+    )
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started in here never see Ctrl-C: it is for this one, which stops them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(files: Sequence[Path]) -> None:
+    """Prepare a worker: know the plug-ins given by path, and end with the process that began it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import_files(files)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _ready(future: Future[Any] | None) -> bool:
-    return future is None or future.done()
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -24,6 +24,8 @@ from sambench.errors import UserError, nearest
 from sambench.interfaces import Dataset, Model, Task
 
 BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
+PLUGIN = "sambench_plugin_"
+"""Modules of plug-ins that were given by path have names that begin so."""
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -53,6 +55,18 @@ def entries(kind: str) -> list[Entry]:
 def names(kind: str) -> list[str]:
     """All names of a kind (model, task or dataset)."""
     return sorted({*_files(kind), *(point.name for point in _entry_points(kind))})
+
+
+def imported_files() -> list[Path]:
+    """The plug-ins of this process that were given by path."""
+    modules = {name: module for name, module in sys.modules.items() if name.startswith(PLUGIN)}
+    return [Path(str(module.__file__)) for module in modules.values()]
+
+
+def import_files(files: Iterable[Path]) -> None:
+    """Know in this process the plug-ins that were given by path in another one."""
+    for path in files:
+        _import_path("plug-in", path)
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -217,7 +231,7 @@ def _import_path(kind: str, path: Path) -> types.ModuleType:
     """Import a plug-in from any file, once for each path."""
     if not path.is_file():
         raise UserError(f"{path} does not exist; give the path of a {kind}'s .py file.")
-    module_name = f"sambench_plugin_{path.resolve().as_posix().replace('/', '_').replace('.', '_')}"
+    module_name = PLUGIN + path.resolve().as_posix().replace("/", "_").replace(".", "_")
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)

@@ -6,21 +6,26 @@ They are those that a run saved, or made elsewhere in a format that the task rea
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.download import sha256
 from sambench.errors import UserError
-from sambench.interfaces import Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
-from sambench.jobs import MANIFEST, Job, Recorder, Settings, finish, open_job, progress_bar
-from sambench.pipeline import Scorer, ahead, score_saved
+from sambench.evaluation import check_fit, complete, opened
+from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
+from sambench.jobs import MANIFEST, Job, Settings, file_stem, finish
+from sambench.loop import Sink, Timed, Todo, timed_record
+from sambench.pipeline import Scored, Scorer, ahead, score_saved
+from sambench.plan import describe
+from sambench.records import differences
 from sambench.results import Result, read_json
 
 
 class Saved(Model):
     """Stands for the model whose predictions are in files; it cannot make new ones."""
+
+    prompts = frozenset({"points", "boxes", "masks", "texts"})  # whatever was asked, was answered
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
@@ -68,42 +73,67 @@ def rescore(
         settings: see `Settings`; nothing is saved again.
 
     Raises:
-        UserError: the task and the dataset do not fit, or records of another plan are in the way.
+        UserError: the task and the dataset do not fit, the predictions are of another dataset, or
+            records of another plan are in the way.
     """
-    ids = dataset.ids[: settings.limit or None]
-    job = open_job(name, task, model, dataset, settings)
-    start = time.perf_counter()
-    try:
-        _process(job, folder, dataset, ids, settings)
-    finally:
-        job.records.close()
-    return finish(job, model, dataset, ids, settings, time.perf_counter() - start)
+    ids = settings.ids(dataset)
+    check_fit(name, task, model, dataset)
+    header = _header(name, task, folder, model, dataset)
+    with opened([header], [task], settings) as jobs:
+
+        def work(todo: Sequence[Todo], sink: Sink) -> None:
+            _score(jobs[0], folder, dataset, todo, settings.workers, sink)
+
+        complete(jobs, ids, settings, work)
+    return finish(jobs[0], ids, settings)
 
 
-def _process(
-    job: Job, folder: Path, dataset: Dataset, ids: tuple[str, ...], settings: Settings
+def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset) -> JSON:
+    """What the run is: its predictions are those that were saved, whatever made them since.
+
+    Raises:
+        UserError: they are of another dataset, or were made with other options.
+    """
+    header = describe(name, task, model, dataset)
+    made = manifest(folder).get("predictions")
+    if made is None or made["model"] != header["plan"]["predictions"]["model"]:
+        return header
+    wanted = {**header["plan"]["predictions"], "code": made["code"]}
+    differing = differences(made, wanted)
+    if differing:
+        raise UserError(f"{folder} holds other predictions than asked for: {'; '.join(differing)}.")
+    return {**header, "plan": {**header["plan"], "predictions": made}}
+
+
+def _score(
+    job: Job, folder: Path, dataset: Dataset, todo: Sequence[Todo], workers: int, sink: Sink
 ) -> None:
-    progress = progress_bar([job], ids, settings)
-    recorder = Recorder(progress, [job])
-    scorer = Scorer(settings.workers, recorder.scored)
-    todo = [id for id in ids if job.needs(id)]
+    processes: set[int] = set()
+
+    def scored(key: Timed, outcome: Scored | Exception) -> None:
+        if isinstance(outcome, Exception):
+            sink.failed(0, key.id, outcome)
+            return
+        first = outcome.process not in processes
+        processes.add(outcome.process)
+        sink.scored(0, key.id, timed_record(key, outcome, first=first))
+
+    def read(item: Todo) -> Any:
+        return dataset.read_truth(item.id, job.task.truth)
+
+    scorer = Scorer(workers, scored)
     try:
-
-        def read(id: str) -> Any:
-            return dataset.read_truth(id, job.task.truth)
-
-        for id, future in ahead(read, todo):
+        for item, future in ahead(read, todo):
             try:
                 truth = future.result()
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
-                recorder.failed(id, error)
+                sink.failed(0, item.id, error)
                 continue
-            stem = folder / job.prediction_stem(id).name
-            scorer.submit((job, id, {}), score_saved, job.task, stem, truth)
+            key = Timed(0, item.id, {}, 1, ())
+            scorer.submit(key, score_saved, job.task, folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
-        scorer.close()
-        progress.close()
+        scorer.close(keep=False)
 
 
 def _digest(folder: Path) -> str:

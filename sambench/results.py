@@ -1,9 +1,6 @@
-"""What a run leaves on disk: a records file, one line an image, and one result.
+"""What a run leaves on disk at the end: its result, ``OUTPUT/<task>/<dataset>/<model>.json``.
 
-``OUTPUT/<task>/<dataset>/<model>.records.jsonl`` begins with the plan, all that can move a number
-of the run, then holds a record an image in the order they were done. Each line is written whole and
-synced before the next image counts as done, so a run that dies loses nothing; a torn last line is
-dropped. ``<model>.json`` beside it is the result.
+The records that it was made of lie beside it, see `sambench.records`.
 """
 
 import json
@@ -147,89 +144,3 @@ def read_result(path: Path) -> Result:
         UserError: missing, malformed or not of this schema.
     """
     return Result.from_json(read_json(path), str(path))
-
-
-class RecordFile:
-    """The records of one run, appended line by line.
-
-    Args:
-        path: the .jsonl file; made when missing.
-        plan: all that can move a number of this run.
-
-    Raises:
-        UserError: the file holds records of another plan; the differing fields are named.
-    """
-
-    def __init__(self, path: Path, plan: JSON) -> None:
-        self.path = path
-        self.done: dict[str, JSON] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size:
-            self._resume(plan)
-        self._file = path.open("ab")
-        if not path.stat().st_size:
-            self._append({"plan": plan})
-
-    def _resume(self, plan: JSON) -> None:
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
-        lines = [_parse(line, self.path) for line in data[:whole].splitlines()]
-        if not lines:
-            return
-        differing = differences(lines[0].get("plan", {}), json.loads(json.dumps(plan)))
-        if differing:
-            raise UserError(
-                f"{self.path} holds a run with another plan ({'; '.join(differing)}); "
-                "give another --output, or --fresh to discard it."
-            )
-        # A failed image is tried again; its later record counts.
-        self.done = {line["id"]: line for line in lines[1:] if "failed" not in line}
-
-    def append(self, record: JSON) -> None:
-        """Write one record and sync it to disk: from here on it cannot be lost."""
-        self._append(record)
-        self.done[record["id"]] = record
-
-    def fail(self, id: str, reason: str) -> None:
-        """Note that an image failed and why; a later run tries it again."""
-        self._append({"id": id, "failed": reason})
-
-    def _append(self, line: JSON) -> None:
-        text = json.dumps(_finite(line), allow_nan=False, separators=(",", ":"))
-        self._file.write(text.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def _parse(line: bytes, path: Path) -> JSON:
-    try:
-        parsed = json.loads(line)
-    except ValueError:
-        raise UserError(f"{path} has a damaged line; use --fresh to start it again.") from None
-    if not isinstance(parsed, dict) or not ({"id", "plan"} & set(parsed)):
-        raise UserError(f"{path} is no file of records; give another --output.")
-    return parsed
-
-
-def differences(old: Any, new: Any, where: str = "") -> list[str]:
-    """Fields in which two JSON values differ, as sentences ``field: old, now new``."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*old, *(key for key in new if key not in old)]
-        return [
-            line
-            for key in keys
-            for line in differences(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
-        ]
-    return [] if old == new else [f"{where}: {_short(old)}, now {_short(new)}"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:37] + "..."

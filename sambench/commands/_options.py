@@ -60,7 +60,7 @@ def no_more(rest: list[str], command: str) -> None:
 
 
 def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
-    """Tasks by name, each given the flags that are options of it.
+    """Tasks by name, or as given where one occurs again, with the flags that are options of it.
 
     Raises:
         UserError: a flag that no task has.
@@ -76,7 +76,7 @@ def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
         known |= names
         used |= names & set(extra)
         own = {key: value for key, value in extra.items() if key in names}
-        tasks[name] = cls(**resolve(cls, name, {**options, **own}))
+        tasks[spec if name in tasks else name] = cls(**resolve(cls, name, {**options, **own}))
     for unknown in set(extra) - used:
         raise UserError(
             f"no option --{unknown.replace('_', '-')} for {', '.join(specs)}; "

@@ -1,7 +1,8 @@
 """Score a model on a task and a dataset.
 
 Each option of a task is a flag too: sambench run --task points --points 9 --first random.
-The same command again continues where it stopped.
+The same command again continues where it stopped. Several tasks share each image's embedding; of
+several datasets each task takes those that it fits.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sambench.commands._options import (
@@ -20,11 +23,15 @@ from sambench.commands._options import (
     run_settings,
     split_list,
 )
+from sambench.errors import UserError
 from sambench.suites import Selection, select, suite_result
 
 if TYPE_CHECKING:
-    from sambench.interfaces import Model, Task
-    from sambench.jobs import Settings
+    from collections.abc import Mapping, Sequence
+
+    from sambench.evaluation import Engine
+    from sambench.interfaces import JSON, Dataset, Task
+    from sambench.jobs import Job, Settings
     from sambench.results import Result
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
@@ -39,47 +46,160 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
     parser.add_argument("--batch", type=int, default=1, help="images embedded at a time")
     parser.add_argument("--save-predictions", action="store_true", help="keep every prediction")
+    parser.add_argument(
+        "--shard", default="", help="do a part only: 1/4 ... 4/4, or auto (SLURM, torchrun)"
+    )
+    cache = parser.add_argument_group("embeddings kept on disk")
+    cache.add_argument("--embedding-cache", type=Path, help="folder; several runs may share it")
+    cache.add_argument("--cache-size", default="20GB", help="oldest go first; default: 20GB")
+    cache.add_argument("--cache-half", action="store_true", help="16 bits: moves numbers slightly")
+    ray = parser.add_argument_group("many machines")
+    ray.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
+    ray.add_argument("--address", default="", help="of a Ray cluster; default: this machine")
+    ray.add_argument("--actors", type=int, default=1, help="how many work at a time on Ray")
+    ray.add_argument("--gpus", type=float, help="of each actor; default: 1 if --device is a GPU")
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run; 1 if any image failed."""
-    from sambench.report.table import result_table
-
     tasks = load_tasks(split_list(arguments.task), rest)
     selections = [select(spec) for spec in split_list(arguments.dataset)]
     device = choose_device(arguments.device)
-    settings = run_settings(arguments, device)
-    results = []
+    settings = _settings(arguments, device)
+    several = len(tasks) > 1 or len(selections) > 1
+    shown = _Shown(tasks, settings, json=arguments.json)
     for spec in split_list(arguments.model):
-        model = load_model(spec, device)
+        engine = _engine(arguments, spec, device)
         for selection in selections:
-            found = _run_selection(tasks, model, selection, settings)
-            results += found
-            if not arguments.json:
-                for result in found:
-                    print(result_table(result, tasks[result.task].paper))
-    if arguments.json:
-        values = [result.to_json() for result in results]
-        print(json.dumps(values[0] if len(values) == 1 else values, indent=2))
-    return 0 if all(result.complete for result in results) else 1
+            _run_selection(tasks, engine, selection, shown, strict=not several)
+    if not shown.values:
+        raise UserError(f"no dataset of {arguments.dataset} fits {arguments.task}.")
+    shown.end()
+    return 0 if shown.complete else 1
+
+
+@dataclass
+class _Shown:
+    """What a run prints: tables as they come, or one piece of JSON at the end."""
+
+    tasks: Mapping[str, Task]
+    settings: Settings
+    json: bool
+    complete: bool = True
+    values: list[JSON] = field(default_factory=list)
+
+    def result(self, result: Result, paper: str) -> None:
+        from sambench.report.table import result_table
+
+        self.values.append(result.to_json())
+        self.complete &= result.complete
+        if not self.json:
+            print(result_table(result, paper))
+
+    def shard(self, job: Job, mine: Sequence[str]) -> None:
+        """A shard has no result: its metrics are not those of the dataset."""
+        left = [id for id in mine if job.needs(id)]
+        about = job.header["about"]
+        self.values.append({
+            "task": about["task"], "dataset": about["dataset"]["name"],
+            "model": about["model"]["name"], "shard": str(self.settings.shard),
+            "records": str(job.records.path), "images": len(mine), "left": left,
+        })  # fmt: skip
+        self.complete &= not left
+        if not self.json:
+            state = f"INCOMPLETE: {len(left)} of its images left" if left else "complete"
+            print(f"{job.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
+
+    def end(self) -> None:
+        if self.json:
+            print(json.dumps(self.values[0] if len(self.values) == 1 else self.values, indent=2))
+        elif self.settings.shard:
+            print(f"when all shards are done: sambench merge {self.settings.output}")
+
+
+def _settings(arguments: argparse.Namespace, device: str) -> Settings:
+    from sambench.embeddings import CacheOptions, parse_size
+    from sambench.sharding import parse_shard
+
+    folder, size = arguments.embedding_cache, parse_size(arguments.cache_size)
+    cache = CacheOptions(folder, size, arguments.cache_half) if folder else None
+    shard = parse_shard(arguments.shard) if arguments.shard else None
+    if arguments.engine == "ray" and arguments.workers is None:
+        arguments.workers = 0  # there are more actors instead
+    return replace(run_settings(arguments, device), shard=shard, cache=cache)
+
+
+def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
+    if arguments.engine == "local":
+        from sambench.evaluation import Local
+
+        return Local(load_model(spec, device))
+    from sambench.ray_engine import OnRay
+
+    gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
+    return OnRay(spec, device, arguments.actors, gpus, arguments.address)
 
 
 def _run_selection(
-    tasks: dict[str, Task], model: Model, selection: Selection, settings: Settings
-) -> list[Result]:
+    tasks: Mapping[str, Task], engine: Engine, selection: Selection, shown: _Shown, *, strict: bool
+) -> None:
     """Run a dataset, or all of a suite that is here, which ends in its mean."""
-    from sambench.evaluation import run
+    for name, reason in selection.absent.items():
+        print(f"{selection.suite}: {name} is absent: {reason}", file=sys.stderr)
+    found: dict[str, list[Result]] = {}
+    for dataset in selection.datasets:
+        fitting = _fitting(tasks, engine, dataset, strict=strict)
+        for label, result in _run_dataset(fitting, engine, dataset, shown).items():
+            found.setdefault(label, []).append(result)
+    if selection.suite:
+        for label, results in found.items():
+            _add_mean(label, tasks[label], selection, results, shown)
+
+
+def _fitting(
+    tasks: Mapping[str, Task], engine: Engine, dataset: Dataset, *, strict: bool
+) -> dict[str, Task]:
+    """The tasks that fit a dataset; those that do not are told, or refused if strict."""
+    fitting: dict[str, Task] = {}
+    for label, task in tasks.items():
+        try:
+            engine.check(label.partition(":")[0], task, dataset)
+        except UserError as error:
+            if strict:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+        else:
+            fitting[label] = task
+    return fitting
+
+
+def _run_dataset(
+    tasks: dict[str, Task], engine: Engine, dataset: Dataset, shown: _Shown
+) -> dict[str, Result]:
+    """Run tasks on a dataset; of a shard there are no results."""
+    from sambench.evaluation import results
+
+    if not tasks:
+        return {}
+    settings, ids = shown.settings, shown.settings.ids(dataset)
+    jobs = engine.carry_out(tasks, dataset, settings)
+    if settings.shard:
+        for job in jobs:
+            shown.shard(job, settings.shard.take(ids))
+        return {}
+    found = results(jobs, ids, settings)
+    for task, result in zip(tasks.values(), found, strict=True):
+        shown.result(result, task.paper)
+    return dict(zip(tasks, found, strict=True))
+
+
+def _add_mean(
+    label: str, task: Task, selection: Selection, results: list[Result], shown: _Shown
+) -> None:
     from sambench.jobs import result_path
     from sambench.results import write_result
 
-    for name, reason in selection.absent.items():
-        print(f"{selection.suite}: {name} is absent: {reason}", file=sys.stderr)
-    results = [r for dataset in selection.datasets for r in run(tasks, model, dataset, settings)]
-    if not selection.suite:
-        return results
-    means = []
-    for name, task in tasks.items():
-        mean = suite_result(selection, [r for r in results if r.task == name])
-        write_result(result_path(name, task, mean.dataset, model, settings), mean)
-        means.append(mean)
-    return [*results, *means]
+    mean = suite_result(selection, results)
+    name, output = label.partition(":")[0], shown.settings.output
+    write_result(result_path(name, task, mean.dataset, mean.model, output), mean)
+    shown.result(mean, task.paper)

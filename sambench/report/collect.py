@@ -76,7 +76,7 @@ def read_records(run: Run) -> list[JSON]:
     lines = path.read_bytes().splitlines()
     try:
         records = [json.loads(line) for line in lines[1:]]
-        found = {r["id"]: r for r in records if "failed" not in r}
+        found = {r["id"]: r for r in records if "failed" not in r and "session" not in r}
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path} has a damaged line; run it again with --fresh.") from None
     return list(found.values())

@@ -1,0 +1,184 @@
+"""A cache of image embeddings on disk, for models that can pack them.
+
+A file is named by a hash of all that can move an embedding: the model's weights, preprocessing,
+precision and code, and the pixels of the image. It holds named arrays and no code (safetensors), is
+there whole or not at all, and is the first to go when the cache is full and it was not used for
+longest. Several processes may share a folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.errors import UserError
+from sambench.interfaces import Model
+from sambench.plan import code_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ENDING = ".safetensors"
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+log = logging.getLogger(__name__)
+
+
+class EmbeddingCache:
+    """Packed embeddings of one model.
+
+    Args:
+        folder: where the files are.
+        model: whose embeddings they are.
+        size: bytes that all files together may take; 0 is no limit.
+        half: keep floats in 16 bits: half the size, and numbers move slightly.
+
+    Raises:
+        UserError: the model cannot pack embeddings.
+    """
+
+    def __init__(self, folder: Path, model: Model, size: int = 0, *, half: bool = False) -> None:
+        if type(model).pack is Model.pack:
+            raise UserError(
+                f"model {model.card.name} cannot pack its embeddings; leave --embedding-cache out."
+            )
+        self._folder, self._size, self._half = folder, size, half
+        self._signature = _signature(model, half=half)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._used = sum(size for _, size, _ in self._files())
+
+    def load(self, image: NDArray[np.uint8]) -> dict[str, Tensor] | None:
+        """The packed embedding of an image (H, W, 3), on the CPU; None if it is not there."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self._path(image)
+        try:
+            packed: dict[str, Tensor] = load_file(path)
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError) as error:
+            log.warning("%s cannot be read and is made anew: %s", path, error)
+            return None
+        return _widened(packed) if self._half else packed
+
+    def store(self, image: NDArray[np.uint8], packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Keep a packed embedding; returns what `load` will."""
+        from safetensors import SafetensorError
+
+        kept = {name: _narrowed(t) if self._half else t.cpu() for name, t in packed.items()}
+        kept = {name: tensor.contiguous() for name, tensor in kept.items()}
+        try:
+            self._write(self._path(image), kept)
+        except (SafetensorError, OSError) as error:
+            log.warning("an embedding cannot be kept: %s", error)
+        if self._size and self._used > self._size:
+            self._shrink()
+        return _widened(kept) if self._half else kept
+
+    def _write(self, path: Path, packed: dict[str, Tensor]) -> None:
+        """Write a file so that it is there whole or not at all."""
+        from safetensors.torch import save_file
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            save_file(packed, part)
+            self._used += part.stat().st_size
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _path(self, image: NDArray[np.uint8]) -> Path:
+        digest = hashlib.sha256(f"{self._signature} {image.shape}".encode())
+        digest.update(np.ascontiguousarray(image).data)
+        name = digest.hexdigest()
+        return self._folder / name[:2] / (name + ENDING)
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """When it was last used, size and path of each file, those of other processes included."""
+        found = []
+        for path in self._folder.glob(f"??/*{ENDING}"):
+            with contextlib.suppress(FileNotFoundError):  # another process made room
+                stat = path.stat()
+                found.append((stat.st_mtime, stat.st_size, path))
+        return found
+
+    def _shrink(self) -> None:
+        """Remove what was not used for longest until a tenth of the size is free."""
+        files = sorted(self._files())
+        self._used = sum(size for _, size, _ in files)
+        for _, size, path in files:
+            if self._used <= 0.9 * self._size:
+                break
+            path.unlink(missing_ok=True)
+            self._used -= size
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """Where embeddings are kept, the bytes they may take (0: any number), and whether halved."""
+
+    folder: Path
+    size: int = 0
+    half: bool = False
+
+    def open(self, model: Model) -> EmbeddingCache:
+        """The cache of a model's embeddings."""
+        return EmbeddingCache(self.folder, model, self.size, half=self.half)
+
+    def stated(self, model: Model) -> Model:
+        """The model with a card that says what the cache does to its precision."""
+        if not self.half:
+            return model
+        told = copy.copy(model)
+        told.card = replace(model.card, precision=f"{model.card.precision}, embeddings in float16")
+        return told
+
+
+def parse_size(text: str) -> int:
+    """``20GB`` -> bytes; kB, MB, GB and TB are powers of 1000.
+
+    Raises:
+        UserError: it is no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
+    if not match:
+        raise UserError(f"{text!r} is no size; give one such as 20GB or 500MB.")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def _signature(model: Model, *, half: bool) -> str:
+    """All of a model that can move an embedding."""
+    return json.dumps([asdict(model.card), code_of(model), "float16" if half else ""])
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    import torch
+
+    if tensor.dtype != torch.float32:
+        return tensor.cpu()
+    half = tensor.to(torch.float16)
+    if not bool(half.isfinite().all()):
+        raise UserError("an embedding is too large for float16; leave --cache-half out.")
+    return half.cpu()
+
+
+def _widened(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    import torch
+
+    return {
+        name: t.to(torch.float32) if t.dtype == torch.float16 else t for name, t in packed.items()
+    }
