@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.metrics._assignment import assign
 from sambench.metrics._compile import compiled
 from sambench.metrics._matching import Bools, Heap, Ints, Longs, Side, update
-from sambench.metrics._outliers import Work, assign
+from sambench.metrics._outliers import Work
 from sambench.metrics._thinning import Events
 
 

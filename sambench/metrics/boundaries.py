@@ -233,8 +233,9 @@ def _scores(counts: Floats, best: Floats, weights: Floats) -> BoundaryScores:
     curve, ois = _curve(pooled), _curve(weights @ best)
     threshold, recall, precision, ods = _optimum(curve)
     ap, r50 = _areas(curve[:, 0], curve[:, 1])
-    at_ods, at_ois = (threshold, recall, precision), ois[:2].tolist()
-    return BoundaryScores(ods, float(ois[2]), ap, r50, *at_ods, *at_ois, curve)
+    ois_recall, ois_precision, ois_f = ois.tolist()
+    at = threshold, recall, precision, ois_recall, ois_precision
+    return BoundaryScores(ods, ois_f, ap, r50, *at, curve)
 
 
 def _optimum(curve: Floats) -> tuple[float, float, float, float]:

@@ -1,15 +1,10 @@
-"""Edge non-maximum suppression: thin a map of edge strengths to its ridges.
+"""Non-maximum suppression of boundary maps: wide ridges become lines one pixel wide.
 
-"structured": P. Dollar and C. L. Zitnick, "Fast edge detection using structured forests", PAMI
-2015, as their toolbox does it. The orientation of a ridge comes from second derivatives of the
-smoothed map; a pixel stays if 1.01 times its value is at least the values one pixel away along the
-normal, interpolated bilinearly; values fade out within five pixels of the image's border.
-
-"canny": J. Canny, "A computational approach to edge detection", PAMI 1986: the same orientation,
-rounded to the four directions of the grid, and no tolerance: a pixel stays if it is at least as
-large as its two neighbours along the normal.
-
-Coordinates are rows and columns of the map; orientations are angles of the normal, in [0, pi).
+`structured_nms` is the suppression of the Structured Edge detector (P. Dollár and C. L. Zitnick,
+"Fast edge detection using structured forests", PAMI 2015), with which most learned detectors are
+scored. `canny_nms` is the suppression step of J. Canny, "A computational approach to edge
+detection", PAMI 1986, applied to a map. All maps are (H, W) float; rows point down (y), columns to
+the right (x); angles are those of the normal of the ridge, in radians from x towards y.
 """
 
 from __future__ import annotations
@@ -19,104 +14,121 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
+
 Floats = NDArray[np.float64]
-Suppression = Literal["structured", "canny", "none"]
 
-RADIUS = 4
-TOLERANCE = 1.01
-BORDER = 5
-
-
-def suppress(edges: NDArray[Any], kind: Suppression, smooth: float = 0.0) -> NDArray[np.float32]:
-    """Thin a map.
-
-    Args:
-        edges: (H, W) float, non-negative.
-        kind: how, see the module; "none" returns the map.
-        smooth: standard deviation in pixels of a Gaussian applied before; 0 for none.
-
-    Returns:
-        (H, W) float32, zero where a pixel is no ridge.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    values = np.asarray(edges, dtype=np.float64)
-    if smooth > 0:
-        values = gaussian_filter(values, smooth)
-    if kind == "structured":
-        values = structured(values)
-    elif kind == "canny":
-        values = canny(values)
-    return values.astype(np.float32)
+SMOOTHING = 4  # radius of the triangle filter that the orientation is taken from
+MULTIPLIER = 1.01  # a pixel this factor short of its neighbours is kept
+BORDER = 5  # values fade out over so many pixels towards the border of the image
 
 
-def orientation(edges: Floats) -> Floats:
-    """Angle of the normal at each pixel, (H, W) in [0, pi)."""
-    dy, dx = np.gradient(triangle(edges, RADIUS))
-    dxx = np.gradient(dx, axis=1)
-    dyy, dxy = np.gradient(dy)
-    angle: Floats = np.mod(np.arctan(dyy * np.sign(-dxy) / (dxx + 1e-5)), np.pi)
+def triangle_filter(image: NDArray[Any], radius: int = SMOOTHING) -> Floats:
+    """Smooth with a separable triangle of 2 * radius + 1 pixels; the image is mirrored outside."""
+    from scipy.ndimage import correlate1d
+
+    ramp = np.arange(1, radius + 2, dtype=np.float64)
+    weights = np.concatenate((ramp, ramp[-2::-1])) / (radius + 1) ** 2
+    rows = correlate1d(np.asarray(image, dtype=np.float64), weights, axis=0, mode="reflect")
+    smooth: Floats = correlate1d(rows, weights, axis=1, mode="reflect")
+    return smooth
+
+
+def orientation(edge_map: NDArray[Any], radius: int = SMOOTHING) -> Floats:
+    """Angle of the normal of a ridge, in [0, pi), from second derivatives of the smoothed map."""
+    down, right = np.gradient(triangle_filter(_checked(edge_map), radius))
+    second_right = np.gradient(right, axis=1)
+    second_down, mixed = np.gradient(down)
+    ratio = second_down * np.sign(-mixed) / (second_right + 1e-5)
+    angle: Floats = np.mod(np.arctan(ratio), np.pi)
     return angle
 
 
-def triangle(image: Floats, radius: int) -> Floats:
-    """Convolve with a triangle of unit area in both directions, mirrored at the border."""
-    from scipy.ndimage import convolve1d
+def structured_nms(
+    edge_map: NDArray[Any],
+    angle: NDArray[Any] | None = None,
+    *,
+    radius: int = 1,
+    multiplier: float = MULTIPLIER,
+    border: int = BORDER,
+) -> Floats:
+    """Keep a pixel whose value times `multiplier` reaches its neighbours' along the normal.
 
-    rise = np.arange(1, radius + 1)
-    kernel = np.concatenate([rise, [radius + 1], rise[::-1]]) / (radius + 1) ** 2
-    rows: Floats = convolve1d(image, kernel, axis=0, mode="reflect")
-    both: Floats = convolve1d(rows, kernel, axis=1, mode="reflect")
-    return both
-
-
-def structured(edges: Floats) -> Floats:
-    """Suppression of the structured-edge toolbox, (H, W) -> (H, W)."""
-    angle = orientation(edges)
-    rows, columns = np.indices(edges.shape)
-    step = np.cos(angle), np.sin(angle)
-    kept = np.ones(edges.shape, dtype=bool)
-    for sign in (-1, 1):
-        there = _interpolated(edges, rows + sign * step[1], columns + sign * step[0])
-        kept &= there <= edges * TOLERANCE
-    return edges * kept * _fade(edges.shape)
-
-
-def canny(edges: Floats) -> Floats:
-    """Suppression along the nearest of four directions, (H, W) -> (H, W)."""
-    sector = np.round(orientation(edges) / (np.pi / 4)).astype(int) % 4
-    padded = np.pad(edges, 1)
-    kept = np.zeros(edges.shape, dtype=bool)
-    for index, (down, right) in enumerate([(0, 1), (1, 1), (1, 0), (1, -1)]):
-        ahead = _shifted(padded, down, right)
-        behind = _shifted(padded, -down, -right)
-        kept |= (sector == index) & (edges >= ahead) & (edges >= behind)
-    return edges * kept
+    Args:
+        edge_map: (H, W) float.
+        angle: (H, W) of the normal; `orientation` of the map if None.
+        radius: how many neighbours on either side, one pixel apart, interpolated bilinearly.
+        multiplier: above 1 keeps ridges that are flat on top.
+        border: over so many pixels values fall linearly to 0 at the border of the image.
+    """
+    values = _checked(edge_map)
+    normal = orientation(values) if angle is None else np.asarray(angle, dtype=np.float64)
+    keep = np.ones(values.shape, dtype=bool)
+    for distance in (*range(-radius, 0), *range(1, radius + 1)):
+        x, y = distance * np.cos(normal), distance * np.sin(normal)
+        keep &= values * multiplier >= _interpolated(values, x, y)
+    height, width = values.shape
+    return np.where(keep, values, 0) * np.outer(_fade(height, border), _fade(width, border))
 
 
-def _shifted(padded: Floats, down: int, right: int) -> Floats:
-    height, width = padded.shape
-    return padded[1 + down : height - 1 + down, 1 + right : width - 1 + right]
+def canny_nms(
+    edge_map: NDArray[Any],
+    angle: NDArray[Any] | None = None,
+    *,
+    neighbours: Literal["four", "interpolated"] = "four",
+) -> Floats:
+    """Keep a pixel that is a maximum along its normal: no less than behind, more than ahead.
+
+    The strict comparison on one side leaves one pixel of a ridge that is flat on top.
+
+    Args:
+        edge_map: (H, W) float.
+        angle: (H, W) of the normal; `orientation` of the map if None.
+        neighbours: compare with the nearest of four directions (0, 45, 90, 135 degrees), or with
+            values interpolated where the normal leaves the ring of the eight neighbours.
+    """
+    values = _checked(edge_map)
+    normal = orientation(values) if angle is None else np.asarray(angle, dtype=np.float64)
+    if neighbours == "four":
+        sector = np.mod(np.rint(np.mod(normal, np.pi) / (np.pi / 4)).astype(int), 4)
+        x, y = np.array([1.0, 1.0, 0.0, -1.0])[sector], np.array([0.0, 1.0, 1.0, 1.0])[sector]
+    elif neighbours == "interpolated":
+        x, y = np.cos(normal), np.sin(normal)
+        longest = np.maximum(np.abs(x), np.abs(y))
+        x, y = x / longest, y / longest
+    else:
+        raise UserError(f"neighbours must be 'four' or 'interpolated', got {neighbours!r}.")
+    ahead, behind = _interpolated(values, x, y), _interpolated(values, -x, -y)
+    kept: Floats = np.where((values > ahead) & (values >= behind), values, 0)
+    return kept
 
 
-def _interpolated(image: Floats, row: Floats, column: Floats) -> Floats:
-    """Bilinear values at real coordinates, clamped into the image."""
-    height, width = image.shape
-    row, column = np.clip(row, 0, height - 1.001), np.clip(column, 0, width - 1.001)
-    top, left = row.astype(int), column.astype(int)
-    down, right = row - top, column - left
-    upper = image[top, left] * (1 - right) + image[top, left + 1] * right
-    lower = image[top + 1, left] * (1 - right) + image[top + 1, left + 1] * right
-    mixed: Floats = upper * (1 - down) + lower * down
-    return mixed
+def _checked(edge_map: NDArray[Any]) -> Floats:
+    values = np.asarray(edge_map, dtype=np.float64)
+    if values.ndim != 2 or min(values.shape) < 2 or not np.isfinite(values).all():
+        raise UserError(
+            f"a boundary map must be (H, W) finite and at least 2 x 2, got {values.shape}."
+        )
+    return values
 
 
-def _fade(shape: tuple[int, ...]) -> Floats:
-    """1 inside, falling linearly to 0 over the last pixels before the border."""
-    ramps = []
-    for length in shape:
-        border = min(BORDER, length // 2)
-        from_edge = np.minimum(np.arange(length), np.arange(length)[::-1])
-        ramps.append(np.minimum(from_edge / max(border, 1), 1.0))
-    fade: Floats = np.outer(*ramps)
-    return fade
+def _interpolated(values: Floats, x: Floats, y: Floats) -> Floats:
+    """Values at (x, y) away from each pixel, bilinear; outside the image those of its border."""
+    height, width = values.shape
+    rows = np.clip(np.arange(height)[:, None] + y, 0, height - 1.001)
+    columns = np.clip(np.arange(width)[None, :] + x, 0, width - 1.001)
+    top, left = rows.astype(int), columns.astype(int)
+    down, right = rows - top, columns - left
+    upper = values[top, left] * (1 - right) + values[top, left + 1] * right
+    lower = values[top + 1, left] * (1 - right) + values[top + 1, left + 1] * right
+    return upper * (1 - down) + lower * down
+
+
+def _fade(size: int, border: int) -> Floats:
+    """Factors along one axis: 0 at either end, 1 from `border` pixels inwards."""
+    border = min(border, size // 2)
+    factors = np.ones(size)
+    ramp = np.arange(border) / max(border, 1)
+    factors[:border] = ramp
+    factors[size - border :] *= ramp[::-1]
+    return factors
