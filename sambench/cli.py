@@ -23,6 +23,10 @@ COMMANDS = {
     "score": "score predictions from files, without a model",
     "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",
+    "new": "write the template of a model, a task or a dataset",
+    "check-model": "try whether a model keeps its contract",
+    "check-task": "try whether a task keeps its contract",
+    "check-dataset": "read a dataset and look for what is wrong",
 }
 
 
