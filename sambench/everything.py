@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts, masks_at_once
 from sambench.metrics import rle
 from sambench.shapes import boxes_of, crop_boxes, nms, without_small
@@ -48,6 +49,10 @@ class GridOptions:
     stability: float | None = 0.95
     offset: float = 1.0
     nms: float = 0.7
+
+    def __post_init__(self) -> None:
+        if self.side < 1:
+            raise UserError(f"a grid of side {self.side} has no points; give side 1 or more.")
 
 
 @dataclass(frozen=True)
