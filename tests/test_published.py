@@ -163,4 +163,3 @@ def test_options_are_those_of_our_tasks(tables: dict[str, PublishedTable]) -> No
         options = task_options(load("task", table.task, **table.options))
         assert {name: options[name] for name in table.options} == table.options, table.name
         assert not set(table.options) & set(table.facts), table.name
-

@@ -38,12 +38,12 @@ def show_value(task: str, metric: str, value: float) -> str:
 
 
 def show_estimate(task: str, metric: str, estimate: Estimate) -> str:
-    """Value and interval: ``59.1 [57.0, 61.2]``."""
+    """Value and interval: ``59.1 (57.0 to 61.2)``."""
     value = show_value(task, metric, estimate.value)
     if math.isnan(estimate.low):
         return value
     low, high = (show_value(task, metric, bound) for bound in (estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]"
+    return f"{value} ({low} to {high})"
 
 
 def show_metric(task: str, metric: str) -> str:
