@@ -18,6 +18,7 @@ from typing import Any
 import sambench
 from sambench.download import sha256
 from sambench.interfaces import JSON, Dataset, Model, Task
+from sambench.registry import origin
 
 
 def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
@@ -41,6 +42,11 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
                 "fingerprint": dataset.fingerprint,
             },
             "note": card.note,
+            "plugins": {
+                "task": origin(task),
+                "model": origin(model),
+                "dataset": origin(dataset),
+            },
             "sambench": sambench.__version__,
         },
         "ids": list(dataset.ids),
@@ -82,6 +88,7 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
             "images": f"{len(ids)} of {len(header['ids'])}",
             "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         },
+        "plugins": about["plugins"],
         "sambench": about["sambench"],
     }
 

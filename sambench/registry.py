@@ -16,7 +16,7 @@ import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -67,6 +67,17 @@ def import_files(files: Iterable[Path]) -> None:
     """Know in this process the plug-ins that were given by path in another one."""
     for path in files:
         _import_path("plug-in", path)
+
+
+def origin(plugin: object) -> str:
+    """Where a plug-in comes from: built-in, the name of its file, or its package and version."""
+    module = type(plugin).__module__
+    if module.startswith("sambench."):
+        return "built-in"
+    if module.startswith(PLUGIN):
+        return Path(str(sys.modules[module].__file__)).name
+    packages = packages_distributions().get(module.partition(".")[0], [])
+    return ", ".join(f"{name} {version(name)}" for name in packages) or module
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
