@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -113,6 +113,17 @@ class Sam(Model):
             SamEmbedding(one[None], size, input_size(*size))
             for one, size in zip(features, sizes, strict=True)
         ]
+
+    def pack(self, embedding: SamEmbedding) -> dict[str, Tensor]:
+        """The features, and both sizes, as tensors."""
+        sizes = torch.tensor([embedding.size, embedding.input_size])
+        return {"features": embedding.features, "sizes": sizes}
+
+    def unpack(self, packed: Mapping[str, Tensor]) -> SamEmbedding:
+        """The embedding that `pack` was given."""
+        (height, width), (inner_height, inner_width) = packed["sizes"].tolist()
+        features = packed["features"].to(self.device)
+        return SamEmbedding(features, (height, width), (inner_height, inner_width))
 
     def predict(self, embedding: SamEmbedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """Masks of B prompts on one image: logits (B, 3 or 1, 256, 256), predicted IoU (B, 3 or 1).

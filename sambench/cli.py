@@ -20,6 +20,8 @@ COMMANDS = {
     "predict": "segment one photograph and draw the masks",
     "report": "leaderboard, static site, check of committed results",
     "reproduce": "run the protocol of a published number and say whether it holds",
+    "merge": "join the records of shards to results",
+    "compare": "differences of two results on the same images",
     "score": "score predictions from files, without a model",
     "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",

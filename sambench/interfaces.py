@@ -388,6 +388,10 @@ class Task(ABC):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """All images -> a function of how often each record counts, for the bootstrap."""
 
+    def by_category(self, records: Sequence[JSON]) -> Estimator | None:
+        """As `estimator`, of the main metric by category; None where records know of none."""
+        return None
+
     def details(self, records: Sequence[JSON]) -> JSON:
         """All images -> data for plots and breakdowns beside the metrics."""
         return {}

@@ -20,6 +20,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON
 
 ENDING = ".records.jsonl"
+REMEDY = "give another --output, or --fresh to discard it"
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,13 @@ class RecordFile:
         return start
 
 
-def check_plan(index: Index, plan: JSON) -> None:
+def check_plan(index: Index, plan: JSON, remedy: str = REMEDY) -> None:
     """Refuse to mix records of different plans.
+
+    Args:
+        index: the records.
+        plan: of what is to join them.
+        remedy: what to do then.
 
     Raises:
         UserError: it names the fields in which they differ.
@@ -182,8 +188,7 @@ def check_plan(index: Index, plan: JSON) -> None:
     differing = differences(index.plan, json.loads(json.dumps(plan)))
     if differing:
         raise UserError(
-            f"{index.path} holds a run with another plan ({'; '.join(differing)}); "
-            "give another --output, or --fresh to discard it."
+            f"{index.path} holds a run with another plan ({'; '.join(differing)}); {remedy}."
         )
 
 

@@ -21,6 +21,8 @@ from sambench.interfaces import JSON
 
 STEPS = ("read", "load", "embed", "decode", "post", "score")
 WARMUP = "warmup"
+MEASURED = ("seconds", "tasks", WARMUP)
+"""Fields of a record that are measured: they differ between two runs, and all others do not."""
 
 
 class Clock:

@@ -31,7 +31,7 @@ from sambench.interfaces import Instances as Truth
 from sambench.metrics import detection, lvis, rle
 from sambench.metrics import masks as mask_metrics
 from sambench.metrics.assignment import Detections
-from sambench.metrics.statistics import ratios
+from sambench.metrics.statistics import by_group, ratios
 
 from . import _official
 from ._box_file import NONE, Boxes, Coverage, check_boxes, read_boxes
@@ -205,6 +205,14 @@ class Instances(Task):
             }
 
         return estimate
+
+    def by_category(self, records: Sequence[JSON]) -> Estimator | None:
+        """AP of the masks of each category, or mean IoU; None for the official evaluators."""
+        if not self.scored:
+            return by_group([r["categories"] for r in records], [r["iou"] for r in records])
+        if self.evaluator == "official":
+            return None
+        return detection.category_precision([record["segm"] for record in records])
 
     def _precision(self, matches: list[JSON], records: Sequence[JSON]) -> Estimator:
         if "frequency" not in records[0]:

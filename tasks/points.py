@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
 from sambench.metrics import masks as mask_metrics
 from sambench.metrics.rle import decode
-from sambench.metrics.statistics import ratios
+from sambench.metrics.statistics import by_group, ratios
 from sambench.results import as_text, read_json, write_json
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
@@ -123,6 +123,11 @@ class Points(Task):
                 [iou[min(count, len(iou)) - 1] for iou in r["iou"]] for r in records
             ]
         return ratios(values)
+
+    def by_category(self, records: Sequence[JSON]) -> Estimator:
+        """Mean over the objects of each category of the IoU after the first prompt."""
+        values = [[iou[0] for iou in r["iou"]] for r in records]
+        return by_group([r["categories"] for r in records], values)
 
     def save(self, prediction: Clicked, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""

@@ -20,7 +20,7 @@ from sambench.metrics import assignment
 from sambench.metrics.accumulate import Tally
 from sambench.metrics.assignment import Detections
 
-__all__ = ["Detections", "average_precision", "image_record"]
+__all__ = ["Detections", "average_precision", "category_precision", "image_record"]
 
 
 def image_record(
@@ -71,5 +71,22 @@ def average_precision(records: Sequence[JSON], budgets: Sequence[int] = (1, 10, 
         recalls = {f"AR@{budget}": tally.recall_within(weights, budget) for budget in budgets[:-1]}
         last = {f"AR{name}@{budgets[-1]}": curves.recall(name) for name in assignment.RANGES}
         return {**curves.precisions(), **recalls, **last}
+
+    return estimate
+
+
+def category_precision(records: Sequence[JSON]) -> Estimator:
+    """AP of each category, named by its id, over all images; NaN where it has no object.
+
+    Args:
+        records: as for `average_precision`.
+    """
+    tally = Tally.of(records)
+
+    def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
+        curves = tally.curves(weights)
+        values = curves.precision[""].mean(axis=(0, 1))
+        present = np.where(curves.present[""], values, np.nan)
+        return dict(zip(map(str, curves.categories.tolist()), present.tolist(), strict=True))
 
     return estimate

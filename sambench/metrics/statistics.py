@@ -34,6 +34,36 @@ def resample_counts(images: int, resamples: int, seed: int) -> Iterator[NDArray[
         yield np.bincount(drawn, minlength=images).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class Samples:
+    """The metrics of one estimator: of the images as they are, and of each resample of them."""
+
+    value: dict[str, float]
+    draws: list[dict[str, float]]
+
+    def drawn(self, name: str) -> NDArray[np.float64]:
+        """A metric of each resample, (resamples,); NaN where it is not defined."""
+        return np.array([draw[name] for draw in self.draws], dtype=np.float64)
+
+
+def resample(
+    estimators: Sequence[Estimator], images: int, *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Samples]:
+    """Metrics of estimators of the same images, whose resamples are the same too: paired.
+
+    Args:
+        estimators: each takes counts (images,) of how often each record is taken.
+        images: number of records.
+        resamples: how many.
+        seed: of the random draws.
+    """
+    samples = [Samples(estimator(np.ones(images)), []) for estimator in estimators]
+    for counts in resample_counts(images, resamples, seed):
+        for estimator, sample in zip(estimators, samples, strict=True):
+            sample.draws.append(estimator(counts))
+    return samples
+
+
 def bootstrap(
     estimator: Estimator, images: int, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Estimate]:
@@ -45,18 +75,21 @@ def bootstrap(
         resamples: how many resamples; 0 leaves the intervals undefined (NaN).
         seed: of the random draws.
     """
-    values = estimator(np.ones(images))
-    draws = [estimator(counts) for counts in resample_counts(images, resamples, seed)]
-    return {name: _estimate(value, [d[name] for d in draws]) for name, value in values.items()}
+    (samples,) = resample([estimator], images, resamples=resamples, seed=seed)
+    return {
+        name: Estimate(value, *interval(samples.drawn(name)))
+        for name, value in samples.value.items()
+    }
 
 
-def _estimate(value: float, draws: list[float]) -> Estimate:
-    defined = np.array([draw for draw in draws if np.isfinite(draw)])
+def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 % of a metric's resamples, those where it is not defined left out."""
+    defined = draws[np.isfinite(draws)]
     if not len(defined):
-        return Estimate(value, float("nan"), float("nan"))
+        return float("nan"), float("nan")
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high))
+    return float(low), float(high)
 
 
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
@@ -86,3 +119,37 @@ def ratios(values: Mapping[str, Sequence[Sequence[float]]]) -> Estimator:
         }
 
     return estimate
+
+
+def by_group(groups: Sequence[Sequence[int]], values: Sequence[Sequence[float]]) -> Estimator:
+    """Estimator of means over objects of each group.
+
+    Args:
+        groups: for each image, the group of each of its objects, such as its category.
+        values: for each image, the value of each of its objects.
+
+    Returns:
+        Counts of the images -> mean by group, whose names are those of the groups.
+    """
+    names, group = np.unique(np.concatenate([*map(_integers, groups)]), return_inverse=True)
+    image = np.repeat(np.arange(len(groups)), [len(row) for row in groups])
+    sums, sizes = np.zeros((2, len(names), len(groups)))
+    np.add.at(sums, (group, image), np.concatenate([*map(_floats, values)]))
+    np.add.at(sizes, (group, image), 1.0)
+
+    def estimate(counts: NDArray[np.float64]) -> dict[str, float]:
+        totals, numbers = sums @ counts, sizes @ counts
+        return {
+            str(name): float(total / number) if number else float("nan")
+            for name, total, number in zip(names.tolist(), totals, numbers, strict=True)
+        }
+
+    return estimate
+
+
+def _integers(row: Sequence[int]) -> NDArray[np.int64]:
+    return np.asarray(row, dtype=np.int64)
+
+
+def _floats(row: Sequence[float]) -> NDArray[np.float64]:
+    return np.asarray(row, dtype=np.float64)

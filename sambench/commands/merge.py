@@ -1,0 +1,45 @@
+"""Join the records of shards, or of several machines, to results.
+
+Nothing is scored again; the records are those of one run, whatever the number of shards. Exit code
+1 if images are missing or failed: they are listed on stderr.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from sambench.commands._options import no_more
+
+LISTED = 20
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("folders", type=Path, nargs="+", help="folders of records, or such files")
+    parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for the results")
+    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Merge; 1 if any result is incomplete."""
+    from sambench.merging import merge
+    from sambench.report.table import result_table
+
+    no_more(rest, "merge")
+    merged = merge(
+        arguments.folders, arguments.output, limit=arguments.limit, resamples=arguments.resamples
+    )
+    for each in merged:
+        left = list(each.result.failed)
+        if left:
+            more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
+            names = ", ".join(left[:LISTED])
+            print(f"{each.path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
+        if not arguments.json:
+            print(result_table(each.result, each.task.paper))
+    if arguments.json:
+        print(json.dumps([each.result.to_json() for each in merged], indent=2))
+    return 0 if all(each.result.complete for each in merged) else 1

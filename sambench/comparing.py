@@ -1,0 +1,233 @@
+"""Two results on the same images: paired differences with intervals.
+
+Both sides are resampled with the same images, so that what makes an image easy or hard for both
+cancels: the interval of a difference is far narrower than the two intervals suggest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Estimator, Task
+from sambench.jobs import beside
+from sambench.merging import task_of
+from sambench.metrics.statistics import Estimate, Samples, interval, resample
+from sambench.records import ENDING, Index, differences, scan
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two runs.
+
+    Attributes:
+        index: its records.
+        task: that it answers.
+    """
+
+    index: Index
+    task: Task
+
+    @property
+    def name(self) -> str:
+        """Model and path: two runs may be of the same model."""
+        return f"{self.index.header['about']['model']['name']} ({self.index.path})"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric on both sides, and second minus first with its 95 % interval."""
+
+    first: float
+    second: float
+    difference: Estimate
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.difference.low > 0 or self.difference.high < 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two runs differ.
+
+    Attributes:
+        names: of the first and the second.
+        metric: to rank by.
+        images: scored by both: all that follows is about them.
+        only: images that only the first, only the second has scored.
+        choices: in which their protocols differ, the model aside.
+        metrics: by name, sizes among them.
+        categories: the main metric by category, where records tell it.
+        furthest: image id and both sides' values of the metric to rank by, widest apart first.
+    """
+
+    names: tuple[str, str]
+    metric: str
+    images: int
+    only: tuple[int, int]
+    choices: list[str]
+    metrics: dict[str, Difference]
+    categories: dict[str, Difference]
+    furthest: list[tuple[str, float, float]]
+
+
+def read_side(path: Path) -> Side:
+    """A run from its result, its records, or the folder that holds the one of them.
+
+    Raises:
+        UserError: there are no such records, or of several runs.
+    """
+    if path.is_dir():
+        found = sorted(path.rglob(f"*{ENDING}"))
+        if len(found) != 1:
+            raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
+        path = found[0]
+    elif path.suffix == ".json":
+        path = beside(path.with_suffix(""), ENDING)
+    index = scan(path)
+    if not index.header:
+        raise UserError(f"{path} holds no records; give a result that lies beside its records.")
+    return Side(index, task_of(index.header))
+
+
+def compare(
+    first: Side, second: Side, *, resamples: int, seed: int = 0, images: int = 10
+) -> Comparison:
+    """Compare two runs on the images that both have scored.
+
+    Args:
+        first: what the other is measured against.
+        second: the difference is this one minus the first.
+        resamples: of the paired bootstrap.
+        seed: of its draws.
+        images: how many that differ most.
+
+    Raises:
+        UserError: they are of different tasks or different truth, or have no image in common.
+    """
+    ids = _common(first, second)
+    records = first.index.read(ids), second.index.read(ids)
+    tasks = first.task, second.task
+    metrics = _paired(
+        [task.estimator(r) for task, r in zip(tasks, records, strict=True)],
+        len(ids), resamples, seed,
+    )  # fmt: skip
+    categories = [task.by_category(r) for task, r in zip(tasks, records, strict=True)]
+    known = [estimator for estimator in categories if estimator is not None]
+    sizes = len(first.index.offsets), len(second.index.offsets)
+    return Comparison(
+        names=(first.name, second.name),
+        metric=first.task.metric,
+        images=len(ids),
+        only=(sizes[0] - len(ids), sizes[1] - len(ids)),
+        choices=_choices(first, second),
+        metrics=metrics,
+        categories=_paired(known, len(ids), resamples, seed) if len(known) == 2 else {},
+        furthest=_furthest(ids, tasks, records)[:images],
+    )
+
+
+def _common(first: Side, second: Side) -> list[str]:
+    abouts = first.index.header["about"], second.index.header["about"]
+    for what, values in (
+        ("task", [about["task"] for about in abouts]),
+        ("dataset", [about["dataset"] for about in abouts]),
+    ):
+        differing = differences(values[0], values[1], what)
+        if differing:
+            raise UserError(
+                f"{first.index.path} and {second.index.path} cannot be compared: "
+                f"{'; '.join(differing)}."
+            )
+    ids = [id for id in first.index.header["ids"] if id in first.index.offsets]
+    both = [id for id in ids if id in second.index.offsets]
+    if not both:
+        raise UserError(f"{first.index.path} and {second.index.path} have no image in common.")
+    return both
+
+
+def _choices(first: Side, second: Side) -> list[str]:
+    """Choices of the task, and code of its metric, in which two runs differ."""
+    choices = [
+        {
+            **side.index.header["about"]["choices"],
+            "code of the metric": side.index.plan["scores"]["code"],
+        }
+        for side in (first, second)
+    ]
+    return differences(choices[0], choices[1])
+
+
+def _paired(
+    estimators: Sequence[Estimator], images: int, resamples: int, seed: int
+) -> dict[str, Difference]:
+    """Differences of all metrics that both sides have."""
+    samples = resample(estimators, images, resamples=resamples, seed=seed)
+    first, second = samples
+    return {
+        name: Difference(first.value[name], second.value[name], _difference(first, second, name))
+        for name in first.value
+        if name in second.value
+    }
+
+
+def _difference(first: Samples, second: Samples, name: str) -> Estimate:
+    value = second.value[name] - first.value[name]
+    low, high = interval(second.drawn(name) - first.drawn(name))
+    return Estimate(value, low, high)
+
+
+def _furthest(
+    ids: Sequence[str], tasks: Sequence[Task], records: Sequence[Sequence[JSON]]
+) -> list[tuple[str, float, float]]:
+    """Each image's value of the metric to rank by on both sides, widest apart first."""
+    sides = [[_alone(task, r) for r in found] for task, found in zip(tasks, records, strict=True)]
+    rows = [
+        (id, first, second)
+        for id, first, second in zip(ids, *sides, strict=True)
+        if np.isfinite(first) and np.isfinite(second)
+    ]
+    return sorted(rows, key=lambda row: -abs(row[2] - row[1]))
+
+
+def _alone(task: Task, record: JSON) -> float:
+    """The metric to rank by, of one image."""
+    return task.estimator([record])(np.ones(1)).get(task.metric, float("nan"))
+
+
+def to_json(comparison: Comparison) -> JSON:
+    """The comparison as JSON values; what is not defined is null."""
+    first, second = comparison.names
+    return {
+        "first": first,
+        "second": second,
+        "metric": comparison.metric,
+        "images": comparison.images,
+        "only": list(comparison.only),
+        "choices": comparison.choices,
+        "metrics": _rows(comparison.metrics),
+        "categories": _rows(comparison.categories),
+        "furthest": [{"id": i, "first": a, "second": b} for i, a, b in comparison.furthest],
+    }
+
+
+def _rows(differences: Mapping[str, Difference]) -> JSON:
+    def number(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        name: {
+            "first": number(row.first),
+            "second": number(row.second),
+            "difference": number(row.difference.value),
+            "low": number(row.difference.low),
+            "high": number(row.difference.high),
+        }
+        for name, row in differences.items()
+    }
