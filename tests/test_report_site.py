@@ -21,7 +21,8 @@ from sambench.report.layers import (
     MISSED,
     Scene,
     draw_errors,
-    draw_scene,
+    draw_outlines,
+    draw_prediction,
     fit,
     prediction_scenes,
     truth_scene,
@@ -246,13 +247,26 @@ class TestLayers:
     square[10:30, 10:30] = True
     moved = np.roll(square, 5, axis=1)
 
-    def test_a_mask_is_tinted_and_outlined(self) -> None:
-        picture = draw_scene(Scene(masks=encode(self.square[None])), (40, 60), (1, 2, 3), fill=True)
+    def test_masks_are_tinted_and_outlined_each_in_its_colour(self) -> None:
+        scene = Scene(masks=encode(np.stack([self.square[:, ::-1], self.square])))
+        picture = draw_prediction(scene, (40, 60))
         assert picture.shape == (40, 60, 4)
         assert picture[10, 10, 3] == 255
         assert 0 < picture[20, 20, 3] < 255
-        assert picture[0, 0, 3] == 0
-        assert ((picture[..., 3] > 0) == self.square).all()
+        assert ((picture[..., 3] > 0) == (self.square | self.square[:, ::-1])).all()
+        assert tuple(picture[20, 20]) != tuple(picture[20, 40])
+
+    def test_small_masks_lie_upon_large_ones(self) -> None:
+        small = np.zeros_like(self.square)
+        small[18:22, 18:22] = True
+        for masks in ([small, self.square], [self.square, small]):
+            picture = draw_prediction(Scene(masks=encode(np.stack(masks))), (40, 60))
+            assert picture[18, 18, 3] == 255
+
+    def test_the_truth_is_an_outline(self) -> None:
+        picture = draw_outlines(Scene(masks=encode(self.square[None])), (40, 60))
+        assert picture[10, 10, 3] == 255
+        assert picture[20, 20, 3] == 0
 
     def test_errors_are_missed_and_extra_pixels(self) -> None:
         scenes = [Scene(masks=encode(mask[None])) for mask in (self.square, self.moved)]
@@ -267,7 +281,7 @@ class TestLayers:
         drawn[200] = True
         scene = truth_scene(Boundaries((drawn, drawn)))
         assert scene is not None
-        picture = draw_scene(scene, (40, 60), (0, 0, 0), fill=False)
+        picture = draw_outlines(scene, (40, 60))
         assert (picture[20, :, 3] == 255).all()
 
     def test_a_boundary_map_is_a_layer(self) -> None:

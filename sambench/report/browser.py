@@ -13,11 +13,10 @@ from sambench.interfaces import JSON, Dataset, Task
 from sambench.report.collect import Run
 from sambench.report.layers import (
     MOST_DETECTIONS,
-    PREDICTION,
-    TRUTH,
     Scene,
     draw_errors,
-    draw_scene,
+    draw_outlines,
+    draw_prediction,
     fit,
     prediction_scenes,
     truth_scene,
@@ -94,7 +93,7 @@ def _drawn(
     scene = truth_scene(truth)
     if scene is not None:
         path = stem.with_name(f"{stem.name}-truth.png")
-        write_layer(draw_scene(scene, size, TRUTH, fill=False), path)
+        write_layer(draw_outlines(scene, size), path)
         layers["Truth"] = _address(path)
     scale = size[1] / full[1], size[0] / full[0]
     return {
@@ -122,7 +121,7 @@ def _run_layers(
     layers = {}
     for i, (name, predicted) in enumerate(prediction_scenes(prediction).items()):
         path = stem.with_name(f"{stem.name}-{i}.png")
-        write_layer(draw_scene(predicted, size, PREDICTION, fill=True), path)
+        write_layer(draw_prediction(predicted, size), path)
         layers[name] = _address(path)
         wanted = None if scene is None or i else _asked(scene, prediction)
         errors = None if wanted is None else draw_errors(wanted, predicted, size)

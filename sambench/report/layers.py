@@ -11,9 +11,10 @@ from PIL import Image
 from scipy.ndimage import binary_erosion
 
 from sambench.interfaces import JSON, Boundaries, Instances
-from sambench.metrics.rle import decode
+from sambench.metrics.rle import areas, decode
+from sambench.report.overlay import colours
 
-TRUTH, PREDICTION = (20, 190, 140), (240, 130, 20)
+TRUTH, EDGES = (20, 230, 150), (240, 130, 20)
 MISSED, EXTRA = (220, 40, 160), (255, 170, 0)
 FILL = 96
 """Opacity of the inside of a mask, of 255."""
@@ -71,27 +72,48 @@ def _after_prompts(masks: Sequence[Sequence[JSON]]) -> dict[str, Scene]:
     return {**first, "After the last prompt": Scene(masks=[own[-1] for own in masks])}
 
 
-def draw_scene(
-    scene: Scene, size: tuple[int, int], colour: tuple[int, int, int], *, fill: bool
-) -> NDArray[np.uint8]:
-    """A scene as a transparent picture, (h, w, 4) uint8 RGBA.
-
-    Args:
-        scene: what to draw, at any size.
-        size: (h, w) of the picture.
-        colour: RGB.
-        fill: tint the inside of masks; otherwise outlines alone.
-    """
+def draw_outlines(scene: Scene, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The truth as a transparent picture, (h, w, 4) uint8 RGBA: outlines, or the boundary map."""
     alpha = np.zeros(size, dtype=np.uint8)
     if scene.map is not None:
-        strength = np.clip(np.asarray(scene.map, dtype=np.float64), 0, 1)
-        alpha = (_shrunk_peaks(strength, size) * 255).round().astype(np.uint8)
-    width = max(1, round(max(size) / 400))
+        alpha = _strength(scene.map, size)
     for mask in resized_masks(scene.masks, size):
-        if fill:
-            alpha[mask] = np.maximum(alpha[mask], FILL)
-        alpha[mask & ~binary_erosion(mask, iterations=width)] = 255
-    return _tinted(alpha, colour)
+        alpha[_outline(mask)] = 255
+    return _tinted(alpha, TRUTH)
+
+
+def draw_prediction(scene: Scene, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A prediction as a transparent picture, (h, w, 4) uint8 RGBA.
+
+    Each mask is tinted in a colour of its own and outlined, large ones first; a map of boundaries
+    is as opaque as it is strong.
+    """
+    if scene.map is not None:
+        return _tinted(_strength(scene.map, size), EDGES)
+    picture = np.zeros((*size, 4), dtype=np.uint8)
+    if not scene.masks:
+        return picture
+    order = np.argsort(-areas(scene.masks), kind="stable")
+    hues = colours(len(scene.masks)).round().astype(np.uint8)
+    masks = resized_masks([scene.masks[i] for i in order], size)
+    for index, mask in zip(order, masks, strict=True):
+        picture[mask] = (*hues[index], FILL)
+        picture[_outline(mask)] = (*hues[index], 255)
+    return picture
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    outline: NDArray[np.bool_] = mask & ~binary_erosion(
+        mask, iterations=max(1, round(max(mask.shape) / 400))
+    )
+    return outline
+
+
+def _strength(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A map in [0, 1] at another size as opacity."""
+    clipped = np.clip(np.asarray(values, dtype=np.float64), 0, 1)
+    opacity: NDArray[np.uint8] = (_shrunk_peaks(clipped, size) * 255).round().astype(np.uint8)
+    return opacity
 
 
 def draw_errors(truth: Scene, prediction: Scene, size: tuple[int, int]) -> NDArray[np.uint8] | None:
@@ -149,8 +171,8 @@ def _tinted(alpha: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[n
 
 
 def write_layer(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write a transparent picture as a PNG of 32 colours, which is small."""
-    image = Image.fromarray(picture).quantize(32, method=Image.Quantize.FASTOCTREE)
+    """Write a transparent picture as a PNG of 128 colours, which is small."""
+    image = Image.fromarray(picture).quantize(128, method=Image.Quantize.FASTOCTREE)
     image.save(path, optimize=True)
 
 

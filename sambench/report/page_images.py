@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sambench.interfaces import JSON
 from sambench.report.browser import Scored
-from sambench.report.layers import EXTRA, MISSED, PREDICTION, TRUTH
+from sambench.report.layers import EXTRA, MISSED, TRUTH
 from sambench.report.leaderboard import Board
 from sambench.report.links import (
     task_address,
@@ -69,10 +69,7 @@ def _layer_names(images: Sequence[JSON]) -> list[str]:
 
 HIDDEN = {"Errors", "After the last prompt", "Later prompts"}
 """Layers that are off at first."""
-COLOURS = {
-    "Truth": (TRUTH,), "Prediction": (PREDICTION,), "After the last prompt": (PREDICTION,),
-    "Errors": (MISSED, EXTRA),
-}  # fmt: skip
+COLOURS = {"Truth": (TRUTH,), "Errors": (MISSED, EXTRA)}
 WORDS = {"Errors": "Errors: missed, extra"}
 
 

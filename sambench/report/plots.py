@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from sambench.metrics.statistics import Estimate
 from sambench.report.markup import Markup, tag
@@ -129,9 +129,7 @@ def pareto(
     """
 
     def paint(axes: Axes) -> None:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _cost_axis(axes, [dot.cost for dot in dots])
         for i, group in enumerate(dict.fromkeys(dot.group for dot in dots)):
             own = [dot for dot in dots if dot.group == group]
             _dots(axes, own, i, several=len({dot.group for dot in dots}) > 1)
@@ -141,14 +139,31 @@ def pareto(
                 color=SERIES[i % 8], linewidth=1, alpha=0.6, zorder=1,
             )  # fmt: skip
         axes.set(xlabel=cost, ylabel=metric)
-        costs = [dot.cost for dot in dots]
-        axes.set_xlim(min(costs) / 1.5, max(costs) * 2.2)  # room for the names at the right
         axes.margins(y=0.15)
         if len({dot.group for dot in dots}) > 1:
             axes.legend(loc="best", fontsize=8)
 
     caption = f"{metric} against {cost}; bars are 95 % intervals, the line joins the best trades."
     return _draw(name, caption, paint)
+
+
+def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """Logarithmic where costs are of different magnitude, with room for names at the right."""
+    low, high = min(costs), max(costs)
+    if high > 5 * low:
+        _log(axes)
+        axes.set_xlim(low / 1.5, high * 2.5)
+    else:
+        room = (high - low) or high
+        axes.set_xlim(max(0.0, low - 0.3 * room), high + 0.6 * room)
+
+
+def _log(axes: Axes) -> None:
+    """A logarithmic axis that is labelled 1, 2, 5, 10 without mathematical type."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _dots(axes: Axes, dots: Sequence[Dot], index: int, *, several: bool) -> None:
@@ -207,7 +222,7 @@ def curves_plot(
 
     def paint(axes: Axes) -> None:
         if log:
-            axes.set_xscale("log")
+            _log(axes)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _lines(axes, curves, marker=True)
