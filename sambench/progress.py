@@ -5,8 +5,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-EVERY_SECONDS = 30.0
-EVERY_PART = 0.1
+EVERY_SECONDS, EVERY_PART = 30.0, 0.1
+"""A line is due after so many seconds, or that part of all images but a second at least."""
 
 
 class Progress:
@@ -59,7 +59,8 @@ class Progress:
     def _due(self) -> bool:
         part = (self._done - self._said_at) / max(1, self._total)
         waited = time.monotonic() - self._said
-        return waited >= EVERY_SECONDS or part >= EVERY_PART or self._done == self._total
+        due = waited >= EVERY_SECONDS or (part >= EVERY_PART and waited >= 1)
+        return due or self._done == self._total
 
     def _new_bar(self) -> Any:
         from tqdm import tqdm

@@ -1,0 +1,98 @@
+"""Runs of a fast model on small scenes."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from sambench.cli import main
+from sambench.timing import MEASURED
+
+PARTS = Path(__file__).parent / "parts"
+
+
+@dataclass
+class Runner:
+    """Starts `sambench run` on the parts of these tests, and reads what it leaves."""
+
+    output: Path
+    model: dict = field(default_factory=dict)
+    task: dict = field(default_factory=dict)
+    dataset: dict = field(default_factory=dict)
+
+    def words(self, *more):
+        specs = {"model": "mean", "task": "brightness", "dataset": "faulty"}
+        chosen = [
+            f"--{kind}={PARTS / name}.py:" + ",".join(f"{k}={v}" for k, v in options.items())
+            for (kind, name), options in zip(
+                specs.items(), (self.model, self.task, self.dataset), strict=True
+            )
+        ]
+        rest = ["--device=cpu", f"--output={self.output}", "--resamples=20", *map(str, more)]
+        if not any(str(word).startswith("--workers") for word in more):
+            rest.append("--workers=0")
+        return ["run", *chosen, *rest]
+
+    def run(self, *more, code=0):
+        assert main(self.words(*more)) == code
+
+    def start(self, *more, **options):
+        """The same in a process of its own."""
+        command = [sys.executable, "-m", "sambench", *self.words(*more)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, **pipes, **options)
+
+    def file(self, ending):
+        (found,) = self.output.rglob(f"*mean{ending}")
+        return found
+
+    @property
+    def records(self):
+        """All records by id, without what is measured."""
+        return records_in(self.file(".records.jsonl"))
+
+    @property
+    def result(self):
+        return json.loads(self.file(".json").read_text())
+
+    @property
+    def scores(self):
+        """All that a run must reproduce to the byte."""
+        kept = ("metrics", "images", "failed", "protocol", "complete")
+        return json.dumps([self.records, {key: self.result[key] for key in kept}], sort_keys=True)
+
+    def wait_for(self, process, count):
+        """Wait until a process has written so many lines."""
+        for _ in range(2000):
+            found = [*self.output.rglob("*.records.jsonl")]
+            if sum(path.read_bytes().count(b"\n") for path in found) >= count:
+                return
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        raise AssertionError("nothing is written")
+
+
+def records_in(path):
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    return {
+        line["id"]: {k: v for k, v in line.items() if k not in MEASURED}
+        for line in lines
+        if "id" in line and "failed" not in line
+    }
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return Runner(tmp_path / "out")
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A run that nothing disturbed."""
+    runner = Runner(tmp_path / "plain")
+    runner.run()
+    return runner
