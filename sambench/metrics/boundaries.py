@@ -110,6 +110,9 @@ def match(
     Returns:
         Which predicted and which annotated pixels are matched, each (H, W) bool; as many of one as
         of the other.
+
+    Raises:
+        UserError: the maps or the options cannot be used.
     """
     from sambench.metrics._thinning import Events
 
@@ -127,11 +130,18 @@ def match(
 
 
 def thin(binary: NDArray[Any]) -> Bools:
-    """Thin a binary map (H, W) to convergence, as MATLAB's ``bwmorph(binary, 'thin', Inf)``."""
+    """Thin a binary map (H, W) to convergence, as MATLAB's ``bwmorph(binary, 'thin', Inf)``.
+
+    Raises:
+        UserError: the map has another shape.
+    """
     from sambench.metrics._thinning import thinning_events
 
-    events = thinning_events((np.asarray(binary) != 0).astype(np.int16), 1)
-    result = np.zeros(np.shape(binary), dtype=bool)
+    mask = np.asarray(binary) != 0
+    if mask.ndim != 2:
+        raise UserError(f"a map to be thinned must be (H, W), got {mask.shape}.")
+    events = thinning_events(mask.astype(np.int16), 1)
+    result = np.zeros(mask.shape, dtype=bool)
     result.ravel()[events.pixels] = True
     return result
 
