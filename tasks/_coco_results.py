@@ -86,7 +86,9 @@ def read_results(stem: Path) -> Found:
         ) from None
 
 
-def _found(entries: list[JSON]) -> Found:
+def _found(entries: Any) -> Found:
+    if not isinstance(entries, list):
+        raise TypeError(f"it holds a {type(entries).__name__}")
     rles = [entry["segmentation"] for entry in entries]
     boxes = [entry["prompt"] for entry in entries if "prompt" in entry]
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
