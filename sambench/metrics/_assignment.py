@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inner
 from sambench.metrics._matching import FAR, UNIT, Ints, Side, pop, push
 from sambench.metrics._outliers import DEGREE, Work, draw_y, place
 
@@ -12,7 +12,7 @@ LAST_RESORT = 100  # cost of a link of last resort in outlier costs
 MARKS = 256  # size of the trees that grow towards a search
 
 
-@compiled
+@inner
 def _reverse(ns: int, nb: int, work: Work) -> None:
     """List for each outlier in y which nodes of x are linked to it."""
     start = work.back_start
@@ -32,7 +32,7 @@ def _reverse(ns: int, nb: int, work: Work) -> None:
     start[0] = 0
 
 
-@compiled
+@inner
 def _mark(ns: int, nb: int, work: Work, free: Ints, count: int) -> int:
     """Grow a tree backwards, at no cost, from each unmatched node of x over nodes of y.
 
@@ -56,7 +56,7 @@ def _mark(ns: int, nb: int, work: Work, free: Ints, count: int) -> int:
     return size
 
 
-@compiled
+@inner
 def _neighbours(
     small: Side, big: Side, work: Work, owner: int, resort: int, seed: np.uint64
 ) -> int:
@@ -84,7 +84,7 @@ def _neighbours(
     return count + 1
 
 
-@compiled
+@inner
 def _flip(work: Work, begin: int, goal: int) -> int:
     """Match along the path from `begin` to `goal`, and on to an unmatched node, returned."""
     onward, node = work.x_mate[goal], goal
@@ -102,7 +102,7 @@ def _flip(work: Work, begin: int, goal: int) -> int:
     return goal
 
 
-@compiled
+@inner
 def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each other
     small: Side, big: Side, work: Work, begin: int, resort: int, seed: np.uint64
 ) -> int:
@@ -150,7 +150,7 @@ def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to eac
     return _flip(work, begin, goal)
 
 
-@compiled
+@inner
 def _augment_all(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) -> None:
     """Match the nodes of y that are left."""
     ns, nb = small.size[0], big.size[0]

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.metrics._assignment import assign
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inner
 from sambench.metrics._matching import Bools, Heap, Ints, Longs, Side, update
 from sambench.metrics._outliers import Work
 from sambench.metrics._thinning import Events
 
 
-@compiled
+@inner
 def _assigned(
     predicted: Side, annotated: Side, work: Work, unmatched: int, seed: np.uint64, pairs: Ints
 ) -> int:
@@ -31,7 +31,7 @@ def _assigned(
     return count
 
 
-@compiled
+@inner
 def _matched(predicted: Side, pairs: Ints) -> int:
     """Write the pairs that are matched; returns how many."""
     count = 0

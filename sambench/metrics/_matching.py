@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inner
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -65,7 +65,7 @@ class Heap(NamedTuple):
     touched: Ints
 
 
-@compiled
+@inner
 def push(heap: Heap, size: int, key: int, node: int) -> int:
     """Add a node; returns the new size."""
     keys, nodes = heap.keys, heap.nodes
@@ -80,7 +80,7 @@ def push(heap: Heap, size: int, key: int, node: int) -> int:
     return size + 1
 
 
-@compiled
+@inner
 def pop(heap: Heap, size: int) -> int:
     """Remove the first, which the caller has read; returns the new size."""
     keys, nodes = heap.keys, heap.nodes
@@ -98,7 +98,7 @@ def pop(heap: Heap, size: int) -> int:
     return size
 
 
-@compiled
+@inner
 def _flip(near: Side, far: Side, last: int, begin: int) -> None:
     """Match along the path of parents from `last`, a pixel of the far side, back to `begin`."""
     while True:
@@ -111,7 +111,7 @@ def _flip(near: Side, far: Side, last: int, begin: int) -> None:
         last = before
 
 
-@compiled
+@inner
 def _reprice(near: Side, far: Side, settled: Ints, best: int) -> None:
     """Make the links of the shortest path tight: all that is nearer than its end moves with it."""
     for node in settled:
@@ -121,7 +121,7 @@ def _reprice(near: Side, far: Side, settled: Ints, best: int) -> None:
             near.price[far.mate[node]] -= change
 
 
-@compiled
+@inner
 def augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each other
     near: Side, far: Side, begin: int, heap: Heap
 ) -> None:
@@ -171,14 +171,14 @@ def augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each
         far.distance[heap.touched[i]] = FAR
 
 
-@compiled
+@inner
 def _enlist(side: Side, pixel: int) -> None:
     side.active[side.size[0]] = pixel
     side.place[pixel] = side.size[0]
     side.size[0] += 1
 
 
-@compiled
+@inner
 def _strike(side: Side, pixel: int) -> None:
     side.size[0] -= 1
     last = side.active[side.size[0]]
@@ -187,7 +187,7 @@ def _strike(side: Side, pixel: int) -> None:
     side.place[pixel] = -1
 
 
-@compiled
+@inner
 def add(predicted: Side, annotated: Side, pixel: int, within: Ints, heap: Heap) -> None:
     """A predicted pixel comes on."""
     price, best = 0, -1
@@ -207,7 +207,7 @@ def add(predicted: Side, annotated: Side, pixel: int, within: Ints, heap: Heap) 
         augment(predicted, annotated, pixel, heap)
 
 
-@compiled
+@inner
 def remove(predicted: Side, annotated: Side, pixel: int, within: Ints) -> int:
     """A predicted pixel goes off; returns the annotated pixel that it leaves unmatched, or -1."""
     for e in range(predicted.start[pixel], predicted.start[pixel + 1]):

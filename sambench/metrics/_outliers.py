@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sambench.metrics._compile import compiled, inlined
+from sambench.metrics._compile import compiled, inner
 from sambench.metrics._matching import FAR, Heap, Ints, Longs, Side
 
 DEGREE = 6  # links of a node, the benchmark's constant
@@ -90,7 +90,7 @@ def work_for(predicted: Side, annotated: Side) -> Work:
     )  # fmt: skip
 
 
-@inlined
+@inner
 def _bits(state: np.uint64) -> np.uint64:
     """64 random bits from a counter (G. L. Steele et al., SplitMix, OOPSLA 2014)."""
     mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -98,7 +98,7 @@ def _bits(state: np.uint64) -> np.uint64:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-@inlined
+@inner
 def _draw(links: Ints, row: int, targets: int, skip: int, seed: np.uint64) -> None:
     """Fill a row with distinct numbers below `targets`, none equal to `skip` if that is >= 0.
 
@@ -133,13 +133,13 @@ def draw_x(links: Ints, small: int, big: int, seed: np.uint64) -> None:
         _draw(links, i, small, -1, seed)
 
 
-@inlined
+@compiled
 def draw_y(links: Ints, pixel: int, big: int, seed: np.uint64) -> None:
     """Draw what a pixel of the big side is linked to: outliers in x."""
     _draw(links, pixel, big, pixel, ~seed)
 
 
-@compiled
+@inner
 def _load(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
     """Start from the matching of the pixels alone; links of big pixels are drawn when needed."""
     ns, nb = small.size[0], big.size[0]
@@ -159,7 +159,7 @@ def _load(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
     draw_x(work.x_links, ns, nb, seed)
 
 
-@compiled
+@inner
 def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size: int) -> int:
     """A node of x is used up; outliers that have a single choice left are queued."""
     for k in range(DEGREE):
@@ -172,7 +172,7 @@ def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size
     return size
 
 
-@compiled
+@inner
 def _count_choices(ns: int, nb: int, work: Work) -> int:
     """Count the choices of each outlier in y and queue those with one; returns how many."""
     links, degree, names, size = work.x_links, work.degree, work.names, 0
@@ -190,7 +190,7 @@ def _count_choices(ns: int, nb: int, work: Work) -> int:
     return size
 
 
-@compiled
+@inner
 def _place_big(ns: int, nb: int, work: Work, seed: np.uint64, size: int) -> int:
     """Give the big side's unmatched pixels outliers that the outliers in y need least."""
     links, degree = work.x_links, work.degree
@@ -212,7 +212,7 @@ def _place_big(ns: int, nb: int, work: Work, seed: np.uint64, size: int) -> int:
     return size
 
 
-@compiled
+@inner
 def _place_outliers(ns: int, nb: int, work: Work, size: int) -> None:
     """Match most outliers in y at no cost, those with a single choice left always first.
 
@@ -239,7 +239,7 @@ def _place_outliers(ns: int, nb: int, work: Work, size: int) -> None:
                 size = _forget(links, node, degree, names, queue, size)
 
 
-@compiled
+@inner
 def _shift(ns: int, nb: int, work: Work) -> None:
     """Let the nodes of x that are left take an outlier's place, whose holder looks for another."""
     links, x_mate, y_mate = work.x_links, work.x_mate, work.y_mate
@@ -257,7 +257,7 @@ def _shift(ns: int, nb: int, work: Work) -> None:
             turn += 1
 
 
-@compiled
+@inner
 def place(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
     """Draw the links, start from the matching of the pixels and place most outliers at no cost."""
     ns, nb = small.size[0], big.size[0]

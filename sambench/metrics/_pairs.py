@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inner
 from sambench.metrics._matching import OFF, TIE, UNIT, Bools, Ints, Longs, Side, side
 
 COST_PER_PIXEL = 100  # costs are integers: hundredths of a pixel
@@ -63,7 +63,7 @@ def pair_up(
     return side(*of_predicted, OFF), side(*of_annotated, 0)
 
 
-@compiled
+@inner
 def _tie(one: int, other: int, salt: np.uint64) -> np.int64:
     """A hash of two pixels, in [0, TIE)."""
     mixed = salt + np.uint64(one)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.metrics._compile import compiled
+from sambench.metrics._compile import compiled, inner
 
 Ints = NDArray[np.int32]
 ON = 256  # bit of a code that says that the pixel itself is on
@@ -81,7 +81,7 @@ def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
     return Events((rows - 1) * np.int32(width) + columns - 1, changes, removed, added)
 
 
-@compiled
+@inner
 def _switch_off(
     pixels: Ints, count: int, codes: NDArray[np.uint16], around: Ints, queues: Ints, sizes: Ints,
     queued: NDArray[np.uint8],
@@ -101,7 +101,7 @@ def _switch_off(
                         sizes[queue] += 1
 
 
-@compiled
+@inner
 def _thin(
     on: Ints, codes: NDArray[np.uint16], around: Ints, tables: NDArray[np.bool_],
     queues: Ints, queued: NDArray[np.uint8], going: Ints,
@@ -132,7 +132,7 @@ def _thin(
         turn = 1 - turn
 
 
-@compiled
+@inner
 def _append(array: Ints, size: int, value: int) -> Ints:
     """Write at the end of an array that grows."""
     if size == len(array):
@@ -143,7 +143,7 @@ def _append(array: Ints, size: int, value: int) -> Ints:
     return array
 
 
-@compiled
+@inner
 def _switch_on(pixels: Ints, codes: NDArray[np.uint16], around: Ints) -> None:
     for pixel in pixels:
         codes[pixel] |= ON
