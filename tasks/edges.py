@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics import boundaries, edge_nms
 from sambench.metrics.edge_maps import Boundary, edge_map
-from sambench.metrics.edge_nms import Suppression
 
 from ._edge_files import find_map, read_map, write_map
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from sambench.everything import Grid
 
+Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
 
 
@@ -44,7 +44,7 @@ class Edges(Task):
         side: points along each side of the grid.
         box_nms: of two masks whose boxes overlap by more, the less confident is dropped.
         boundary: which pixels of a mask are its outer boundary.
-        suppression: edge NMS that thins the map.
+        suppression: edge NMS that thins the map: of the structured-edge toolbox, Canny's, none.
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
         matching: berkeley reproduces the benchmark, exact is the true maximum matching.
         seed: of the outlier links of the berkeley matching.
@@ -54,7 +54,7 @@ class Edges(Task):
     box_nms: float = 0.7
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
-    smooth: float = 0.0
+    smooth: float = 1.0
     matching: Literal["berkeley", "exact"] = "berkeley"
     seed: int = 0
 
@@ -86,7 +86,7 @@ class Edges(Task):
 
     def score(self, prediction: NDArray[np.float32], truth: Boundaries) -> JSON:
         """Counts of the benchmark at each threshold: cntR, sumR, cntP, sumP."""
-        thin = edge_nms.suppress(prediction, self.suppression, self.smooth)
+        thin = suppressed(prediction, self.suppression, self.smooth)
         counts = boundaries.edge_counts(
             thin, truth.annotators, matching=self.matching, seed=self.seed
         )
@@ -105,6 +105,19 @@ class Edges(Task):
     def load(self, stem: Path) -> NDArray[np.float32]:
         """Read an edge map: PNG of 8 or 16 bits, NPY or MAT."""
         return read_map(find_map(stem))
+
+
+def suppressed(
+    edges: NDArray[np.float32], suppression: Suppression, smooth: float
+) -> NDArray[np.float64]:
+    """Smooth a map with a Gaussian of so many pixels, then thin it; "none" returns it as it is."""
+    if suppression == "none":
+        return edges.astype(np.float64)
+    from scipy.ndimage import gaussian_filter
+
+    values = gaussian_filter(edges.astype(np.float64), smooth) if smooth > 0 else edges
+    thin = edge_nms.structured_nms if suppression == "structured" else edge_nms.canny_nms
+    return np.clip(thin(values), 0, 1)
 
 
 def normalised(edges: NDArray[np.float32]) -> NDArray[np.float32]:
