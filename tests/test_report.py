@@ -63,6 +63,13 @@ class TestComparability:
     def test_another_model_is_comparable(self) -> None:
         assert key(result("a", 0.5)) == key(result("b", 0.9))
 
+    def test_where_a_model_comes_from_is_part_of_the_model(self) -> None:
+        here = replace(result(), protocol={**result().protocol, "plugins": {"model": "built-in"}})
+        there = replace(result(), protocol={**result().protocol, "plugins": {"model": "mine.py"}})
+        assert key(here) == key(there)
+        task = replace(result(), protocol={**result().protocol, "plugins": {"task": "mine.py"}})
+        assert key(task) != key(result())
+
     @pytest.mark.parametrize(
         "other",
         [
@@ -183,13 +190,14 @@ class TestResults:
             (tmp_path / other / "x.json").write_text("[]")
         assert [run.path.name for run in read_runs([tmp_path, tmp_path])] == ["a.json"]
 
-    def test_records_of_a_failed_image_are_left_out(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.json"
-        write_result(path, result())
-        lines = [{"plan": {}}, {"id": "1", "failed": "why"}, {"id": "2", "iou": [0.5]}]
-        text = "\n".join(map(json.dumps, lines))
-        (tmp_path / "a.records.jsonl").write_text(text)
-        assert read_records(Run(path, result())) == [{"id": "2", "iou": [0.5]}]
+    def test_records_are_those_of_the_result(self, tmp_path: Path) -> None:
+        """In the dataset's order, without what failed and what a later run added."""
+        scored = [{"id": id, "iou": [0.5]} for id in ("3", "2", "4")]
+        lines = [{"plan": {}, "ids": ["1", "2", "3", "4"]}, {"id": "1", "failed": "why"}, *scored]
+        text = "".join(f"{json.dumps(line)}\n" for line in [*lines, {"session": {}}])
+        (tmp_path / "a.records.jsonl").write_text(f'{text}{{"id": "torn')
+        found = read_records(Run(tmp_path / "a.json", result(images=2)))
+        assert [record["id"] for record in found] == ["2", "3"]
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nowhere"):

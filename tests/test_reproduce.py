@@ -129,6 +129,12 @@ class TestVerdict:
         assert found.verdict.startswith("another protocol (side differ)")
         assert found.differing == ("side: 16 published, 32 measured",)
 
+    def test_what_we_do_otherwise_is_another_protocol(self) -> None:
+        example = claim("bsds_benchmark:example", "benchmark_example_maps")
+        found = compare(example, measured(example))
+        assert found.verdict.startswith("another protocol")
+        assert found.differing == ("protocol: 5 thresholds published, 99 measured",)
+
     def test_metrics_that_were_not_measured_give_no_verdict(self) -> None:
         found = compare(self.edges, measured(self.edges, metrics={}))
         assert found.verdict.startswith("no verdict")

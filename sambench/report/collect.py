@@ -1,16 +1,15 @@
 """Finding result files and what lies beside them."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.records import ENDING, scan
 from sambench.results import Result, read_result
 
 PREDICTIONS = ".predictions"
-RECORDS = ".records.jsonl"
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Run:
     @property
     def records_path(self) -> Path:
         """Where its records lie, if they were kept."""
-        return self.path.with_name(self.path.stem + RECORDS)
+        return self.path.with_name(self.path.stem + ENDING)
 
     @property
     def predictions(self) -> Path:
@@ -65,18 +64,14 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
 
 
 def read_records(run: Run) -> list[JSON]:
-    """The records behind a result, in the order of the file; none where they were not kept.
+    """The records behind a result, in the dataset's order; none where they were not kept.
 
     Raises:
         UserError: the file is damaged.
     """
-    path = run.records_path
-    if not path.is_file():
+    if not run.records_path.is_file():
         return []
-    lines = path.read_bytes().splitlines()
-    try:
-        records = [json.loads(line) for line in lines[1:]]
-        found = {r["id"]: r for r in records if "failed" not in r and "session" not in r}
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} has a damaged line; run it again with --fresh.") from None
-    return list(found.values())
+    index = scan(run.records_path)
+    ordered = [id for id in index.header.get("ids", index.offsets) if id in index.offsets]
+    # A run that was continued has records beyond the images of an earlier result.
+    return index.read(ordered[: run.result.images])

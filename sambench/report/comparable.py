@@ -19,8 +19,9 @@ LENGTH = 10
 
 def protocol_fields(result: Result) -> JSON:
     """Every choice behind a result but the model itself, by dotted name."""
-    card = {name: part for name, part in result.protocol.items() if name != "model"}
-    fields = {"task": result.task, **flatten(card)}
+    card = flatten({name: part for name, part in result.protocol.items() if name != "model"})
+    fields = {"task": result.task, **card}
+    fields.pop("plugins.model", None)  # where the model comes from is part of the model
     fields["dataset.scored"] = result.images
     if result.failed:
         fields["dataset.failed"] = sorted(result.failed)

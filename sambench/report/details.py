@@ -4,7 +4,7 @@ The form is that of `details` in docs/result-schema.md.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,15 @@ FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}
 BINS = 20
 
 
-def plot_data(result: Result, records: Sequence[JSON] = ()) -> JSON:
+def plot_data(
+    result: Result, records: Sequence[JSON] = (), categories: Mapping[int, str] | None = None
+) -> JSON:
     """Curves, histograms and breakdowns of a result.
 
     Args:
         result: what it carries in `details` comes first.
         records: of its run, where they were kept.
+        categories: names by id, where they are known.
     """
     parts = {
         "curves": {
@@ -32,7 +35,7 @@ def plot_data(result: Result, records: Sequence[JSON] = ()) -> JSON:
             **_own_curves(result.details),
         },
         "histograms": _histograms(records),
-        "breakdowns": {**_by_suffix(result), **_by_category(records)},
+        "breakdowns": {**_by_suffix(result), **_by_category(records, categories or {})},
     }
     return {name: {**part, **result.details.get(name, {})} for name, part in parts.items()}
 
@@ -111,13 +114,14 @@ def _histograms(records: Sequence[JSON]) -> JSON:
     return {"IoU": {"edges": edges.round(6).tolist(), "counts": counts.tolist()}}
 
 
-def _by_category(records: Sequence[JSON]) -> JSON:
+def _by_category(records: Sequence[JSON], names: Mapping[int, str]) -> JSON:
     groups: dict[int, list[float]] = {}
     for category, value in _object_values(records):
         groups.setdefault(category, []).append(value)
     if len(groups) < 2:
         return {}
-    return {"category": {str(c): _mean(values) for c, values in sorted(groups.items())}}
+    labels = {c: f"{c} {names[c]}" if c in names else str(c) for c in groups}
+    return {"category": {labels[c]: _mean(values) for c, values in sorted(groups.items())}}
 
 
 def _mean(values: Iterable[float]) -> JSON:

@@ -102,6 +102,7 @@ class PublishedTable:
         options: options of the task that the paper used.
         facts: what else is known of the protocol.
         unknown: choices that the paper leaves open.
+        differs: what sambench does otherwise and has no option for.
         columns: metric -> unit.
         rows: the rows.
     """
@@ -117,6 +118,7 @@ class PublishedTable:
     options: JSON = field(default_factory=dict)
     facts: JSON = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -125,7 +127,7 @@ class PublishedTable:
 
 
 _TABLE = {"id", "where", "title", "task", "dataset", "mark", "columns", "rows"}
-_TABLE_MORE = {"error", "options", "facts", "unknown"}
+_TABLE_MORE = {"error", "options", "facts", "unknown", "differs"}
 _ROW = {"label", "model", "values"}
 _ROW_MORE = {"dataset", "half", "mark", "error", "baseline", "options", "facts"}
 
@@ -181,6 +183,7 @@ def _table(paper: Paper, raw: Any, path: Path) -> PublishedTable:
         options=raw.get("options", {}),
         facts=raw.get("facts", {}),
         unknown=tuple(raw.get("unknown", ())),
+        differs=tuple(raw.get("differs", ())),
         **plain,
     )
 

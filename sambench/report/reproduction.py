@@ -163,6 +163,7 @@ def _differing(claim: Claim, result: Result) -> list[str]:
     for name, value in claim.options.items():
         if name in options and options[name] != value:
             found.append(f"{name}: {value} published, {options[name]} measured")
+    found += [f"protocol: {words}" for words in claim.table.differs]
     return [*found, *_missing_images(result)]
 
 

@@ -131,7 +131,10 @@ def _add_run(site: Site, run: Run) -> None:
     names = (f"{slug}{'' if n == 1 else f'-{n}'}.html" for n in range(1, len(taken) + 2))
     site.addresses[run.path] = next(name for name in names if name not in taken)
     records = read_records(run)
-    site.plots_data[run.path] = plot_data(result, records)
+    dataset = site.datasets.get(str(result.protocol["dataset"].get("fingerprint")))
+    # Names of categories are no part of what a dataset must have.
+    categories = getattr(dataset, "categories", None)
+    site.plots_data[run.path] = plot_data(result, records, categories)
     if not records:
         return
     try:
