@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
 from sambench.jobs import Settings, file_stem
 from sambench.pipeline import Scored, Scorer, ahead, score_image
-from sambench.session import Session
+from sambench.session import Session, out_of_memory
 from sambench.timing import WARMUP
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ class Loop:
         self._scorer = Scorer(settings.workers, self._scored)
         self._processes: set[int] = set()
         self._warm = False
+        self._batch = settings.batch
 
     def run(self, todo: Sequence[Todo]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
@@ -115,7 +116,7 @@ class Loop:
                 batch.append(future.result())
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 self._failed(item, error)
-            if len(batch) == self._settings.batch:
+            if len(batch) >= self._batch:
                 yield batch
                 batch = []
         if batch:
@@ -136,6 +137,8 @@ class Loop:
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) > 1:
                 log.warning("embedding %d images together failed: %s", len(batch), error)
+                if out_of_memory(error):
+                    self._batch = len(batch) // 2
                 yield from (found for read in batch for found in self._embed([read]))
             else:
                 self._failed(batch[0].todo, error)

@@ -188,9 +188,7 @@ class TestDisk:
 
 class TestInterrupt:
     @pytest.mark.parametrize("workers", [0, 2])
-    def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(
-        self, runner, plain, workers
-    ):
+    def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(self, runner, plain, workers):
         runner.model = {"seconds": 0.1}
         process = runner.start(f"--workers={workers}")
         runner.wait_for(process, 3)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -38,9 +39,9 @@ class Brightness(Task):
         return {"id": sample.id, "colour": float(embedding[self.channel])}
 
     def score(self, prediction, truth):
-        if prediction["id"] == self.kills and not (self.until and os.path.exists(self.until)):
+        if prediction["id"] == self.kills and not (self.until and Path(self.until).exists()):
             if self.until:
-                open(self.until, "w").close()
+                Path(self.until).touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return {"value": prediction["colour"] / self.divisor, "objects": len(truth)}
 

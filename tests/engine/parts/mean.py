@@ -15,15 +15,22 @@ class Mean(Model):
         weights: stands for the checkpoint.
         pids: folder in which each process that embeds leaves its number.
         together: images that can be embedded at a time; more raise.
+        blind: add noise that depends on the image.
     """
 
     prompts = frozenset({"points"})
 
     def __init__(
-        self, seconds: float = 0.0, weights: str = "one", pids: str = "", together: int = 99
+        self,
+        seconds: float = 0.0,
+        weights: str = "one",
+        pids: str = "",
+        together: int = 99,
+        blind: float = 0.0,
     ) -> None:
         self.card = ModelCard(name="mean", weights_sha256=weights)
         self.seconds, self.pids, self.together = seconds, pids, together
+        self.blind = blind
 
     def embed(self, images):
         if len(images) > self.together:
@@ -31,7 +38,7 @@ class Mean(Model):
         if self.pids:
             Path(self.pids, str(os.getpid())).touch()
         time.sleep(self.seconds * len(images))
-        return [image.mean(axis=(0, 1)) for image in images]
+        return [image.mean(axis=(0, 1)) + self.blind * image[0, 0, 0] for image in images]
 
     def predict(self, embedding, prompts, *, multimask):
         raise AssertionError("the tasks of these tests ask for nothing")
