@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -12,15 +12,15 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 def compiled(function: Kernel) -> Kernel:
     """Compile on first call; kept on disk, or only in memory where nothing can be written."""
-    return _cached(function, no_cfunc_wrapper=True)
+    return _jit(function, {"no_cfunc_wrapper": True})
 
 
 def inner(function: Kernel) -> Kernel:
     """Compile a part that only compiled functions call: no bridge from Python, half the time."""
-    return _cached(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+    return _jit(function, {"no_cfunc_wrapper": True, "no_cpython_wrapper": True})
 
 
-def _cached(function: Kernel, **options: bool) -> Kernel:
+def _jit(function: Kernel, options: dict[str, Any]) -> Kernel:
     try:
         return cast(Kernel, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # numba found no directory to write its cache to
