@@ -26,6 +26,7 @@ def claim(table: str, model: str) -> Claim:
 def measured(of: Claim, shift: float = 0.0, half: float = 0.02, **changes: object) -> Result:
     """A result that gives the published numbers, moved by some shift."""
     values = of.row.estimates().items()
+    split = str({**of.table.facts, **of.row.facts}.get("split", "")).partition(",")[0]
     result = Result(
         task=of.table.task,
         model=of.row.model,
@@ -39,7 +40,7 @@ def measured(of: Claim, shift: float = 0.0, half: float = 0.02, **changes: objec
         protocol={
             "task": dict(of.options),
             "model": {"name": of.row.model},
-            "dataset": {"name": of.row.dataset, "split": "", "images": "200 of 200"},
+            "dataset": {"name": of.row.dataset, "split": split, "images": "200 of 200"},
             "sambench": "0",
         },
     )
@@ -109,6 +110,7 @@ class TestVerdict:
             ({"images": "8 of 200"}, "8 of 200 scored"),
             ({"images": "8 of 8", "expected": 200}, "8 of the dataset's 200"),
             ({"images": "200 of 200", "split": "val"}, "split"),
+            ({"images": "200 of 200", "split": ""}, "not named"),
         ],
     )
     def test_partial_data_gives_a_partial_verdict(self, card: dict, word: str) -> None:
@@ -118,6 +120,16 @@ class TestVerdict:
         assert found.verdict.startswith("partial: on 200 images")
         assert word in " ".join(found.differing)
 
+    def test_a_part_of_a_suite_is_partial(self) -> None:
+        sa23 = claim("sam2:table-15-sa23", "sam_vit_h")
+        whole = measured(sa23)
+        metrics = {f"{name} [3 of 23 datasets]": e for name, e in whole.metrics.items()}
+        card = {"name": "sa23", "datasets": {}, "absent": ["lvis"]}
+        protocol = {**whole.protocol, "dataset": card}
+        found = compare(sa23, replace(whole, metrics=metrics, protocol=protocol))
+        assert found.verdict.startswith("partial: on 200 images of 2 metrics 2 equal")
+        assert "datasets: without lvis" in found.differing
+
     def test_failed_images_are_partial(self) -> None:
         found = compare(self.edges, measured(self.edges, failed={"1": "unreadable"}))
         assert found.verdict.startswith("partial")
@@ -126,7 +138,7 @@ class TestVerdict:
         result = measured(self.edges)
         protocol = {**result.protocol, "task": {**result.protocol["task"], "side": 32}}
         found = compare(self.edges, replace(result, protocol=protocol))
-        assert found.verdict.startswith("another protocol (side differ)")
+        assert found.verdict.startswith("another protocol (side: 16 published, 32 measured)")
         assert found.differing == ("side: 16 published, 32 measured",)
 
     def test_what_we_do_otherwise_is_another_protocol(self) -> None:

@@ -8,11 +8,13 @@ sambench reproduce edges hed --result runs/edges/bsds500/hed.json  hold a result
 Options of the task may follow, such as --detections FILE for masks from a detector's boxes.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sambench.commands._options import (
     add_device,
@@ -24,11 +26,15 @@ from sambench.commands._options import (
     run_settings,
 )
 from sambench.errors import UserError
-from sambench.interfaces import Dataset
-from sambench.registry import load, split_spec
+from sambench.interfaces import DatasetCard, Model, Task
+from sambench.registry import find, load, names, split_spec
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, to_json
 from sambench.results import Result, read_result
+from sambench.suites import Selection, select, suite_result
+
+if TYPE_CHECKING:
+    from sambench.jobs import Settings
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +58,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     if given is not None:
         no_more(rest, "reproduce")
         claims = [claim for claim in claims if claim.table.task == given.task]
-        results = [given] * len(claims)
+        results = [_with_expected(given)] * len(claims)
     else:
         results = _measure(claims, arguments, rest)
     found = [compare(claim, result) for claim, result in zip(claims, results, strict=True)]
@@ -67,36 +73,52 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
     """Run the protocol of each claim; claims of one model and protocol share a run."""
+    for claim in claims:
+        _check_boxes(claim, {**claim.options, **flags(rest)})
     device = choose_device(arguments.device)
     settings = run_settings(arguments, device)
     done: dict[str, Result] = {}
-    models: dict[str, Any] = {}
+    models: dict[str, Model] = {}
     results = []
     for claim in claims:
         options = {**claim.options, **flags(rest)}
-        _check_boxes(claim, options)
         name = arguments.stand_in or claim.row.model
-        dataset: Dataset = load("dataset", arguments.dataset or claim.row.dataset)
-        key = json.dumps([name, claim.table.task, dataset.fingerprint, options], sort_keys=True)
+        spec = arguments.dataset or claim.row.dataset
+        key = json.dumps([name, claim.table.task, spec, options], sort_keys=True)
         if key not in done:
+            selection = select(spec)
+            task = load("task", claim.table.task, **options)
             if name not in models:
                 models[name] = load_model(name, device)
-            done[key] = _run(claim, options, models[name], dataset, settings)
+            done[key] = _run(claim.table.task, task, models[name], selection, settings)
         results.append(done[key])
     return results
 
 
-def _run(
-    claim: Claim, options: dict[str, Any], model: Any, dataset: Dataset, settings: Any
-) -> Result:
+def _run(name: str, task: Task, model: Model, selection: Selection, settings: Settings) -> Result:
+    """One task on a dataset, or on each dataset of a suite that is here."""
     from sambench.evaluation import run
 
-    task = load("task", claim.table.task, **options)
-    result = run({claim.table.task: task}, model, dataset, settings)[0]
-    # How many images the whole dataset has is no part of the plan, but of the verdict.
-    expected = dataset.card.expected.get("images")
-    card = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
-    return replace(result, protocol={**result.protocol, "dataset": card})
+    found = [run({name: task}, model, d, settings)[0] for d in selection.datasets]
+    if selection.suite:
+        return suite_result(selection, found)
+    return _expecting(found[0], selection.datasets[0].card)
+
+
+def _with_expected(result: Result) -> Result:
+    """A result from a file, with how many images its dataset has when it is whole."""
+    if result.dataset not in names("dataset"):
+        return result
+    card: DatasetCard = getattr(find("dataset", result.dataset), "card", None)  # type: ignore[assignment]
+    split = result.protocol["dataset"].get("split")
+    return _expecting(result, card) if card is not None and card.split == split else result
+
+
+def _expecting(result: Result, card: DatasetCard) -> Result:
+    """How many images the whole dataset has is no part of the protocol, but of the verdict."""
+    expected = card.expected.get("images")
+    about = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
+    return replace(result, protocol={**result.protocol, "dataset": about})
 
 
 def _check_boxes(claim: Claim, options: dict[str, Any]) -> None:

@@ -11,6 +11,9 @@ from sambench.report.numbers import DASH, scale, show_estimate, show_metric, sho
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.results import Result
 
+PARTIAL = {"images", "datasets", "split"}
+"""Differences that leave the protocol as it is, but not the data."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -123,10 +126,16 @@ def compare(claim: Claim, result: Result) -> Reproduction:
 
 
 def _line(result: Result, metric: str, published: Estimate) -> Line:
-    measured = result.metrics.get(metric)
+    measured = _of_metric(result, metric)
     if measured is None or math.isnan(measured.value):
         return Line(metric, published, None, "not measured")
     return Line(metric, published, measured, _agreement(result.task, metric, published, measured))
+
+
+def _of_metric(result: Result, metric: str) -> Estimate | None:
+    """A metric; the mean over a part of a suite has how large a part it is behind its name."""
+    partial = (e for name, e in result.metrics.items() if name.startswith(f"{metric} ["))
+    return result.metrics.get(metric, next(partial, None))
 
 
 def _agreement(task: str, metric: str, published: Estimate, measured: Estimate) -> str:
@@ -157,8 +166,8 @@ def _differing(claim: Claim, result: Result) -> list[str]:
         found.append(f"dataset: {claim.row.dataset} published, {result.dataset} measured")
     split = result.protocol["dataset"].get("split")
     stated = str({**claim.table.facts, **claim.row.facts}.get("split", ""))
-    if split and stated and split not in stated and stated not in split:
-        found.append(f"split: {stated} published, {split} measured")
+    if stated and not (split and (split in stated or stated in split)):
+        found.append(f"split: {stated} published, {split or 'not named'} measured")
     options = result.protocol["task"]
     for name, value in claim.options.items():
         if name in options and options[name] != value:
@@ -193,10 +202,13 @@ def _verdict(claim: Claim, result: Result, lines: Sequence[Line], differing: Seq
     for kind, words in (("weights", "different weights"), ("dataset", "different data")):
         if kind in kinds:
             return f"{words}: says nothing about {claim.row.label} ({numbers})"
-    if "images" in kinds or "datasets" in kinds or "split" in kinds:
+    partial = bool(PARTIAL & set(kinds))
+    others = [d for d, k in zip(differing, kinds, strict=True) if k not in PARTIAL]
+    if others:
+        also = " on partial data" if partial else ""
+        return f"another protocol{also} ({'; '.join(others)}): {numbers}"
+    if partial:
         return f"partial: on {result.images} images {numbers}"
-    if kinds:
-        return f"another protocol ({', '.join(kinds)} differ): {numbers}"
     known = ", as far as the protocol is known" if claim.table.unknown else ""
     holds = all(line.verdict != "differs" for line in measured)
     return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"
