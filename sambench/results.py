@@ -9,11 +9,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 SCHEMA = 1
 
@@ -52,6 +56,35 @@ class Result:
     def complete(self) -> bool:
         """Whether every image of the plan was scored."""
         return not self.failed
+
+    def to_frame(self) -> "DataFrame":
+        """The metrics as a pandas table: value, low and high for each, indexed by its name."""
+        import pandas as pd
+
+        rows = {name: [e.value, e.low, e.high] for name, e in self.metrics.items()}
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
+        frame.index.name = "metric"
+        return frame
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the metrics that are fractions, with their 95 % intervals.
+
+        Args:
+            axes: of matplotlib, to draw into; new ones if None.
+        """
+        from matplotlib.figure import Figure
+
+        axes = Figure(layout="constrained").add_subplot() if axes is None else axes
+        shown = {n: e for n, e in self.metrics.items() if 0 <= e.value <= 1}
+        values = [e.value for e in shown.values()]
+        spread = [
+            [max(e.value - e.low, 0) for e in shown.values()],
+            [max(e.high - e.value, 0) for e in shown.values()],
+        ]
+        axes.barh(list(shown), values, xerr=spread, color="0.8", ecolor="0.2")
+        axes.invert_yaxis()
+        axes.set(xlim=(0, 1), title=f"{self.task} on {self.dataset}, {self.model}")
+        return axes
 
     def to_json(self) -> JSON:
         """The result as JSON values; what is not defined is null."""
