@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -141,16 +142,17 @@ class Tally:
         events = {area: _events(detections, a, len(used)) for a, area in enumerate(RANGES)}
         return cls(len(records), used, (image[known], index, truths[known]), events)
 
-    def curves(self, weights: NDArray[np.float64]) -> Curves:
-        """Precision and recall where record i counts weights[i] times."""
+    def curves(self, weights: NDArray[np.float64], areas: Sequence[str] = tuple(RANGES)) -> Curves:
+        """Precision and recall, of some areas, where record i counts weights[i] times."""
         from sambench.metrics import _greedy
 
         weights = self._checked(weights)
         shape = len(THRESHOLDS), len(RECALLS), len(self.categories)
-        precision = {area: np.zeros(shape) for area in RANGES}
-        recall = {area: np.zeros((shape[0], shape[2])) for area in RANGES}
+        precision = {area: np.zeros(shape) for area in areas}
+        recall = {area: np.zeros((shape[0], shape[2])) for area in areas}
         present = {}
-        for a, (area, events) in enumerate(self.events.items()):
+        for area in areas:
+            a, events = list(RANGES).index(area), self.events[area]
             truths = self._truths(weights, a)
             punished = np.concatenate([[0.0], np.cumsum(weights[events.punishable])])
             columns = events.image, events.behind, events.kind
@@ -164,13 +166,19 @@ class Tally:
     def recall_within(self, weights: NDArray[np.float64], budget: int) -> float:
         """AR over all areas when only so many detections per image and category count."""
         weights, events = self._checked(weights), self.events[""]
-        group = np.repeat(np.arange(len(events.splits) - 1), np.diff(events.splits))
-        hits = weights[events.image] * ((events.kind & 1) * (events.rank < budget))
-        found = np.bincount(group, hits, minlength=len(events.splits) - 1)
+        within = (events.kind & 1).astype(bool) & (events.rank < budget)
+        hits = weights[events.image[within]]
+        found = np.bincount(self._groups[within], hits, minlength=len(events.splits) - 1)
         truths = self._truths(weights, 0)
         present = truths > 0
         recall = found.reshape(len(THRESHOLDS), -1)[:, present] / truths[present]
         return _mean(recall, np.ones(recall.shape[1], dtype=bool))
+
+    @cached_property
+    def _groups(self) -> NDArray[np.int64]:
+        """Threshold and category of each event over all areas, as the index of its group."""
+        splits = self.events[""].splits
+        return np.repeat(np.arange(len(splits) - 1), np.diff(splits))
 
     def _truths(self, weights: NDArray[np.float64], area: int) -> NDArray[np.float64]:
         image, category, numbers = self.truths

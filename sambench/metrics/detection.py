@@ -84,7 +84,7 @@ def category_precision(records: Sequence[JSON]) -> Estimator:
     tally = Tally.of(records)
 
     def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
-        curves = tally.curves(weights)
+        curves = tally.curves(weights, [""])
         values = curves.precision[""].mean(axis=(0, 1))
         present = np.where(curves.present[""], values, np.nan)
         return dict(zip(map(str, curves.categories.tolist()), present.tolist(), strict=True))
