@@ -1,6 +1,6 @@
 """The boundary metric beside a straightforward implementation: same input, same run, one thread.
 
-    OMP_NUM_THREADS=1 python benchmarks/boundaries.py [--maps DIR --truth DIR] [--step 1]
+    OMP_NUM_THREADS=1 python benchmarks/boundaries.py [--maps DIR --truth DIR] [--step 9]
 
 The straightforward one thins each of the 99 maps with scikit-image, finds the pairs with scipy's
 k-d tree and solves each annotator's minimum-cost matching with scipy's sparse assignment solver. It
@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--maps", type=Path)
     parser.add_argument("--truth", type=Path)
-    parser.add_argument("--step", type=int, default=1, help="every n-th threshold, scaled to 99")
+    parser.add_argument("--step", type=int, default=9, help="every n-th threshold, scaled to 99")
     options = parser.parse_args()
     cases = list(read(options.maps, options.truth) if options.maps else invent())
     compare(cases[0], 99)  # compiles
