@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import MLPBlock, Neck, from_windows, linear, merge_heads, to_windows
+from .layers import MLPBlock, Neck, from_windows, linear, merge_heads, strips, to_windows
 
-BIAS_BYTES = (2**23, 2**30)
+BIAS_BYTES = (2**24, 2**30)
 """How large a piece of the attention's bias may be: on a processor, on a GPU."""
 
 
@@ -82,6 +82,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
+        return torch.cat([self.rows(strip) for strip in strips(x, self.attn.window)], dim=1)
+
+    def rows(self, x: Tensor) -> Tensor:
+        """The block on a strip of windows, which know nothing of the other strips."""
         x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -106,9 +110,9 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
         qkv = linear(x, self.qkv.weight, self.qkv.bias)
-        qkv = to_windows(qkv, self.window, fill=self.qkv.bias)  # (B * n, N, 3 * C)
-        qkv = torch.unflatten(qkv, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.flatten(1, 2)  # (B * n * heads, N, c) each
+        windows = to_windows(qkv, self.window, fill=self.qkv.bias)  # (B, n, m, side, side, 3 * C)
+        windows = torch.unflatten(windows, -1, (3, self.heads, -1)).permute(5, 0, 1, 2, 6, 3, 4, 7)
+        q, k, v = windows.flatten(5, 6).flatten(1, 4)  # (B * n * m * heads, N, c) each
         seen = torch.unflatten(self.attend(q, k, v), 0, (-1, self.heads))
         seen = from_windows(merge_heads(seen), self.window, x.shape[1], x.shape[2])
         return linear(seen, self.proj.weight, self.proj.bias)
@@ -116,9 +120,10 @@ class Attention(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
         rows, columns = self.relative(q)
-        out = torch.empty_like(q)
+        out, memory = torch.empty_like(q), rows.new_empty(0)
         for some, part in pieces(len(q), self.window, BIAS_BYTES[q.device.type != "cpu"]):
-            bias = rows[some, part, :, None] + columns[some, part, None, :]  # (i, n, side, side)
+            row, column = rows[some, part, :, None], columns[some, part, None, :]
+            bias = torch.add(row, column, out=memory.resize_(0))  # (i, n, side, side), in one place
             given = (q[None, some, part], k[None, some], v[None, some], bias[None].flatten(-2))
             out[some, part] = F.scaled_dot_product_attention(*given)[0]
         return out

@@ -99,19 +99,26 @@ def merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
+def strips(x: Tensor, rows: int) -> tuple[Tensor, ...]:
+    """Cut (B, H, W, C) into strips of rows for a processor's caches; a GPU takes it whole."""
+    return torch.split(x, rows if x.device.type == "cpu" else x.shape[1], dim=1)
+
+
 def to_windows(x: Tensor, size: int, fill: Tensor) -> Tensor:
-    """Cut (B, H, W, C) into windows (B * n, size * size, C); places outside are fill (C,)."""
+    """Cut (B, H, W, C) into windows, a view (B, n, m, size, size, C); outside is fill (C,)."""
     batch, height, width, channels = x.shape
     rows, columns = -(-height // size), -(-width // size)
-    x = F.pad(x, (0, 0, 0, columns * size - width, 0, rows * size - height))
-    x[:, height:] = fill
-    x[:, :, width:] = fill
-    x = x.view(batch, rows, size, columns, size, channels)
-    return x.transpose(2, 3).reshape(-1, size * size, channels)
+    if (rows * size, columns * size) != (height, width):
+        padded = x.new_empty(batch, rows * size, columns * size, channels)
+        padded[:, :height, :width] = x
+        padded[:, height:] = fill
+        padded[:, :height, width:] = fill
+        x = padded
+    return x.view(batch, rows, size, columns, size, channels).transpose(2, 3)
 
 
 def from_windows(windows: Tensor, size: int, height: int, width: int) -> Tensor:
-    """Undo `to_windows`: (B * n, size * size, C) -> (B, H, W, C)."""
+    """Put windows (B * n * m, size * size, C) back together: (B, H, W, C)."""
     rows, columns = -(-height // size), -(-width // size)
     x = windows.view(-1, rows, columns, size, size, windows.shape[-1]).transpose(2, 3)
     return x.reshape(-1, rows * size, columns * size, windows.shape[-1])[:, :height, :width]

@@ -17,6 +17,7 @@ from .layers import (
     linear,
     merge_heads,
     split_heads,
+    strips,
     to_windows,
 )
 
@@ -25,7 +26,7 @@ DEPTHS = (2, 2, 6, 2)
 HEADS = (2, 4, 5, 10)
 WINDOWS = (7, 7, 14, 7)
 STRIDES = (2, 2, 1)
-STRIP = 16
+STRIP = 32
 """Rows that a processor takes at a time where a whole layer would be 64 MB."""
 
 
@@ -183,7 +184,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, C)."""
-        x = self.local_conv(x + self.attn(x))
+        seen = torch.cat([self.attn(strip) for strip in strips(x, self.attn.window)], dim=1)
+        x = self.local_conv(x + seen)
         out: Tensor = x + self.mlp(x)
         return out
 
@@ -223,8 +225,9 @@ class Attention(nn.Module):
         """(B, H, W, C) -> (B, H, W, C)."""
         beyond = self.qkv(self.norm.bias)
         qkv = linear(self.norm(x), self.qkv.weight, self.qkv.bias)
-        qkv = split_heads(to_windows(qkv, self.window, fill=beyond), self.heads)
-        q, k, v = qkv.chunk(3, dim=-1)  # (B * n, heads, N, c) each
+        windows = to_windows(qkv, self.window, fill=beyond)  # (B, n, m, side, side, 3 * C)
+        windows = split_heads(windows.flatten(3, 4).flatten(0, 2), self.heads)
+        q, k, v = windows.chunk(3, dim=-1)  # (B * n * m, heads, N, c) each
         bias = self.attention_biases[:, absolute_offsets(self.window, x.device)]  # (heads, N, N)
         seen = merge_heads(F.scaled_dot_product_attention(q, k, v, bias[None]))
         seen = from_windows(seen, self.window, x.shape[1], x.shape[2])
