@@ -9,7 +9,7 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import sambench
 from sambench.download import sha256
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import origin
+from sambench.registry import BUILT_IN, origin
 
 
 def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
@@ -35,18 +35,14 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
             "task": name,
             "options": raw_options(task),
             "choices": {**task_options(task), **task.facts},
-            "model": asdict(model.card),
+            "model": {**asdict(model.card), **_plugins({"model": model})},
             "dataset": {
                 "name": card.name,
                 "split": card.split,
                 "fingerprint": dataset.fingerprint,
             },
             "note": card.note,
-            "plugins": {
-                "task": origin(task),
-                "model": origin(model),
-                "dataset": origin(dataset),
-            },
+            **_plugins({"task": task, "dataset": dataset}),
             "sambench": sambench.__version__,
         },
         "ids": list(dataset.ids),
@@ -88,9 +84,15 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
             "images": f"{len(ids)} of {len(header['ids'])}",
             "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         },
-        "plugins": about["plugins"],
+        **{key: about[key] for key in ("plugins",) if key in about},
         "sambench": about["sambench"],
     }
+
+
+def _plugins(parts: Mapping[str, object]) -> JSON:
+    """Which parts are not built in, and where they come from; nothing where all are."""
+    foreign = {kind: origin(part) for kind, part in parts.items() if origin(part) != BUILT_IN}
+    return {"plugins": foreign} if foreign else {}
 
 
 def task_options(task: Task) -> JSON:

@@ -27,6 +27,7 @@ BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 PLUGIN = "sambench_plugin_"
 """Modules of plug-ins that were given by path have names that begin so."""
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
+BUILT_IN = "built-in"
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -43,7 +44,7 @@ class Entry:
 
     name: str
     summary: str
-    origin: str = "built-in"
+    origin: str = BUILT_IN
     error: str = ""
 
 
@@ -73,7 +74,7 @@ def origin(plugin: object) -> str:
     """Where a plug-in comes from: built-in, the name of its file, or its package and version."""
     module = type(plugin).__module__
     if module.startswith("sambench."):
-        return "built-in"
+        return BUILT_IN
     if module.startswith(PLUGIN):
         return Path(str(sys.modules[module].__file__)).name
     packages = packages_distributions().get(module.partition(".")[0], [])

@@ -71,7 +71,8 @@ def test_the_plugins_of_a_package_run_together(on_path, tmp_path, capsys):
     assert result["metrics"]["hits"]["value"] == 1
     assert result["images"] == 2
     origin = "sambench-example 1.2.3"
-    assert result["protocol"]["plugins"] == {"task": origin, "model": origin, "dataset": origin}
+    assert result["protocol"]["plugins"] == {"task": origin, "dataset": origin}
+    assert result["protocol"]["model"]["plugins"] == {"model": origin}
 
 
 def test_the_checks_find_nothing_wrong_with_them(on_path, capsys):
