@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
+from sambench.jobs import file_stem
 from sambench.report.collect import Run
 from sambench.report.layers import (
     MOST_DETECTIONS,
@@ -141,7 +141,7 @@ def _asked(truth: Scene, prediction: Any) -> Scene:
 
 def _prediction(id: str, run: Scored) -> Any:
     """The saved prediction, None where there is none."""
-    stem = run.run.predictions / quote(id, safe="")
+    stem = run.run.predictions / file_stem(id)
     if not any(stem.parent.glob(f"{glob.escape(stem.name)}.*")):
         return None
     return run.task.load(stem)

@@ -62,8 +62,11 @@ def _layer_names(images: Sequence[JSON]) -> list[str]:
     found = dict.fromkeys(name for image in images for name in image.get("layers", ()))
     found |= dict.fromkeys(name for run in runs for name in run["layers"] if name != "Errors")
     errors = ["Errors"] if any("Errors" in run["layers"] for run in runs) else []
-    later = ["Later prompts"] if any(run["prompts"]["later"] for run in runs) else []
-    marks = ["Truth", "Prompts", *later] if found else []
+    marks = ["Truth"] if "Truth" in found else []
+    marks += (
+        ["Prompts"] if any(r["prompts"]["points"] + r["prompts"]["boxes"] for r in runs) else []
+    )
+    marks += ["Later prompts"] if any(run["prompts"]["later"] for run in runs) else []
     return [*(name for name in found if name != "Truth"), *errors, *marks]
 
 

@@ -9,7 +9,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -207,7 +207,7 @@ def precision_recall(name: str, curves: Mapping[str, Curve]) -> Plot:
             precision = f * recall / (2 * recall - f)
             axes.plot(recall[precision <= 1], precision[precision <= 1], color=LINE, linewidth=1)
             axes.text(1.005, f / (2 - f), f"{f:.1f}", fontsize=7, color=MUTED, va="center")
-        _lines(axes, curves, marker=False)
+        _lines(axes, curves, marker=False, place="lower left")
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
         axes.grid(visible=False)
 
@@ -231,14 +231,20 @@ def curves_plot(
     return _draw(name, f"{y} against {x}.", paint)
 
 
-def _lines(axes: Axes, curves: Mapping[str, Curve], *, marker: bool) -> None:
+def _lines(
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    *,
+    marker: bool,
+    place: Literal["best", "lower left"] = "best",
+) -> None:
     for i, (label, (x, y)) in enumerate(curves.items()):
         axes.plot(
             x, y, color=SERIES[i % 8], linewidth=1.6, label=shorten(label, 40),
             marker=MARKERS[i % 8] if marker else None, markersize=5,
             linestyle=("-", "--", ":")[i // 8 % 3],
         )  # fmt: skip
-    axes.legend(loc="best", fontsize=8)
+    axes.legend(loc=place, fontsize=8)
 
 
 def histogram(name: str, edges: Sequence[float], counts: Sequence[float], x: str) -> Plot:
