@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from sambench.environment import environment, forget_peak, peak_memory
@@ -45,11 +46,13 @@ def evaluate(
         task: name with options, such as "points:points=3", or an instance.
         model: name with options, or an instance.
         dataset: name with options, or an instance.
-        settings: fields of `Settings`.
+        settings: fields of `Settings`; output may be text.
 
     Raises:
         UserError: bad input, in one sentence.
     """
+    if "output" in settings:
+        settings["output"] = Path(settings["output"])
     loaded = load("task", task) if isinstance(task, str) else task
     name = task.partition(":")[0] if isinstance(task, str) else type(task).__name__.lower()
     return run(
