@@ -1,0 +1,64 @@
+"""Pages that are made of the code when the site is built, so that they cannot go stale."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from dataclasses import MISSING, fields
+from typing import Any
+
+from sambench import cli
+from sambench.registry import entries, find
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the generated pages (called by mkdocs)."""
+    from mkdocs.structure.files import File
+
+    for name, text in (("cli.md", command_line()), ("tasks.md", tasks())):
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def command_line() -> str:
+    """The help of every command."""
+    parts = ["# Command line\n"]
+    for name in cli.COMMANDS:
+        module = cli._module(name)
+        parser = argparse.ArgumentParser(
+            prog=f"sambench {name}",
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add(parser)
+        parts.append(f"## {name}\n\n```text\n{parser.format_help()}```\n")
+    return "\n".join(parts)
+
+
+def tasks() -> str:
+    """Protocol, options and presets of every task that ships."""
+    parts = ["# Tasks and their protocols\n"]
+    built_in = (entry for entry in entries("task") if entry.origin == "built-in")
+    for entry in built_in:
+        parts.append(task_page(entry.name, find("task", entry.name)))
+    return "\n".join(parts)
+
+
+def task_page(name: str, cls: Any) -> str:
+    """One task."""
+    lines = [f"## {name}\n", inspect.getdoc(inspect.getmodule(cls)) or "", ""]
+    lines += [f"Needs {cls.truth.__name__}; ranked by {cls.metric}. The paper's protocol:", ""]
+    lines += ["```text", cls.paper, "```", "", "| option | default |", "|---|---|"]
+    lines += [f"| {field.name} | `{_default(field)!r}` |" for field in fields(cls)]
+    lines += ["", "```text", inspect.getdoc(cls) or "", "```", ""]
+    lines += [f"- **{fact}**: {value}" for fact, value in cls.facts.items()]
+    if cls.presets:
+        lines += ["", "| preset | sets |", "|---|---|"]
+        for preset, options in cls.presets.items():
+            words = ", ".join(f"{key}={value}" for key, value in options.items())
+            lines.append(f"| {preset} | {words or 'the defaults'} |")
+    return "\n".join([*lines, ""])
+
+
+def _default(field: Any) -> Any:
+    return field.default_factory() if field.default is MISSING else field.default
