@@ -43,6 +43,11 @@ def read_map(path: Path) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 
+def in_steps(edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round a map in [0, 1] to what a 16-bit PNG holds: a saved map scores as the map itself."""
+    return (np.round(edges.astype(np.float64) * 65535) / 65535).astype(np.float32)
+
+
 def write_map(path: Path, edges: NDArray[np.float32]) -> None:
     """Write a map (H, W) in [0, 1] as a 16-bit PNG."""
     values = np.round(edges.astype(np.float64) * 65535).astype(np.uint16)

@@ -17,7 +17,7 @@ from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, S
 from sambench.metrics import boundaries, edge_nms
 from sambench.metrics.edge_maps import Boundary, edge_map
 
-from ._edge_files import find_map, read_map, write_map
+from ._edge_files import find_map, in_steps, read_map, write_map
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,15 +74,15 @@ class Edges(Task):
     }
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
-        """Edge map (H, W) float32 in [0, 1], before edge NMS."""
+        """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
         if isinstance(model, EdgeDetector):
-            return normalised(np.asarray(model.boundaries(sample.image), dtype=np.float32))
+            return in_steps(normalised(np.asarray(model.boundaries(sample.image), np.float32)))
         from sambench.everything import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
         found = grid(model, embedding, size, side=self.side, nms_threshold=self.box_nms)
         edges = edge_map(_at_image_size(found), size, self.boundary)
-        return normalised(edges.float().cpu().numpy())
+        return in_steps(normalised(edges.float().cpu().numpy()))
 
     def score(self, prediction: NDArray[np.float32], truth: Boundaries) -> JSON:
         """Counts of the benchmark at each threshold: cntR, sumR, cntP, sumP."""
@@ -95,6 +95,12 @@ class Edges(Task):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """ODS, OIS, AP, R50."""
         return boundaries.boundary_estimator(np.array([record["counts"] for record in records]))
+
+    def details(self, records: Sequence[JSON]) -> JSON:
+        """Precision against recall over the thresholds."""
+        scores = boundaries.boundary_scores(np.array([record["counts"] for record in records]))
+        recall, precision = scores.curve[:, 0].tolist(), scores.curve[:, 1].tolist()
+        return {"curves": {"precision-recall": {"x": recall, "y": precision}}}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map before edge NMS as a 16-bit PNG."""
