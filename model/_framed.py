@@ -282,8 +282,12 @@ def check_prompts(model: Model, prompts: Prompts) -> None:
         part = getattr(prompts, kind)
         if part is not None and (part.ndim != rank or last not in (None, part.shape[-1])):
             raise UserError(f"{kind} of shape {tuple(part.shape)} are none; see Prompts.")
+        if kind != "masks" and part is not None and not np.isfinite(part).all():
+            raise UserError(f"{kind} must be finite numbers; leave out those that are not.")
     if prompts.points is not None and prompts.points.shape[:2] != np.asarray(prompts.labels).shape:
         raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
+    if prompts.labels is not None and not np.isin(prompts.labels, (-1, 0, 1)).all():
+        raise UserError("labels are 1 (foreground), 0 (background) or -1 (padding).")
 
 
 def choose_device(device: str, precision: str) -> torch.device:
@@ -292,7 +296,10 @@ def choose_device(device: str, precision: str) -> torch.device:
     Raises:
         UserError: one of them is not to be had here.
     """
-    chosen = torch.device(device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"device {device!r} is unknown to PyTorch; use cpu or cuda.") from None
     arithmetics.check(chosen, precision)
     return chosen
 

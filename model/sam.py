@@ -15,6 +15,7 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
+from ._framed import check_image, check_prompts, choose_device
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import Scene
@@ -72,8 +73,7 @@ class Sam(Model):
         precision: str = "float32",
         sha256: str = "",
     ) -> None:
-        self.device, self.precision = torch.device(device), precision
-        arithmetics.check(self.device, precision)
+        self.device, self.precision = choose_device(device, precision), precision
         net, self.arch, digest = load_sam(checkpoint, arch, sha256)
         self.net = net.to(self.device)
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
@@ -97,8 +97,7 @@ class Sam(Model):
             UserError: something else than such an image.
         """
         for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-                raise UserError(f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}.")
+            check_image(image)
         embeddings: list[SamEmbedding] = []
         for start in range(0, len(images), self.image_batch):
             embeddings += self._embed_batch(images[start : start + self.image_batch])
@@ -159,7 +158,7 @@ class Sam(Model):
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""
-        _check(prompts)
+        check_prompts(self, prompts)
         parts: dict[str, Any] = {}
         if prompts.points is not None:
             parts["points"] = to_input_pixels(np.asarray(prompts.points, np.float64), size)
@@ -168,25 +167,8 @@ class Sam(Model):
             corners = np.asarray(prompts.boxes, np.float64).reshape(-1, 2, 2)
             parts["boxes"] = to_input_pixels(corners, size).reshape(-1, 4)
         if prompts.masks is not None:
-            parts["masks"] = torch.as_tensor(prompts.masks).float()
+            masks = torch.as_tensor(prompts.masks).float()
+            if masks.shape[1:] != (1, MASK_SIDE, MASK_SIDE):
+                raise UserError(f"masks must be (B, 1, 256, 256), not {tuple(masks.shape)}.")
+            parts["masks"] = masks
         return {kind: torch.as_tensor(value).to(self.device) for kind, value in parts.items()}
-
-
-def _check(prompts: Prompts) -> None:
-    """Refuse prompts that SAM cannot take, in one sentence."""
-    if prompts.texts is not None:
-        raise UserError("SAM takes points, boxes and masks, no texts; choose another model.")
-    shapes = {"points": (None, 2), "labels": (None,), "boxes": (4,), "masks": (1, 256, 256)}
-    for kind, shape in shapes.items():
-        part = getattr(prompts, kind)
-        if part is not None and not _fits(part.shape[1:], shape):
-            words = ", ".join("N" if side is None else str(side) for side in shape)
-            raise UserError(f"{kind} must have shape (B, {words}), not {tuple(part.shape)}.")
-    if prompts.points is not None and prompts.points.shape[:2] != prompts.labels.shape:  # type: ignore[union-attr]
-        raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
-
-
-def _fits(shape: Sequence[int], pattern: Sequence[int | None]) -> bool:
-    return len(shape) == len(pattern) and all(
-        want in (None, have) for have, want in zip(shape, pattern, strict=True)
-    )

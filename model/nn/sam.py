@@ -14,6 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sambench.errors import UserError
+
 from .image_encoder import ImageEncoder
 from .mask_decoder import MaskDecoder
 from .prompt_encoder import PromptEncoder
@@ -68,9 +70,16 @@ def build_sam(arch: str) -> SamNet:
 
 
 def input_size(height: int, width: int, side: int = IMAGE_SIZE) -> tuple[int, int]:
-    """(h, w) of an image of that size once its longer side is 1024 pixels."""
+    """(h, w) of an image of that size once its longer side is 1024 pixels.
+
+    Raises:
+        UserError: the image is so narrow that nothing of it would be left.
+    """
     scale = side / max(height, width)
-    return int(height * scale + 0.5), int(width * scale + 0.5)
+    size = int(height * scale + 0.5), int(width * scale + 0.5)
+    if 0 in size:
+        raise UserError(f"an image of {width} x {height} pixels is too narrow for SAM; crop it.")
+    return size
 
 
 def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
@@ -96,7 +105,7 @@ def postprocess(
     """Bring low-resolution logits to the original image: enlarge, cut the padding, resize.
 
     Args:
-        logits: (n, 256, 256).
+        logits: (n, s, s), with s = 256 for SAM; it divides side.
         inner: (h, w) of the image in the network's input.
         size: (H, W) of the original image.
         side: of the network's input.
@@ -104,8 +113,11 @@ def postprocess(
     Returns:
         (n, H, W).
     """
-    full = F.interpolate(logits[:, None], (side, side), mode="bilinear")
-    return F.interpolate(full[..., : inner[0], : inner[1]], size, mode="bilinear")[:, 0]
+    times = side // logits.shape[-1]
+    rows, columns = (length // times + 2 for length in inner)  # padding need not be enlarged
+    full = F.interpolate(logits[:, None, :rows, :columns], scale_factor=times, mode="bilinear")
+    full = full[..., : inner[0], : inner[1]]
+    return (full if inner == size else F.interpolate(full, size, mode="bilinear"))[:, 0]
 
 
 def to_input_pixels(
