@@ -20,6 +20,7 @@ from importlib.metadata import EntryPoint, entry_points, packages_distributions,
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from sambench.download import sha256
 from sambench.errors import UserError, nearest
 from sambench.interfaces import Dataset, Model, Task
 
@@ -71,12 +72,13 @@ def import_files(files: Iterable[Path]) -> None:
 
 
 def origin(plugin: object) -> str:
-    """Where a plug-in comes from: built-in, the name of its file, or its package and version."""
+    """Where a plug-in comes from: built-in, its file with its SHA-256, or its package's version."""
     module = type(plugin).__module__
     if module.startswith("sambench."):
         return BUILT_IN
     if module.startswith(PLUGIN):
-        return Path(str(sys.modules[module].__file__)).name
+        path = Path(str(sys.modules[module].__file__))
+        return f"{path.name}, SHA-256 {sha256(path)}"
     packages = packages_distributions().get(module.partition(".")[0], [])
     return ", ".join(f"{name} {version(name)}" for name in packages) or module
 

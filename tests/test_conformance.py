@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from sambench.conformance import check_model, scenes
+from sambench.conformance import scenes
 from sambench.conformance_dataset import check_dataset
+from sambench.conformance_model import check_model
 from sambench.conformance_task import check_task
 from sambench.interfaces import Instances, Masks, ModelCard, Prompts
 from sambench.metrics.rle import encode

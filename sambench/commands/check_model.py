@@ -20,7 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the experiments and print what they found."""
     from sambench.commands._findings import show
-    from sambench.conformance import check_model, scenes
+    from sambench.conformance import scenes
+    from sambench.conformance_model import check_model
 
     no_more(rest, "check-model")
     model = load_model(arguments.model, choose_device(arguments.device))
