@@ -116,10 +116,17 @@ def open_job(header: JSON, task: Task, settings: Settings) -> Job:
     stem = stem_of(header, task, settings.output)
     part = f".{settings.shard.word}" if settings.shard else ""
     records = RecordFile(beside(stem, part + ENDING), header, fresh=settings.fresh)
-    elsewhere = _scored_elsewhere(stem, header["plan"]) if settings.shard else frozenset()
-    job = Job(task, stem, header, records, elsewhere, tried=frozenset(records.index.failed))
-    if settings.save_predictions:
-        _prepare_predictions(job, fresh=settings.fresh)
+    try:
+        job = Job(task, stem, header, records, tried=frozenset(records.index.failed))
+        if settings.fresh:
+            beside(stem, ".json").unlink(missing_ok=True)  # its records are gone
+        elif settings.shard:
+            job.elsewhere = _scored_elsewhere(stem, header["plan"])
+        if settings.save_predictions:
+            _prepare_predictions(job, fresh=settings.fresh and not settings.shard)
+    except BaseException:
+        records.close()
+        raise
     return job
 
 
@@ -177,12 +184,13 @@ def _prepare_predictions(job: Job, *, fresh: bool) -> None:
     """
     folder = predictions_folder(job.stem)
     made = {**job.header["about"], "predictions": job.header["plan"]["predictions"]}
-    if fresh and not job.elsewhere and folder.is_dir():
+    if fresh and folder.is_dir():
         shutil.rmtree(folder)
     path = folder / MANIFEST
-    if path.is_file() and read_json(path).get("predictions") != made["predictions"]:
-        raise UserError(f"{folder} holds predictions of another run; --fresh discards them.")
-    write_json(path, made)
+    if not path.is_file():
+        write_json(path, made)
+    elif read_json(path).get("predictions") != made["predictions"]:
+        raise UserError(f"{folder} holds predictions of another run; remove it.")
     kept = {file.stem for file in folder.iterdir()}
     job.unsaved.update(id for id in job.records.index.offsets if file_stem(id) not in kept)
 

@@ -53,9 +53,9 @@ def saved_model(folder: Path, name: str = "") -> Saved:
     """
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(f"{folder} holds no predictions; give the folder they are in.")
-    made_by = manifest(folder).get("model")
-    if made_by and not name:
-        return Saved(ModelCard(**made_by))
+    made = manifest(folder).get("predictions")
+    if made and not name:
+        return Saved(ModelCard(**made["model"]))
     return Saved(ModelCard(name=name or folder.name, weights_sha256=_digest(folder)))
 
 
@@ -95,14 +95,16 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
         UserError: they are of another dataset, or were made with other options.
     """
     header = describe(name, task, model, dataset)
-    made = manifest(folder).get("predictions")
+    saved = manifest(folder)
+    made = saved.get("predictions")
     if made is None or made["model"] != header["plan"]["predictions"]["model"]:
         return header
     wanted = {**header["plan"]["predictions"], "code": made["code"]}
     differing = differences(made, wanted)
     if differing:
         raise UserError(f"{folder} holds other predictions than asked for: {'; '.join(differing)}.")
-    return {**header, "plan": {**header["plan"], "predictions": made}}
+    about = {**header["about"], "model": saved["model"]}  # with where the model came from
+    return {**header, "about": about, "plan": {**header["plan"], "predictions": made}}
 
 
 def _score(

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.commands.run import _fitting
+from sambench.errors import UserError
 from sambench.evaluation import Local, run
 from sambench.interfaces import Instances, Masks, Model, ModelCard, Prompts, Sample, Task
 from sambench.jobs import Settings
@@ -24,10 +26,12 @@ class Discs(Model):
 
     def __init__(self, room=1000, batch=16, seconds=0.0):
         self.card = ModelCard(name="discs")
-        self.prompt_batch, self.room, self.seconds, self.asked = batch, room, seconds, []
+        self.prompt_batch, self.room, self.seconds = batch, room, seconds
+        self.asked, self.embedded = [], []
 
     def embed(self, images):
         time.sleep(self.seconds)
+        self.embedded += [image.shape[:2] for image in images]
         return [image.shape[:2] for image in images]
 
     def predict(self, embedding, prompts, *, multimask):
@@ -116,6 +120,30 @@ def test_points_give_the_same_numbers_when_memory_runs_out(tmp_path):
     plenty, little = (results[0].to_json() for results in values)
     assert plenty["metrics"] == little["metrics"]
     assert plenty["complete"]
+
+
+def test_tasks_share_each_images_embedding_and_one_that_is_done_asks_for_none(tmp_path):
+    dataset, model = load("dataset", "scenes:images=4,width=64,height=64"), Discs()
+    tasks, settings = {"a": Grid(), "b": Grid(batches=False)}, Settings(tmp_path, progress=False)
+    both = run(tasks, model, dataset, settings)
+    assert len(model.embedded) == 4
+    assert [result.task for result in both] == ["a", "b"]
+    run({**tasks, "points": load("task", "points")}, model, dataset, settings)
+    assert len(model.embedded) == 8  # for the new task alone
+    run({**tasks, "points": load("task", "points")}, model, dataset, settings)
+    assert len(model.embedded) == 8
+
+
+def test_each_dataset_takes_the_tasks_that_fit_and_the_others_are_told(tmp_path, capsys):
+    class Pictures(type(load("dataset", "scenes"))):
+        truths = (Instances,)
+
+    tasks = {"points": load("task", "points"), "edges": load("task", "edges")}
+    dataset = Pictures(images=1, width=64, height=64)
+    assert list(_fitting(tasks, Local(Discs()), dataset, strict=False)) == ["points"]
+    assert "task edges needs Boundaries" in capsys.readouterr().err
+    with pytest.raises(UserError, match="needs Boundaries"):
+        _fitting(tasks, Local(Discs()), dataset, strict=True)
 
 
 class TestTiming:

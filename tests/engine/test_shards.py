@@ -140,3 +140,12 @@ def test_records_of_one_image_that_differ_are_refused(runner, capsys):
 def test_an_empty_place_is_named(tmp_path, capsys):
     assert main(["merge", str(tmp_path)]) == 2
     assert "no records" in capsys.readouterr().err
+
+
+def test_shards_begun_afresh_do_not_count_on_what_others_will_discard(runner, plain):
+    for fresh in ([], ["--fresh"]):
+        for part in ("1/2", "2/2"):
+            runner.run(f"--shard={part}", "--save-predictions", *fresh)
+    assert len([*runner.file(".predictions").iterdir()]) == 12 + 1
+    merged(runner, "--resamples=20")
+    assert runner.scores == plain.scores

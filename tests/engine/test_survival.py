@@ -281,3 +281,10 @@ class TestSavedPredictions:
         runner.run("--save-predictions")
         assert len([*runner.file(".predictions").iterdir()]) == 12 + 1
         assert runner.scores == plain.scores
+
+
+def test_a_fresh_start_leaves_no_result_of_before(runner, capsys):
+    runner.run()
+    runner.model, runner.dataset = {"weights": "two"}, {"bad": "00+01+02+03+04"}
+    runner.run("--fresh", code=2)  # gives up before there is any record
+    assert not [*runner.output.rglob("*mean.json")]
