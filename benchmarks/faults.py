@@ -28,7 +28,7 @@ from pathlib import Path
 from sambench.timing import MEASURED
 
 SOONER = 0.7
-"""Runs that go on are shorter than whole ones: draw moments from this part of a whole one's time."""
+"""Runs that go on are shorter than whole ones: moments are drawn from this part of their time."""
 KEPT = ("metrics", "images", "failed", "protocol", "complete", "details")
 
 
