@@ -352,7 +352,7 @@ class Task(ABC):
     metric: ClassVar[str]
     """The metric to rank by."""
     needs: ClassVar[frozenset[str]]
-    """Kinds of prompt that the model must take."""
+    """Kinds of prompt that the model must take; a property where they depend on the options."""
     direct: ClassVar[str] = ""
     """The method of a model that gives this task's prediction itself, if the task knows one."""
     paper: ClassVar[str]

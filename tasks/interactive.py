@@ -49,7 +49,6 @@ class Interactive(Task):
 
     truth: ClassVar[type] = Instances
     metric: ClassVar[str] = "NoC@90"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
     paper: ClassVar[str] = "sambench run --task interactive --model sam_vit_b --dataset davis345"
     facts: ClassVar[Mapping[str, Any]] = {
         "click": "centre of the larger of missed and extra region, exact Euclidean, the image "
@@ -62,6 +61,11 @@ class Interactive(Task):
         "segnext": {"stop": 2.0},
         "sam": {"mask": "confident-then-single", "repeat": True},
     }
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+        """Kinds of prompt that these options use."""
+        return frozenset({"points", "masks"} if self.feedback else {"points"})
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object until it is right."""

@@ -55,7 +55,6 @@ class Points(Task):
 
     truth: ClassVar[type] = Instances
     metric: ClassVar[str] = "mIoU"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
     paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
     facts: ClassVar[Mapping[str, Any]] = {
         "IoU": "at the image's original size, logits > 0; an object with an empty mask is left out",
@@ -81,6 +80,14 @@ class Points(Task):
             "feedback": False, "min_error": 10,
         },
     }  # fmt: skip
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+        """Kinds of prompt that these options use."""
+        kinds = {"boxes"} if self.first == "box" else {"points"}
+        if self.points > 1:
+            kinds |= {"points", "masks"} if self.feedback else {"points"}
+        return frozenset(kinds)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object."""

