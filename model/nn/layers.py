@@ -23,6 +23,13 @@ def gelu_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     return F.gelu(F.linear(x, weight, bias))
 
 
+def products(x: Tensor, y: Tensor) -> Tensor:
+    """Scalar products of all rows of x (P, M, C) with those of y (P, N, C) -> (P, M, N)."""
+    if _onednn(x):
+        return torch.stack([linear(one, other) for one, other in zip(x, y, strict=True)])
+    return torch.bmm(x, y.mT)
+
+
 def _onednn(x: Tensor) -> bool:
     """Whether oneDNN's linear layer takes this: a private operator, only used where it is sure."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32

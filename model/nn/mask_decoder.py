@@ -84,18 +84,19 @@ class MaskDecoder(nn.Module):
         out = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([out.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, 5 + T, C)
         keys = scene.keys if dense is None else scene.keys + dense  # (1 or P, N, C)
-        tokens, keys = self.transformer(tokens, keys, scene.places)
-        wanted = slice(1, MASKS) if multimask else slice(0, 1)
-        iou = self.iou_prediction_head(tokens[:, 0])[:, wanted]
-        return self.masks(tokens[:, 1 : 1 + MASKS], keys, wanted), iou
+        masks = list(range(1, MASKS)) if multimask else [0]
+        wanted = [0] + [1 + mask for mask in masks]
+        tokens, keys = self.transformer(tokens, keys, scene.places, wanted)
+        iou = self.iou_prediction_head(tokens[:, 0])[:, masks]
+        return self.masks(tokens[:, 1:], keys, masks), iou
 
-    def masks(self, tokens: Tensor, keys: Tensor, wanted: slice) -> Tensor:
-        """Mask tokens (P, 4, C) and image (P, N, C) -> logits (P, wanted, S, S)."""
-        mlps = list(self.output_hypernetworks_mlps)
-        weights = [mlps[i](tokens[:, i]) for i in range(MASKS)[wanted]]  # (P, C / 8) each
+    def masks(self, tokens: Tensor, keys: Tensor, masks: list[int]) -> Tensor:
+        """Tokens (P, M, C) of M masks, and image (P, N, C) -> logits (P, M, S, S)."""
+        mlps = [self.output_hypernetworks_mlps[mask] for mask in masks]
+        weights = [mlp(tokens[:, i]) for i, mlp in enumerate(mlps)]  # (P, C / 8) each
         pixels = self.output_upscaling(keys)  # (P, N, 4, 4, C / 8)
-        masks = torch.bmm(torch.stack(weights, dim=1), pixels.flatten(1, 3).mT)  # (P, M, 16 * N)
-        return in_image_order(masks.view(*masks.shape[:2], -1, 4, 4))
+        logits = torch.bmm(torch.stack(weights, dim=1), pixels.flatten(1, 3).mT)  # (P, M, 16 * N)
+        return in_image_order(logits.view(*logits.shape[:2], -1, 4, 4))
 
 
 class Doubling(nn.Module):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import merge_heads, split_heads
+from .layers import merge_heads, products, split_heads
 
 ABSORBED_TOKENS = 16
 """Up to so many tokens it costs less to project the tokens than the image."""
@@ -53,20 +53,24 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = TokenToImage(channels, heads, channels // 2)
         self.norm_final_attn = nn.LayerNorm(channels)
 
-    def forward(self, tokens: Tensor, keys: Tensor, places: list[Places]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, keys: Tensor, places: list[Places], wanted: list[int]
+    ) -> tuple[Tensor, Tensor]:
         """Let tokens and image inform each other.
 
         Args:
             tokens: (P, T, C) output tokens and prompt tokens; they are their own position.
             keys: (P, N, C) image, or (1, N, C) shared by all prompts.
             places: what `places` gave: with the image if it is shared, without it otherwise.
+            wanted: indices of the W tokens that are to be answered.
 
         Returns:
-            Tokens (P, T, C) and image (P, N, C).
+            Wanted tokens (P, W, C) and image (P, N, C).
         """
         queries = tokens
         for index, layer in enumerate(self.layers):
             queries, keys = layer(queries, keys, tokens, *places[2 * index : 2 * index + 2])
+        queries, tokens = queries[:, wanted], tokens[:, wanted]  # the others are heard no more
         seen = self.final_attn_token_to_image(queries + tokens, keys, places[-1])
         return self.norm_final_attn(queries + seen), keys
 
@@ -177,8 +181,7 @@ class Crossing(Heads):
         if places.value is not None:
             return same
         absorbed = torch.einsum("phtc,hcd->phtd", x, self.by_head(weight)).flatten(1, 2)
-        scores = torch.baddbmm(same.flatten(1, 2), absorbed, keys.transpose(1, 2))
-        return torch.unflatten(scores, 1, x.shape[1:3])
+        return same + torch.unflatten(products(absorbed, keys), 1, x.shape[1:3])
 
     def places(self, position: Tensor, image: Tensor | None = None) -> Places:
         """What is the same for all prompts: position (N, C), and image (N, C) if that is shared."""
