@@ -69,6 +69,8 @@ class Edges(Task):
         "masks": "three for each point, no filter by predicted IoU or stability",
         "edge": "Sobel magnitude of the sigmoid of the logits at the size of the image",
         "normalisation": "of each map to [0, 1]",
+        "open in the paper": "boundary, suppression and smooth, chosen on BSDS500 val: "
+        "see docs/edges.md for the evidence",
         "benchmark": "99 thresholds k/100, thinned, one-to-one matching within 0.0075 of the "
         "diagonal, all annotators; ODS interpolated in 100 steps",
     }
