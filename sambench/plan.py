@@ -9,8 +9,9 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, fields
+from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,14 @@ def code_of(*plugins: object) -> str:
             _collect(cls.__module__, _file_of(cls), files)
     digest = hashlib.sha256()
     for path in sorted(files.values(), key=lambda path: path.name):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest.update(path.name.encode() + b"\0" + _source(path))
     return digest.hexdigest()
+
+
+@cache
+def _source(path: Path) -> bytes:
+    """A file of code, read once: a process runs what it imported, whatever is edited meanwhile."""
+    return path.read_bytes()
 
 
 def _file_of(cls: type) -> Path | None:
@@ -168,13 +175,16 @@ def _collect(module: str, path: Path | None, files: dict[str, Path]) -> None:
             _collect(name, Path(spec.origin), files)
 
 
-def _imports(path: Path, module: str) -> Iterator[str]:
+@cache
+def _imports(path: Path, module: str) -> tuple[str, ...]:
     """Modules that a file imports anywhere in it; names imported from a package may be modules."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    found: list[str] = []
+    for node in ast.walk(ast.parse(_source(path))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from _imported_from(node, module)
+            found += _imported_from(node, module)
+    return tuple(dict.fromkeys(found))
 
 
 def _imported_from(node: ast.ImportFrom, module: str) -> Iterable[str]:

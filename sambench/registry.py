@@ -16,6 +16,7 @@ import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -71,6 +72,12 @@ def import_files(files: Iterable[Path]) -> None:
         _import_path("plug-in", path)
 
 
+@cache
+def _packages() -> Mapping[str, list[str]]:
+    """Package of each top-level module; finding out takes seconds where many are installed."""
+    return packages_distributions()
+
+
 def origin(plugin: object) -> str:
     """Where a plug-in comes from: built-in, its file with its SHA-256, or its package's version."""
     module = type(plugin).__module__
@@ -79,7 +86,7 @@ def origin(plugin: object) -> str:
     if module.startswith(PLUGIN):
         path = Path(str(sys.modules[module].__file__))
         return f"{path.name}, SHA-256 {sha256(path)}"
-    packages = packages_distributions().get(module.partition(".")[0], [])
+    packages = _packages().get(module.partition(".")[0], [])
     return ", ".join(f"{name} {version(name)}" for name in packages) or module
 
 
