@@ -73,8 +73,9 @@ def import_files(files: Iterable[Path]) -> None:
 
 
 @cache
-def _packages() -> Mapping[str, list[str]]:
+def _packages(path: tuple[str, ...]) -> Mapping[str, list[str]]:
     """Package of each top-level module; finding out takes seconds where many are installed."""
+    del path  # what it was found on: another one is another answer
     return packages_distributions()
 
 
@@ -86,7 +87,7 @@ def origin(plugin: object) -> str:
     if module.startswith(PLUGIN):
         path = Path(str(sys.modules[module].__file__))
         return f"{path.name}, SHA-256 {sha256(path)}"
-    packages = _packages().get(module.partition(".")[0], [])
+    packages = _packages(tuple(sys.path)).get(module.partition(".")[0], [])
     return ", ".join(f"{name} {version(name)}" for name in packages) or module
 
 
