@@ -74,7 +74,10 @@ def select(spec: str) -> Selection:
     """
     name, options = split_spec(spec)
     if name not in SUITES:
-        return Selection("", (load("dataset", spec),), {})
+        dataset: Dataset = load("dataset", spec)
+        if not dataset.ids:  # found here, before hours are spent on the datasets before it
+            raise UserError(f"dataset {name} has no images; check its options.")
+        return Selection("", (dataset,), {})
     root = options.pop("root", "")
     if options:
         raise UserError(f"suite {name} takes the option root only, not {', '.join(options)}.")
