@@ -101,7 +101,8 @@ class Edges(Task):
     def details(self, records: Sequence[JSON]) -> JSON:
         """Precision against recall over the thresholds."""
         scores = boundaries.boundary_scores(np.array([record["counts"] for record in records]))
-        recall, precision = scores.curve[:, 0].tolist(), scores.curve[:, 1].tolist()
+        known = scores.curve[scores.curve[:, 0] > 0]  # thresholds that leave any pixel
+        recall, precision = known[:, 0].tolist(), known[:, 1].tolist()
         return {"curves": {"precision-recall": {"x": recall, "y": precision}}}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
