@@ -67,14 +67,14 @@ def test_actors_may_die_midway(runner, plain, tmp_path):
 def test_a_run_goes_on_with_another_number_of_actors(runner, plain):
     runner.dataset = IMAGES
     runner.run("--limit=9")
-    runner.run("--engine=ray", "--actors=3", "--limit=15")
-    runner.run("--engine=ray", "--actors=2")
+    runner.run("--engine=ray", "--actors=2", "--limit=15")
+    runner.run("--engine=ray", "--actors=1")
     assert runner.scores == plain.scores
 
 
 def test_an_image_that_kills_its_actors_fails_alone(runner, plain):
     runner.dataset, runner.task = IMAGES, {"kills": "04"}
-    runner.run("--engine=ray", "--actors=2", code=1)
+    runner.run("--engine=ray", "--actors=1", code=1)
     assert "killed 3 actors" in runner.result["failed"]["04"]
     assert {**runner.records, "04": plain.records["04"]} == plain.records
 
