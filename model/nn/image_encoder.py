@@ -121,9 +121,10 @@ class Attention(nn.Module):
         """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
         rows, columns = self.relative(q)
         out, memory = torch.empty_like(q), rows.new_empty(0)
+        keep = torch.is_grad_enabled()  # a gradient needs every bias, else one place does for all
         for some, part in pieces(len(q), self.window, BIAS_BYTES[q.device.type != "cpu"]):
             row, column = rows[some, part, :, None], columns[some, part, None, :]
-            bias = torch.add(row, column, out=memory.resize_(0))  # (i, n, side, side), in one place
+            bias = torch.add(row, column, out=None if keep else memory.resize_(0))
             given = (q[None, some, part], k[None, some], v[None, some], bias[None].flatten(-2))
             out[some, part] = F.scaled_dot_product_attention(*given)[0]
         return out
