@@ -92,7 +92,9 @@ def test_a_wrong_hash_is_refused_and_nothing_stays(tmp_path, served):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [zipped(**{"..__out.txt": "x"}), tarred("../out.txt")])
+@pytest.mark.parametrize(
+    "content", [zipped(**{"..__out.txt": "x"}), tarred("../out.txt")], ids=["zip", "tar"]
+)
 def test_an_archive_cannot_escape(tmp_path, served, content):
     served.append(content)
     with pytest.raises(UserError, match="escape"):
