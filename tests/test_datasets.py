@@ -319,7 +319,7 @@ def test_bsds500_damage_is_one_sentence(tmp_path):
     savemat(data / "groundTruth" / "test" / "7.mat", {"groundTruth": [[1]]})
     with pytest.raises(UserError, match="no ground truth of BSDS500"):
         dataset.read_truth("7", Boundaries)
-    with pytest.raises(UserError, match=r"to get it: unpack .*BSR_bsds500.tgz"):
+    with pytest.raises(UserError, match=r"run `sambench data fetch bsds500` or give the right"):
         Bsds500(root=str(tmp_path), split="other")
 
 
