@@ -177,7 +177,7 @@ class Scenes(Dataset):
         width: int = 320,
         height: int = 240,
         objects: int = 12,
-        root: str = "",  # noqa: ARG002  # every bundled dataset takes it
+        root: str = "",  # every bundled dataset takes it
     ) -> None:
         for name, value, least, most in (
             ("images", images, 1, 10**9),
