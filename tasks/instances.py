@@ -122,13 +122,13 @@ class Instances(Task):
 
     def check(self, dataset: Dataset) -> None:
         """Refuse a file of detections that belongs to another dataset."""
-        if self.source == "elsewhere":
-            raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
         if self.detections is not None:
             check_boxes(self.boxes, self.detections, dataset, self.coverage)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
         """One mask for each box, as many at a time as the model likes."""
+        if self.source == "elsewhere":
+            raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
         objects = () if self.scored else self._objects(sample.truth)
         given = self._detected(sample) if self.scored else self._annotated(sample.truth, objects)
         rles: list[JSON] = []

@@ -20,8 +20,10 @@ from sambench.interfaces import (
     ModelCard,
     Sample,
 )
+from sambench.jobs import Settings
 from sambench.metrics import rle
-from sambench.registry import load
+from sambench.registry import find, load
+from sambench.rescoring import rescore, saved_model
 
 SIZE = (40, 60)
 SHRINK = (6.0, 0.0, 3.0)
@@ -276,9 +278,21 @@ def test_coverage_any_takes_images_without_boxes_as_empty_and_leaves_out_others(
     assert len(result.protocol["task"]["detections"]) == 64
 
 
-def test_masks_made_elsewhere_need_no_model():
+def test_masks_made_elsewhere_are_scored_without_a_model(tmp_path):
+    file = written(tmp_path / "d.json", (1, 1, BOX, 0.5), (1, 2, (0, 0, 9, 9), 0.25))
+    task = load("task", f"instances:detections={file},mask=box-iou")
+    truth = truth_of(BOX, (0, 0, 9, 9), categories=[1, 2])
+    found, _ = run(task, Shrunk(), truth)
+    task.save(
+        replace(found, detections=replace(found.detections, boxes=None)), tmp_path / "m" / "1"
+    )
+    elsewhere = load("task", "instances", **find("task", "instances").foreign)
+    model = saved_model(tmp_path / "m")
+    settings = Settings(output=tmp_path / "runs", progress=False)
+    result = rescore("instances", elsewhere, tmp_path / "m", model, Few(truth), settings)
+    assert result.metrics["AP"].value == result.metrics["boxAP"].value == pytest.approx(1)
     with pytest.raises(UserError, match="sambench score"):
-        evaluate("instances:source=elsewhere", model=Shrunk(), dataset=Few(truth_of(BOX)))
+        run(elsewhere, Shrunk(), truth)
 
 
 def test_saved_masks_load_again_and_feed_pycocotools(tmp_path):
