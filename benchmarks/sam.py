@@ -24,7 +24,6 @@ from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -57,8 +56,13 @@ def reference() -> Any:
     functional.resize = lambda image, size: image.resize(size[::-1], Image.Resampling.BILINEAR)
     boxes: Any = modules["torchvision.ops.boxes"]
     boxes.batched_nms = boxes.box_area = None  # only its mask generator calls them
-    with mock.patch.dict(sys.modules, modules):
+    absent = {name: module for name, module in modules.items() if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
         return import_module("segment_anything")
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def reference_decoder(net: Any) -> tuple[Any, Any]:

@@ -224,20 +224,21 @@ class Framed(Model):
         Raises:
             UserError: a prompt of a kind that this model does not take, or of the wrong shape.
         """
-        inputs = self._inputs(prompts, embedding.size)
-        answers = []
-        for start in range(0, len(inputs), self.chunk):
-            part = inputs.cut(start, start + self.chunk)
-            with arithmetics.arithmetic(self.device, self.precision):
-                answers.append(self.decode(embedding.features, part, multimask=multimask))
-        logits = torch.cat([logits.float() for logits, _ in answers])
-        iou = torch.cat([iou.float() for _, iou in answers])
+        check_prompts(self, prompts)
+        groups, answers = without_padding(prompts), []
+        for _, group in groups:
+            inputs = self._inputs(group, embedding.size)
+            for start in range(0, len(inputs), self.chunk):
+                part = inputs.cut(start, start + self.chunk)
+                with arithmetics.arithmetic(self.device, self.precision):
+                    answers.append(self.decode(embedding.features, part, multimask=multimask))
+        order = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in groups])))
+        logits = torch.cat([logits.float() for logits, _ in answers])[order.to(self.device)]
+        iou = torch.cat([iou.float() for _, iou in answers])[order.to(self.device)]
         resize = partial(self.frame.resize, size=embedding.size)
         return Masks(logits, iou, embedding.size, resize)
 
     def _inputs(self, prompts: Prompts, size: tuple[int, int]) -> Inputs:
-        check_prompts(self, prompts)
-
         def framed(points: Any) -> Tensor:
             scaled = self.frame.points(np.asarray(points, np.float64), size)
             return torch.tensor(scaled, dtype=torch.float32, device=self.device)
@@ -288,6 +289,33 @@ def check_prompts(model: Model, prompts: Prompts) -> None:
         raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
     if prompts.labels is not None and not np.isin(prompts.labels, (-1, 0, 1)).all():
         raise UserError("labels are 1 (foreground), 0 (background) or -1 (padding).")
+
+
+def without_padding(prompts: Prompts) -> list[tuple[NDArray[np.intp], Prompts]]:
+    """Group prompts by how many points they have, without the points that only fill up the batch.
+
+    To SAM a padding point is a token like others: with it, an answer would depend on what other
+    prompts there are in the batch.
+
+    Returns:
+        Rows of the batch and their prompts, for each number of points.
+    """
+    if prompts.points is None or prompts.labels is None:
+        return [(np.arange(len(prompts)), prompts)]
+    real = np.asarray(prompts.labels) != -1
+    if real.all():
+        return [(np.arange(len(prompts)), prompts)]
+    counts, front = real.sum(axis=1), np.argsort(~real, axis=1, kind="stable")
+
+    def of(rows: NDArray[np.intp], count: int) -> Prompts:
+        chosen = rows[:, None], front[rows, :count]
+        boxes, masks = (None if p is None else p[rows] for p in (prompts.boxes, prompts.masks))
+        texts = None if prompts.texts is None else tuple(prompts.texts[row] for row in rows)
+        points, labels = np.asarray(prompts.points), np.asarray(prompts.labels)
+        return Prompts(points[chosen], labels[chosen], boxes, masks, texts)
+
+    groups = [(np.flatnonzero(counts == count), int(count)) for count in np.unique(counts)]
+    return [(rows, of(rows, count)) for rows, count in groups]
 
 
 def choose_device(device: str, precision: str) -> torch.device:

@@ -15,7 +15,7 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
-from ._framed import check_image, check_prompts, choose_device
+from ._framed import check_image, check_prompts, choose_device, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import Scene
@@ -130,19 +130,21 @@ class Sam(Model):
         Raises:
             UserError: a prompt of the wrong shape or kind.
         """
-        encoded = self._to_input(prompts, embedding.size)
+        check_prompts(self, prompts)
         shape = (len(prompts), 3 if multimask else 1)
         iou = torch.empty(shape, device=self.device)
         logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
         scene = self._scene(embedding, masked=prompts.masks is not None)
-        for start in range(0, len(prompts), self.chunk):
-            part = slice(start, start + self.chunk)
-            chunk = {kind: value[part] for kind, value in encoded.items()}
-            with arithmetics.arithmetic(self.device, self.precision):
-                sparse, dense = self.net.prompt_encoder(**chunk)
-                logits[part], iou[part] = self.net.mask_decoder(
-                    scene, sparse, dense, multimask=multimask
-                )
+        for rows, group in without_padding(prompts):
+            encoded = self._to_input(group, embedding.size)
+            for start in range(0, len(group), self.chunk):
+                part = slice(start, start + self.chunk)
+                chunk = {kind: value[part] for kind, value in encoded.items()}
+                with arithmetics.arithmetic(self.device, self.precision):
+                    sparse, dense = self.net.prompt_encoder(**chunk)
+                    logits[rows[part]], iou[rows[part]] = self.net.mask_decoder(
+                        scene, sparse, dense, multimask=multimask
+                    )
         resize = partial(postprocess, inner=embedding.input_size, size=embedding.size)
         return Masks(logits, iou, embedding.size, resize)
 
@@ -158,7 +160,6 @@ class Sam(Model):
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""
-        check_prompts(self, prompts)
         parts: dict[str, Any] = {}
         if prompts.points is not None:
             parts["points"] = to_input_pixels(np.asarray(prompts.points, np.float64), size)

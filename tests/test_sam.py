@@ -89,7 +89,7 @@ def mixed(count, kinds):
     corner = random.uniform(0, 250, (count, 2))
     parts = {
         "points": random.uniform(0, 512, (count, 3, 2)),
-        "labels": np.tile([1, 0, -1], (count, 1)),
+        "labels": np.tile([1, 0, 1], (count, 1)),
         "boxes": np.concatenate([corner, corner + random.uniform(20, 250, (count, 2))], axis=1),
         "masks": random.normal(0, 5, (count, 1, 256, 256)).astype(np.float32),
     }
@@ -124,6 +124,21 @@ def test_projecting_tokens_or_the_image_gives_the_same(minisam, embeddings, monk
     torch.testing.assert_close(few.iou, many.iou, atol=1e-5, rtol=0)
 
 
+def test_padding_points_change_no_answer(minisam, embeddings):
+    """A batch of unequal numbers of points, some of them not at the front, as each prompt alone."""
+    points = np.random.default_rng(1).uniform(50, 450, (4, 3, 2))
+    labels = np.array([[1, -1, -1], [1, 0, 1], [-1, 1, 0], [-1, -1, -1]])
+    boxes = np.tile([[100.0, 50.0, 400.0, 500.0]], (4, 1))
+    prompts = Prompts(points=points, labels=labels, boxes=boxes)
+    together = minisam.predict(embeddings["astronaut"], prompts, multimask=False)
+    for i, real in enumerate(labels != -1):
+        alone = Prompts(boxes=boxes[:1])
+        if real.any():
+            alone = Prompts(points[i : i + 1, real], labels[i : i + 1, real], boxes[:1])
+        found = minisam.predict(embeddings["astronaut"], alone, multimask=False)
+        torch.testing.assert_close(found.logits[0], together.logits[i], atol=1e-3, rtol=0)
+
+
 def test_an_image_leaves_no_trace_in_the_next(minisam, embeddings):
     prompts = mixed(1, ("points", "labels"))
     before = minisam.predict(embeddings["astronaut"], prompts, multimask=True).logits
@@ -142,6 +157,9 @@ def test_half_precision_moves_masks_only_a_little(embeddings):
     from sambench.model.minisam import MiniSam
 
     half, prompts = MiniSam(precision="bfloat16"), mixed(2, ("points", "labels"))
+    features = half.embed([data.astronaut()])[0].features
+    assert features.dtype == torch.float32
+    assert (features - embeddings["astronaut"].features).abs().mean() < 2e-3
     found = half.predict(embeddings["astronaut"], prompts, multimask=True)
     exact = MiniSam().predict(embeddings["astronaut"], prompts, multimask=True)
     assert found.logits.dtype == torch.float32

@@ -91,6 +91,15 @@ def test_with_gradients_other_operators_compute_the_same():
         torch.testing.assert_close(ours(image), without, atol=2e-5, rtol=1e-5)
 
 
+def test_half_precision_is_near():
+    ours = ImageEncoder(64, 2, 2, (1,), image_size=320)
+    scramble(ours)
+    image = torch.randn(1, 3, 320, 320)
+    exact = ours(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (ours(image) - exact).abs().mean() < 0.02
+
+
 def parts(kind):
     """Prompts in pixels of the network's input, as the package takes them."""
     points, boxes = torch.rand(3, 4, 2) * 1024, torch.rand(3, 4) * 1024

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,10 +35,20 @@ def products(x: Tensor, y: Tensor) -> Tensor:
 def _onednn(x: Tensor) -> bool:
     """Whether oneDNN's linear layer takes this: a private operator, only used where it is sure."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32
-    return plain and _FUSED and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
+    return (
+        plain and _works() and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
+    )
 
 
-_FUSED = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # absent where PyTorch has no oneDNN
+@cache
+def _works() -> bool:
+    """Whether this PyTorch was built with it."""
+    one = torch.ones(1, 1)
+    try:
+        torch.ops.mkldnn._linear_pointwise(one, one, None, "gelu", [], "none")
+    except (AttributeError, RuntimeError):
+        return False
+    return True
 
 
 class LayerNorm2d(nn.LayerNorm):

@@ -79,7 +79,7 @@ class MaskDecoder(nn.Module):
             multimask: three masks for each prompt, or one.
 
         Returns:
-            Logits (P, 3 or 1, S, S), with S = 4 sqrt(N), and predicted IoU (P, 3 or 1).
+            Logits (P, 3 or 1, S, S), with S = 4 sqrt(N), and predicted IoU (P, 3 or 1), float32.
         """
         out = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([out.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, 5 + T, C)
@@ -88,7 +88,7 @@ class MaskDecoder(nn.Module):
         wanted = [0] + [1 + mask for mask in masks]
         tokens, keys = self.transformer(tokens, keys, scene.places, wanted)
         iou = self.iou_prediction_head(tokens[:, 0])[:, masks]
-        return self.masks(tokens[:, 1:], keys, masks), iou
+        return self.masks(tokens[:, 1:], keys, masks), iou.float()
 
     def masks(self, tokens: Tensor, keys: Tensor, masks: list[int]) -> Tensor:
         """Tokens (P, M, C) of M masks, and image (P, N, C) -> logits (P, M, S, S)."""
