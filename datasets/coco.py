@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from sambench.errors import UserError
-from sambench.interfaces import DatasetCard
+from sambench.interfaces import Concepts, DatasetCard, Instances, T
 from sambench.sources import Source, data_root, require
 
 from ._coco_json import CocoJson
+from ._concepts import from_categories
 
 BUCKET = "https://s3.amazonaws.com/images.cocodataset.org"
 """The official server's storage, which also answers to https."""
@@ -22,6 +23,9 @@ EXPECTED = {
 class Coco(CocoJson):
     """COCO 2017 instances; or your own data in the same format.
 
+    Every category is annotated in every image, so the name of one without annotations is a negative
+    phrase. A category with a crowd region is not exhaustive: its instances are not told apart.
+
     Args:
         root: folder with ``annotations/instances_<split>.json`` and ``<split>/*.jpg``.
         split: val2017 or train2017.
@@ -32,6 +36,7 @@ class Coco(CocoJson):
         UserError: files are missing, or only one of annotations and images is given.
     """
 
+    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
     card = DatasetCard(
         name="coco",
         title="Microsoft COCO 2017 instances",
@@ -71,6 +76,15 @@ class Coco(CocoJson):
             file, folder = base / "annotations" / f"instances_{split}.json", base / split
             self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
         super().__init__(require(file, type(self)), require(folder, type(self)))
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`."""
+        if kind is not Concepts:
+            return super().read_truth(id, kind)
+        truth = self._instances(id)
+        absent = self.categories.keys() - set(truth.categories.tolist())
+        crowds = truth.categories[truth.crowd].tolist()
+        return cast(T, from_categories(truth, self.categories, absent=absent, unsure=crowds))
 
 
 def _own_card(file: Path) -> DatasetCard:

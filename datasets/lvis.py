@@ -3,16 +3,17 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard
+from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, T
 from sambench.sources import Source, data_root, require
 
 from ._coco_json import CocoJson
+from ._concepts import from_categories
 
 COCO = "https://s3.amazonaws.com/images.cocodataset.org/zips"
 PRESENT = "present"
@@ -24,6 +25,8 @@ class Lvis(CocoJson):
     ``extra``: image_id; neg_category_ids, categories known to be absent;
     not_exhaustive_category_ids, categories of which instances may be unmarked; frequency, for
     each annotation r, c or f (rare, common or frequent in training).
+
+    As phrases: the names of the categories that an image shows, and of its negative ones.
 
     Args:
         root: folder with ``lvis_<version>_<split>.json``, ``train2017/`` and ``val2017/``.
@@ -52,6 +55,7 @@ class Lvis(CocoJson):
         layout="v0.5 verified on real files, v1 from documentation",
         expected={"images": 19809, "masks": 244707},
     )
+    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
     address: ClassVar[str] = "coco_url"
     # The hashes of the images are those that TensorFlow Datasets publishes.
     sources: ClassVar[tuple[Source, ...]] = (
@@ -118,6 +122,15 @@ class Lvis(CocoJson):
                 f"add them, or take the images that are there with subset={PRESENT}."
             )
         return super().read_image(id)
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`."""
+        if kind is not Concepts:
+            return super().read_truth(id, kind)
+        truth = self._instances(id)
+        absent = truth.extra["neg_category_ids"]
+        unsure = truth.extra["not_exhaustive_category_ids"]
+        return cast(T, from_categories(truth, self.categories, absent=absent, unsure=unsure))
 
     def beside(self, id: str) -> JSON:
         """See `Lvis`."""

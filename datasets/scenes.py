@@ -13,9 +13,10 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Dataset, DatasetCard, Instances, T
+from sambench.interfaces import Boundaries, Concepts, Dataset, DatasetCard, Instances, T
 from sambench.metrics.boundaries import thin
 
+from ._concepts import from_categories
 from ._instances import encode, from_rles
 
 Ints = NDArray[np.int64]
@@ -143,7 +144,7 @@ class Scenes(Dataset):
 
     Image i depends on i and the options alone, and is the same on every machine. A mask is what is
     visible of an object; boundaries are where the visible objects and the background meet, from one
-    annotator.
+    annotator; phrases are the names of all shapes.
 
     Args:
         images: how many.
@@ -157,7 +158,7 @@ class Scenes(Dataset):
         UserError: an option is out of range.
     """
 
-    truths = (Instances, Boundaries)
+    truths = (Instances, Boundaries, Concepts)
     card = DatasetCard(
         name="scenes",
         title="Rendered scenes of textured, overlapping shapes",
@@ -216,7 +217,11 @@ class Scenes(Dataset):
             return cast(T, Boundaries((boundaries_of(labels),)))
         rles = [encode(labels == number) for number in range(1, len(pieces) + 1)]
         kinds = [piece.kind for piece in pieces]
-        return cast(T, from_rles(labels.shape, rles, categories=kinds))
+        truth = from_rles(labels.shape, rles, categories=kinds)
+        if kind is Concepts:
+            absent = self.categories.keys() - set(kinds)
+            return cast(T, from_categories(truth, self.categories, absent=absent))
+        return cast(T, truth)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -15,6 +15,7 @@ from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
     Boundaries,
+    Concepts,
     Dataset,
     Instances,
     Masks,
@@ -22,6 +23,7 @@ from sambench.interfaces import (
     ModelCard,
     Prompts,
 )
+from sambench.metrics.rle import decode
 
 from ._baseline import Seen, clicks
 from ._framed import check_image, check_prompts
@@ -31,8 +33,8 @@ class Oracle(Model):
     """Answers prompts with the annotated mask that fits them best: no model, a bound.
 
     A box takes the mask whose own box overlaps it most; clicks take the smallest mask that holds
-    all foreground and no background clicks, or fails at the fewest. Images are recognised by their
-    pixels.
+    all foreground and no background clicks, or fails at the fewest. A phrase takes all its masks of
+    the first annotator, where the dataset knows phrases. Images are recognised by their pixels.
 
     Args:
         dataset: the dataset that it is to be run on, by name: oracle:dataset=mini.
@@ -50,6 +52,8 @@ class Oracle(Model):
         self.dataset: Dataset = load("dataset", dataset)
         self._unread = iter(self.dataset.ids)
         self._ids: dict[str, str] = {}
+        if Concepts in self.dataset.truths:
+            self.prompts = self.prompts | {"texts"}
         self.card = ModelCard(
             name="oracle",
             weights_sha256=self.dataset.fingerprint,
@@ -86,6 +90,8 @@ class Oracle(Model):
     def predict(self, embedding: Seen, prompts: Prompts, *, multimask: bool) -> Masks:
         """See `Model`; several candidates are the three best, of falling predicted IoU."""
         check_prompts(self, prompts)
+        if prompts.texts is not None:
+            return self._named(embedding, prompts.texts)
         masks: NDArray[np.bool_] = embedding.known
         if not len(masks):
             masks = np.zeros((1, *embedding.size), dtype=bool)
@@ -95,6 +101,19 @@ class Oracle(Model):
         logits = torch.from_numpy(masks[index]).float() * 2 - 1
         iou = torch.linspace(1, 0.5, 3)[:count].repeat(len(ranked), 1)
         return Masks(logits, iou, embedding.size, partial(torch.Tensor.clone))
+
+    def _named(self, seen: Seen, texts: Sequence[str]) -> Masks:
+        """The masks of all asked phrases; only those of its own have score 1 for a phrase."""
+        truth = self.dataset.read_truth(self._id(seen.image), Concepts)
+        first = {p: own[0] for p, own in zip(truth.phrases, truth.annotations, strict=True)}
+        owned = [(row, rle) for row, text in enumerate(texts) for rle in first.get(text, ())]
+        masks = torch.zeros(max(len(owned), 1), *seen.size)
+        scores = torch.zeros(len(texts), len(masks))
+        if owned:
+            masks = torch.from_numpy(decode([rle for _, rle in owned])).float()
+            scores[[row for row, _ in owned], range(len(owned))] = 1
+        logits = (masks * 2 - 1).expand(len(texts), *masks.shape)
+        return Masks(logits, scores, seen.size, partial(torch.Tensor.clone))
 
     def _ranked(self, masks: NDArray[np.bool_], prompt: Prompts) -> NDArray[np.int64]:
         """Indices of the masks (N, H, W), the best fit first; the smaller of equal ones."""

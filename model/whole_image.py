@@ -14,6 +14,7 @@ class WholeImage(Baseline):
     """Every pixel, whatever the prompt."""
 
     name = "whole_image"
+    prompts = frozenset({"points", "boxes", "masks", "texts"})
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
         """See `Baseline`."""

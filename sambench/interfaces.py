@@ -254,6 +254,24 @@ class Boundaries:
 
 
 @dataclass(frozen=True)
+class Concepts:
+    """Truth of one image: P noun phrases, and the masks of all that each of them names.
+
+    Attributes:
+        size: (H, W).
+        phrases: P noun phrases.
+        annotations: for each phrase, for each annotator, the COCO run-length encodings of its
+            instances; a phrase without any is a negative.
+        exhaustive: (P,) bool, whether every instance is marked; no metric counts other phrases.
+    """
+
+    size: tuple[int, int]
+    phrases: tuple[str, ...]
+    annotations: tuple[tuple[tuple[JSON, ...], ...], ...]
+    exhaustive: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Sample:
     """One image with its truth.
 

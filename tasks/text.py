@@ -1,0 +1,159 @@
+"""Text: segment every instance of a noun phrase, and nothing where the image has none.
+
+Promptable concept segmentation: Carion et al., SAM 3: Segment Anything with Concepts (arXiv
+2511.16719), section 5 and appendix E.3.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sambench.errors import UserError
+from sambench.interfaces import (
+    JSON,
+    Concepts,
+    Embedding,
+    Estimator,
+    Masks,
+    Model,
+    Prompts,
+    Sample,
+    Task,
+)
+from sambench.metrics import concepts, rle
+from sambench.results import as_text, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Named:
+    """What was found in one image.
+
+    Attributes:
+        asked: A indices of phrases of the truth.
+        phrases: the A phrases.
+        rles: for each of them, the run-length encodings of the masks that count.
+        scores: for each of them, the scores of these masks.
+    """
+
+    asked: tuple[int, ...]
+    phrases: tuple[str, ...]
+    rles: tuple[tuple[JSON, ...], ...]
+    scores: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Text(Task):
+    """Noun phrases, present in the image or not, and all their instances: cgF1.
+
+    Attributes:
+        min_score: predictions of at least this score count.
+        negatives: so many of the phrases that an image does not show are asked; -1 asks all.
+        seed: of the draw of negatives.
+    """
+
+    min_score: float = 0.5
+    negatives: int = -1
+    seed: int = 0
+
+    truth: ClassVar[type] = Concepts
+    metric: ClassVar[str] = "cgF1"
+    needs: ClassVar[frozenset[str]] = frozenset({"texts"})
+    paper: ClassVar[str] = (
+        "sambench run --task text --model hf:facebook/sam3,text=true --dataset saco_gold"
+    )
+    facts: ClassVar[Mapping[str, Any]] = {
+        "cgF1": "pmF1 * IL_MCC, as fractions; the paper prints it times 100",
+        "pmF1": "micro F1 of masks over the positive pairs of image and phrase, so false positives "
+        "on negative pairs count in IL_MCC alone; mean over IoU .50:.05:.95",
+        "matching": "one to one, maximising the sum of IoU",
+        "IL_MCC": "Matthews correlation of presence; any mask makes a pair predicted positive",
+        "positive_macro_F1": "F1 of the positive pairs, summed, over those that have a prediction",
+        "annotators": "of several, the one of best mean F1, the first of equal ones; both empty is "
+        "perfect; all counts are against that one",
+        "epsilon": "1e-4 in the denominators of precision, recall and F1; 1e-6 at image level",
+        "exhaustive": "phrases of which instances may be unmarked are not asked",
+        "IoU": "at the image's original size, logits > 0; an empty mask is a false positive",
+    }
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Named:
+        """All masks of sufficient score for each phrase, as many phrases as the model likes."""
+        truth: Concepts = sample.truth
+        asked = self._asked(truth, sample.id)
+        phrases = tuple(truth.phrases[i] for i in asked)
+        found: list[tuple[tuple[JSON, ...], tuple[float, ...]]] = []
+        for start in range(0, len(phrases), model.prompt_batch):
+            prompts = Prompts(texts=phrases[start : start + model.prompt_batch])
+            answer = model.predict(embedding, prompts, multimask=True)
+            found += [_counting(answer, row, self.min_score) for row in range(len(prompts))]
+        rles, scores = tuple(rles for rles, _ in found), tuple(scores for _, scores in found)
+        return Named(asked, phrases, rles, scores)
+
+    def _asked(self, truth: Concepts, id: str) -> tuple[int, ...]:
+        """Indices of the phrases that are asked, in their order."""
+        shown = np.array([any(map(len, own)) for own in truth.annotations], dtype=bool)
+        positives = np.flatnonzero(shown & truth.exhaustive)
+        absent = np.flatnonzero(~shown & truth.exhaustive)
+        if 0 <= self.negatives < len(absent):
+            rng = np.random.default_rng((self.seed, zlib.crc32(id.encode())))
+            absent = rng.choice(absent, self.negatives, replace=False)
+        return tuple(sorted([*positives.tolist(), *absent.tolist()]))
+
+    def score(self, prediction: Named, truth: Concepts) -> JSON:
+        """For each phrase how many masks there are, were found, and match at each threshold."""
+        for index, phrase in zip(prediction.asked, prediction.phrases, strict=True):
+            if index >= len(truth.phrases) or truth.phrases[index] != phrase:
+                raise UserError(
+                    f"the prediction answers {phrase!r} as phrase {index}, which the image does "
+                    "not have; give predictions of this dataset."
+                )
+        pairs = [
+            {"phrase": phrase, **concepts.pair_record(found, truth.annotations[index])}
+            for index, phrase, found in zip(
+                prediction.asked, prediction.phrases, prediction.rles, strict=True
+            )
+        ]
+        return {"pairs": pairs, "left_out": len(truth.phrases) - len(pairs)}
+
+    def estimator(self, records: Sequence[JSON]) -> Estimator:
+        """cgF1 and its parts."""
+        return concepts.concept_f1([record["pairs"] for record in records])
+
+    def save(self, prediction: Named, stem: Path) -> Path:
+        """Write the masks as JSON with COCO run lengths."""
+        path = stem.with_name(stem.name + ".json")
+        write_json(path, as_text(vars(prediction)))
+        return path
+
+    def load(self, stem: Path) -> Named:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or something else.
+        """
+        path = stem.with_name(stem.name + ".json")
+        content = read_json(path)
+        try:
+            return Named(**{name: _tuples(value) for name, value in content.items()})
+        except (TypeError, AttributeError) as error:
+            raise UserError(f"{path} is no prediction of the task text ({error}).") from None
+
+
+def _counting(answer: Masks, row: int, least: float) -> tuple[tuple[JSON, ...], tuple[float, ...]]:
+    """The masks of one phrase whose score is at least so much, the best first, and their scores."""
+    scores = answer.iou[row].double().cpu().numpy()
+    order = np.argsort(-scores, kind="stable")
+    kept = order[scores[order] >= least]
+    logits, iou = answer.logits[row][kept], answer.iou[row][kept]
+    masks = Masks(logits[:, None], iou[:, None], answer.size, answer.resize).binary()[:, 0]
+    return tuple(rle.encode(masks)), tuple(scores[kept].tolist())
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of JSON, at any depth, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
