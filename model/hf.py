@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,10 +24,12 @@ from ._framed import (
     digest,
     require,
 )
+from ._hub import EXTRA, card_name, read_part, stated_preprocessing
 
-EXTRA = "hf"
 GEOMETRY = frozenset({"points", "boxes", "masks"})
 HALF = (0.5, 0.5, 0.5)
+TEXT_BATCH = 8
+"""Phrases answered together: SAM 3 gives 200 masks for each."""
 
 
 class HuggingFace(Framed):
@@ -59,20 +60,23 @@ class HuggingFace(Framed):
         transformers = require("transformers", EXTRA)
         self.device, self.precision = choose_device(device, precision), precision
         place = {"revision": revision}
-        config = _read(checkpoint, transformers.AutoConfig.from_pretrained, place)
+        config = read_part(checkpoint, transformers.AutoConfig.from_pretrained, place)
         self.family = family_of(config.model_type, checkpoint, text=text)
         cls = getattr(transformers, self.family.cls)
-        net = _read(checkpoint, cls.from_pretrained, {**place, "dtype": torch.float32})
+        net = read_part(checkpoint, cls.from_pretrained, {**place, "dtype": torch.float32})
         self.net = net.eval().requires_grad_(requires_grad=False).to(self.device)
-        stated = _stated_preprocessing(checkpoint, place)
+        stated = stated_preprocessing(checkpoint, place)
         self.frame = self.family.frame(_input_side(self.net), stated)
         self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
         self.chunk = 8 if self.device.type == "cpu" else 64
         self.tokenizer: Any = None
         if text:
-            self.tokenizer = _read(checkpoint, transformers.AutoTokenizer.from_pretrained, place)
+            self.prompt_batch = TEXT_BATCH
+            self.tokenizer = read_part(
+                checkpoint, transformers.AutoTokenizer.from_pretrained, place
+            )
         self.card = ModelCard(
-            name=_card_name(checkpoint) + ("_text" if text else ""),
+            name=card_name(checkpoint) + ("_text" if text else ""),
             weights_sha256=digest(self.net.state_dict()),
             preprocessing=f"{self.frame.words}; {self.family.cls} of transformers "
             f"{version('transformers')}",
@@ -114,7 +118,11 @@ def _geometry(inputs: Inputs) -> dict[str, Tensor]:
 def _decode_texts(
     net: Any, tokenizer: Any, features: Any, inputs: Inputs, *, multimask: bool
 ) -> tuple[Tensor, Tensor]:
-    """SAM 3's answer to noun phrases: all its queries with their scores, or the best one."""
+    """SAM 3's answer to noun phrases: all its queries with their scores, or the best one.
+
+    A score is the probability of the query times that of the phrase's presence, as the authors'
+    inference has it (SAM 3, section 3); their masks pass no suppression.
+    """
     assert inputs.texts is not None
     logits, scores = [], []
     for text in inputs.texts:
@@ -268,29 +276,6 @@ def family_of(model_type: str, checkpoint: str, *, text: bool) -> Family:
     return _SAM3_TEXT if text else FAMILIES[model_type]
 
 
-def _read(checkpoint: str, load: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """Load a part of a checkpoint; only safetensors, no code of the checkpoint runs."""
-    try:
-        return load(checkpoint, **options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(
-            f"checkpoint {checkpoint} cannot be loaded by transformers ({lines[0]}); give a name "
-            "on the Hub or a folder that save_pretrained wrote."
-        ) from error
-
-
-def _stated_preprocessing(checkpoint: str, place: dict[str, Any]) -> dict[str, Any]:
-    """What the checkpoint's preprocessor_config.json says, empty where it has none."""
-    from transformers.image_processing_base import ImageProcessingMixin
-
-    try:
-        stated, _ = ImageProcessingMixin.get_image_processor_dict(checkpoint, **place)
-    except OSError:
-        return {}
-    return dict(stated)
-
-
 def _input_side(net: Any) -> int:
     """Side of the network's square input."""
     if hasattr(net, "prompt_encoder"):
@@ -298,9 +283,3 @@ def _input_side(net: Any) -> int:
     else:
         side = net.config.vision_config.image_size
     return int(side)
-
-
-def _card_name(checkpoint: str) -> str:
-    """A name that is good as a file name: the folder's own, or owner_name of the Hub."""
-    path = Path(checkpoint)
-    return path.resolve().name if path.is_dir() else checkpoint.replace("/", "_")

@@ -38,12 +38,42 @@ SUITES: dict[str, tuple[str, ...]] = {
         "trashcan",
         "gtea",
     ),
+    "saco_gold": tuple(
+        f"saco:subset=gold_{name}"
+        for name in (
+            "metaclip",
+            "sa1b",
+            "crowded",
+            "fg_food",
+            "fg_sports_equipment",
+            "attributes",
+            "wiki_common",
+        )
+    ),
+    "saco_silver": tuple(
+        f"saco:subset=silver_{name}"
+        for name in (
+            "bdd100k",
+            "droid",
+            "ego4d",
+            "food_rec",
+            "geode",
+            "inaturalist",
+            "nga_art",
+            "sav",
+            "yt1b",
+            "fathomnet",
+        )
+    ),
 }
-"""Name -> datasets in the order of the paper.
+"""Name -> datasets in the order of the paper, with options where one reader has several.
 
 sa23: the 23 of Kirillov et al., Segment Anything, ICCV 2023, table 7, whose unweighted mean is the
 headline number of point prompts. SAM 2 and 3 add 14 sets of video frames (SA-37) whose readers are
 not here.
+
+saco_gold, saco_silver: the subsets of Carion et al., SAM 3, 2025, whose unweighted mean is the
+headline number of noun phrases.
 """
 
 
@@ -85,9 +115,8 @@ def select(spec: str) -> Selection:
     absent: dict[str, str] = {}
     for member in SUITES[name]:
         try:
-            present.append(
-                load("dataset", member, **({"root": f"{root}/{member}"} if root else {}))
-            )
+            own = {"root": f"{root}/{split_spec(member)[0]}"} if root else {}
+            present.append(load("dataset", member, **own))
         except UserError as error:
             absent[member] = str(error)
     if not present:

@@ -148,7 +148,7 @@ def _sums(pairs: Sequence[JSON]) -> Floats:
         one = Match(pair["truths"], pair["predictions"], np.array(pair["tp"]))
         presence[2 * (one.predictions == 0) + (one.truths == 0)] += 1
         if one.truths:
-            masks += [one.tp, one.predictions - one.tp, one.truths - one.tp, one.f1()]
+            masks += np.stack([one.tp, one.predictions - one.tp, one.truths - one.tp, one.f1()])
     return np.concatenate([presence, masks.ravel()])
 
 
