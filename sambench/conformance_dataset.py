@@ -10,12 +10,22 @@ import numpy as np
 
 from sambench.conformance import Finding, Report
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Boundaries, Dataset, Instances
+from sambench.interfaces import JSON, Boundaries, Concepts, Dataset, Instances
 from sambench.metrics.rle import decode
 
 BOX_SLACK = 2.0
 """Annotated boxes come from polygons; their masks' own boxes may differ by a little, in pixels."""
-CHECKS = ("card", "ids", "fingerprint", "images", "masks", "boxes", "boundaries", "duplicates")
+CHECKS = (
+    "card",
+    "ids",
+    "fingerprint",
+    "images",
+    "masks",
+    "boxes",
+    "boundaries",
+    "phrases",
+    "duplicates",
+)
 
 
 def check_dataset(dataset: Dataset, limit: int = 0) -> Report:
@@ -50,6 +60,7 @@ _REMEDIES = {
     "masks": "Give run lengths of the image's own size, with at least one pixel; leave out others.",
     "boxes": "Give boxes as x0, y0, x1, y1 in pixels of the image: COCO's own are x, y, w, h.",
     "boundaries": "Give (H, W) bool of the image's size for each annotator.",
+    "phrases": "Give each a text, and for each annotator the masks, of the image's own size.",
     "duplicates": "Keep one of each, or say in the card's note why they are there.",
 }
 
@@ -128,6 +139,8 @@ def _image(dataset: Dataset, id: str, digests: dict[str, str]) -> tuple[list[tup
         objects = len(truth)
     if Boundaries in dataset.truths:
         problems += _boundaries(id, dataset.read_truth(id, Boundaries), size)
+    if Concepts in dataset.truths:
+        problems += _concepts(id, dataset.read_truth(id, Concepts), size)
     return problems, objects
 
 
@@ -159,3 +172,15 @@ def _boundaries(id: str, truth: Boundaries, size: tuple[int, int]) -> Iterator[t
             yield "boundaries", f"{id}, annotator {number}: {drawn.shape} {drawn.dtype}"
     if not any(drawn.any() for drawn in truth.annotators):
         yield "boundaries", f"{id}: nobody drew a boundary"
+
+
+def _concepts(id: str, truth: Concepts, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    if not len(truth.phrases) == len(truth.annotations) == len(truth.exhaustive):
+        yield "phrases", f"{id}: phrases, annotations and exhaustive are of different lengths"
+        return
+    for phrase, annotators in zip(truth.phrases, truth.annotations, strict=True):
+        sizes = {tuple(rle["size"]) for masks in annotators for rle in masks}
+        if not phrase.strip() or not annotators:
+            yield "phrases", f"{id}: {phrase!r} has no text or no annotator"
+        elif sizes - {size}:
+            yield "phrases", f"{id}, {phrase!r}: masks of {sizes - {size}} in an image of {size}"

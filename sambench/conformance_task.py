@@ -17,6 +17,8 @@ from sambench.conformance import Finding, Report
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
 
 TOLERANCE = 1e-9
+SMOOTHED = 1e-3
+"""Published formulas add small constants to denominators, which weigh less the more is counted."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def numbers(trial: Trial) -> Iterator[Finding]:
         yield Finding(
             "numbers", "the order of the images moves them", "Sum over records; use no order."
         )
-    if not _close(trial.task.estimator(trial.records)(np.full(count, 2.0)), value):
+    if not _close(trial.task.estimator(trial.records)(np.full(count, 2.0)), value, SMOOTHED):
         yield Finding(
             "numbers",
             "every image counted twice gives other numbers",
@@ -197,9 +199,9 @@ def _value(trial: Trial) -> dict[str, float]:
     return trial.task.estimator(trial.records)(np.ones(len(trial.records)))
 
 
-def _close(a: dict[str, float], b: dict[str, float]) -> bool:
+def _close(a: dict[str, float], b: dict[str, float], tolerance: float = TOLERANCE) -> bool:
     return a.keys() == b.keys() and all(
-        math.isclose(a[name], b[name], rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        math.isclose(a[name], b[name], rel_tol=tolerance, abs_tol=tolerance)
         or (math.isnan(a[name]) and math.isnan(b[name]))
         for name in a
     )

@@ -294,19 +294,52 @@ def sam3_text():
     return transformers.Sam3Model(config("Sam3Config", **parts))
 
 
-def test_sam_3_answers_noun_phrases(tmp_path):
+@pytest.fixture(scope="module")
+def concept_folder(tmp_path_factory):
+    """SAM 3's detector with random weights, and a tokenizer that spells."""
+    folder = tmp_path_factory.mktemp("tiny_sam3")
     torch.manual_seed(0)
-    sam3_text().save_pretrained(tmp_path)
+    sam3_text().save_pretrained(folder)
     letters = {"<|startoftext|>": 0, "<|endoftext|>": 1, "<unk>": 2}
     for letter in "abcdefghijklmnopqrstuvwxyz":
         letters |= {letter: len(letters), f"{letter}</w>": len(letters) + 1}
-    (tmp_path / "vocab.json").write_text(json.dumps(letters))
-    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    (folder / "vocab.json").write_text(json.dumps(letters))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
     tokenizer = transformers.CLIPTokenizer(
-        str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"), unk_token="<unk>"
+        str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>"
     )
-    tokenizer.save_pretrained(tmp_path)
-    model = load("model", f"hf:{tmp_path},text=true")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_sam_3_runs_the_task_of_noun_phrases(concept_folder, tmp_path, capsys):
+    words = ["run", "--task", "text", "--model", f"hf:{concept_folder},text=true", "--json"]
+    words += ["--dataset", "scenes:images=2", "--workers", "0", "--output", str(tmp_path)]
+    assert main([*words, "--min-score", "0.05"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == 2
+    assert result["metrics"]["IL_recall"]["value"] > 0
+    assert result["protocol"]["task"]["min_score"] == 0.05
+
+
+def test_what_sam_3_takes_for_absent_has_no_masks(concept_folder):
+    """A score is that of the query times that of presence, as in the authors' inference."""
+    model = load("model", f"hf:{concept_folder},text=true")
+    [embedding] = model.embed([IMAGE])
+    before = model.predict(embedding, Prompts(texts=("cat",)), multimask=True).iou
+    head = model.net.detr_decoder.presence_head.layer3
+    head.weight.data.zero_()
+    for bias, presence in ((0.0, 0.5), (-50.0, 0.0)):
+        head.bias.data.fill_(bias)
+        halved = model.predict(embedding, Prompts(texts=("cat",)), multimask=True).iou
+        head.bias.data.fill_(50.0)
+        present = model.predict(embedding, Prompts(texts=("cat",)), multimask=True).iou
+        torch.testing.assert_close(halved, present * presence, atol=1e-4, rtol=1e-4)
+        assert (before < present).all()
+
+
+def test_sam_3_answers_noun_phrases(concept_folder):
+    model = load("model", f"hf:{concept_folder},text=true")
     assert model.prompts == {"texts"}
     [embedding] = model.embed([IMAGE])
     several = model.predict(embedding, Prompts(texts=("cat", "dog")), multimask=True)
