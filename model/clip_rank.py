@@ -43,7 +43,7 @@ class ClipRank(Model):
     """Noun phrases for models that take points: all masks of a grid, each compared by CLIP.
 
     FastSAM (Zhao et al., 2023) answers a phrase with the mask whose crop is most similar to it:
-    select=best,score=cosine,threshold=-1,outside=white,expand=1,template={}. Segment Anything
+    select=best,score=cosine,threshold=-1.01,outside=white,expand=1,template={}. Segment Anything
     (Kirillov et al., 2023, appendix D.5) took the crops that its text model was trained with as a
     square of 1 to 2 times the mask's box, with and without what is outside of the mask. A score is
     the logistic function of CLIP's logit scale times the cosine similarity above a reference, so

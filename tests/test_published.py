@@ -16,6 +16,7 @@ from sambench.report.published import (
     read_paper,
     read_published,
 )
+from sambench.suites import SUITES
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "published"
 
@@ -34,12 +35,12 @@ def test_the_folder_is_found_from_the_package() -> None:
 
 
 def test_counts(tables: dict[str, PublishedTable]) -> None:
-    assert len(tables) == 127
-    assert sum(len(table.rows) for table in tables.values()) == 723
+    assert len(tables) == 129
+    assert sum(len(table.rows) for table in tables.values()) == 738
     papers = Counter(table.paper.key for table in tables.values())
     assert len(papers) == 24
     assert papers["sam"] == 13
-    assert papers["sam3"] == 12
+    assert papers["sam3"] == 14
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,8 @@ def test_counts(tables: dict[str, PublishedTable]) -> None:
         ("sam2:table-15-sa23", "SAM ViT-H", "mIoU@5", 0.813),
         ("sam2:table-15-sa23-video", "HQ-SAM ViT-B", "mIoU@5", 0.699),
         ("sam3:table-1", "SAM 3", "Cityscapes mIoU", 0.652),
+        ("sam3:table-1-lvis", "SAM 3", "cgF1", 0.372),
+        ("sam3:table-1-silver", "OWLv2*", "boxcgF1", 0.11),
         ("efficientvit_sam:box-coco", "SAM ViT-H", "mIoU", 0.774),
         ("efficientvit_sam:clicks-lvis", "EfficientViT-SAM-XL1", "mIoU@5", 0.717),
         ("efficientsam:vitdet-lvis", "MobileSAM", "AP", 0.344),
@@ -92,9 +95,19 @@ def test_means_of_subsets_agree(tables: dict[str, PublishedTable]) -> None:
     rows = tables["sam3:table-29"].rows
     for model in {r.model for r in rows}:
         own = {r.dataset: r.values["cgF1"] for r in rows if r.model == model}
-        average = own.pop("sa-co-gold")
+        average = own.pop("saco_gold")
         assert len(own) == 7
         assert sum(own.values()) / 7 == pytest.approx(average, abs=2e-3), model
+
+
+def test_measured_datasets_of_phrases_have_the_names_of_the_published(
+    tables: dict[str, PublishedTable],
+) -> None:
+    """What ``saco`` calls its subsets, and the suites of them, is what the tables call them."""
+    for part, table in (("gold", "sam3:table-29"), ("silver", "sam3:silver")):
+        suite = f"saco_{part}"
+        members = {"saco_" + member.partition("=")[2] for member in SUITES[suite]}
+        assert {row.dataset for row in tables[table].rows} == members | {suite}
 
 
 def test_sa37_is_the_mean_of_37(tables: dict[str, PublishedTable]) -> None:
@@ -158,7 +171,8 @@ def test_options_are_those_of_our_tasks(tables: dict[str, PublishedTable]) -> No
     """`sambench reproduce` can set up the task of every table that says how it was run."""
     tasks = set(names("task"))
     checked = [t for t in tables.values() if t.task in tasks and t.options]
-    assert {t.task for t in checked} == {"edges", "instances", "interactive", "points", "proposals"}
+    tasks_checked = {"edges", "instances", "interactive", "points", "proposals", "text"}
+    assert {t.task for t in checked} == tasks_checked
     for table in checked:
         options = task_options(load("task", table.task, **table.options))
         assert {name: options[name] for name in table.options} == table.options, table.name

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from sambench.interfaces import JSON, Boundaries, Instances
+from sambench.interfaces import JSON, Boundaries, Concepts, Instances
 from sambench.metrics.rle import areas, decode
 from sambench.report.overlay import colours
 
@@ -41,19 +41,23 @@ def truth_scene(truth: Any) -> Scene | None:
         return Scene(masks=truth.rles)
     if isinstance(truth, Boundaries):
         return Scene(map=np.mean(truth.annotators, axis=0)) if truth.annotators else Scene()
+    if isinstance(truth, Concepts):
+        return Scene(masks=[rle for own in truth.annotations for rle in own[0]])
     return None
 
 
 def prediction_scenes(prediction: Any) -> dict[str, Scene]:
     """Layers of a prediction by name; none for one of a kind that cannot be drawn.
 
-    A boundary map is one layer; scored detections too, the most confident ones; clicks give the
-    masks after the first prompt and after the last.
+    A boundary map is one layer; scored detections too, the most confident ones, and the masks of
+    all phrases; clicks give the masks after the first prompt and after the last.
     """
     if isinstance(prediction, np.ndarray) and prediction.ndim == 2:
         return {"Prediction": Scene(map=prediction)}
     if hasattr(prediction, "detections"):
         return {"Prediction": Scene(masks=_most_confident(prediction.detections))}
+    if hasattr(prediction, "phrases"):
+        return {"Prediction": Scene(masks=[rle for own in prediction.rles for rle in own])}
     if hasattr(prediction, "clicks"):
         return _after_prompts([masks for masks in prediction.masks if masks])
     return {}

@@ -7,9 +7,9 @@ from sambench.metrics.statistics import Estimate
 DASH = "\N{EN DASH}"
 """Stands where there is no number, and between the ends of a range."""
 
-COUNTED = ("NoC", "NoF", "seconds", "images", "objects", "masks", "parameters")
-"""Metrics that are no fractions begin with one of these words."""
-FEWER_IS_BETTER = ("NoC", "NoF", "seconds")
+COUNTED = ("NoC", "NoF", "seconds", "images", "objects", "masks", "parameters", "IL_MCC")
+"""Metrics that are no fractions, or not printed in percent, begin with one of these words."""
+FEWER_IS_BETTER = ("NoC", "NoF", "seconds", "IL_FPR")
 
 
 def lower_is_better(metric: str) -> bool:
