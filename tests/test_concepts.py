@@ -215,6 +215,29 @@ def test_against_brute_force(seed, annotators):
     assert found["cgF1"] == pytest.approx(pm * mcc, abs=1e-5, nan_ok=True)
 
 
+OFFICIAL = (
+    "cgF1", "pmF1", "IL_MCC", "IL_precision", "IL_recall", "IL_F1", "IL_FPR", "positive_macro_F1",
+    "cgF1@50", "cgF1@75", "pmF1@50", "pmF1@75",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("annotators", "seed", "printed"),
+    [
+        (1, 0, [0.07331414, 0.214443, 0.34188173, 0.74999997, 0.85714282, 0.79999947,
+                0.5454545, 0.24755993, 0.148627, 0.06935031, 0.4347322, 0.20284883]),
+        (3, 0, [0.32149874, 0.49679151, 0.64715023, 0.88461535, 0.95833329, 0.91999946,
+                0.37499995, 0.48718151, 0.49043865, 0.27245167, 0.75784359, 0.4210022]),
+        (3, 2, [0.47794805, 0.51784366, 0.9229582, 0.95833329, 0.99999996, 0.97872286,
+                0.1111111, 0.55172788, 0.75774953, 0.36913637, 0.82100091, 0.39994917]),
+    ],
+)  # fmt: skip
+def test_the_evaluator_of_the_authors_says_the_same(annotators, seed, printed):
+    """Outputs of CGF1Evaluator of the package sam3 0.1.4 for the same masks."""
+    found = values(*random_images(seed, annotators, images=8, phrases=4))
+    assert [found[name] for name in OFFICIAL] == pytest.approx(printed, abs=1e-8)
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 

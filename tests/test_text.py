@@ -155,7 +155,9 @@ def test_saco_gold_has_three_annotators(tmp_path):
     ]  # fmt: skip
     assert truth.exhaustive.all()
     assert not check_dataset(dataset).findings
-    found = evaluate("text", model=Told({"red car": [C]}), dataset=dataset, workers=0)
+    found = evaluate(
+        "text", model=Told({"red car": [C]}), dataset=dataset, workers=0, output=tmp_path
+    )
     assert found.metrics["cgF1"].value == pytest.approx(1, abs=2e-4)
 
 
@@ -269,10 +271,16 @@ def test_negatives_can_be_a_sample():
 def test_the_oracle_is_the_ceiling_and_the_whole_image_the_floor(tmp_path):
     dataset = coco(tmp_path)
     own = f"coco:annotations={dataset.annotations},images={dataset.images}"
-    best = evaluate("text", model=load("model", "oracle", dataset=own), dataset=dataset, workers=0)
+    best = evaluate(
+        "text",
+        model=load("model", "oracle", dataset=own),
+        dataset=dataset,
+        workers=0,
+        output=tmp_path,
+    )
     assert best.metrics["cgF1"].value == pytest.approx(1, abs=1e-4)
     assert best.metrics["IL_FPR"].value == 0
-    floor = evaluate("text", model="whole_image", dataset=dataset, workers=0)
+    floor = evaluate("text", model="whole_image", dataset=dataset, workers=0, output=tmp_path)
     # 7 pairs: 2 positives, 5 negatives, all said to be there; no mask covers half of an image.
     wanted = {"cgF1": 0, "pmF1": 0, "IL_MCC": 0, "IL_recall": 1, "IL_precision": 2 / 7, "IL_FPR": 1}
     assert {name: floor.metrics[name].value for name in wanted} == pytest.approx(wanted, abs=1e-5)
@@ -299,8 +307,9 @@ def test_predictions_of_other_phrases_are_refused(tmp_path):
         task.load(tmp_path / "q")
 
 
-def test_models_without_texts_are_refused_in_one_sentence(capsys):
+def test_models_without_texts_are_refused_in_one_sentence(tmp_path, capsys):
     words = ["run", "--task", "text", "--dataset", "scenes:images=2", "--model", "box_mask"]
+    words += ["--output", str(tmp_path)]
     assert main(words) == 2
     assert "box_mask does not take" in capsys.readouterr().err
 
@@ -417,12 +426,12 @@ def test_an_image_without_masks_has_no_phrase(clip):
 
 
 def test_the_composition_runs_through_the_command_line(clip, tmp_path, capsys):
-    words = ["run", "--task", "text", "--dataset", SCENE, "--workers", "0", "--json"]
+    words = ["run", "--task", "text", "--dataset", "scenes:images=1", "--workers", "0", "--json"]
     words += ["--output", str(tmp_path), "--model", f"clip_rank:clip={clip},side=3"]
     assert main(words) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["model"] == "minisam_tiny_clip"
-    assert result["images"] == 2
+    assert result["images"] == 1
     assert "against 'a photo of the background'" in result["protocol"]["model"]["preprocessing"]
 
 
