@@ -160,7 +160,9 @@ class ClipRank(Model):
     @torch.inference_mode()
     def _texts(self, texts: Sequence[str]) -> Tensor:
         """Texts -> (B, D) of length 1; each by itself, so that no answer depends on the others."""
-        tokens = [self.tokenizer([text], return_tensors="pt", truncation=True) for text in texts]
+        most = self.net.config.text_config.max_position_embeddings
+        options = {"return_tensors": "pt", "truncation": True, "max_length": most}
+        tokens = [self.tokenizer([text], **options) for text in texts]
         found = [self.net.get_text_features(**part.to(self.device)) for part in tokens]
         return _unit(torch.cat([features.pooler_output for features in found]))
 

@@ -28,6 +28,10 @@ from ._hub import EXTRA, card_name, read_part, stated_preprocessing
 
 GEOMETRY = frozenset({"points", "boxes", "masks"})
 HALF = (0.5, 0.5, 0.5)
+TOKENS = {
+    "return_tensors": "pt", "padding": "max_length", "truncation": True, "max_length": 32
+}  # fmt: skip
+"""SAM 3 reads so many tokens of a phrase."""
 TEXT_BATCH = 8
 """Phrases answered together: SAM 3 gives 200 masks for each."""
 
@@ -126,7 +130,7 @@ def _decode_texts(
     assert inputs.texts is not None
     logits, scores = [], []
     for text in inputs.texts:
-        tokens = tokenizer([text], return_tensors="pt", padding="max_length", max_length=32)
+        tokens = tokenizer([text], **TOKENS)
         ids, present = tokens["input_ids"].to(net.device), tokens["attention_mask"].to(net.device)
         answer = net(vision_embeds=features, input_ids=ids, attention_mask=present)
         score = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()

@@ -348,5 +348,7 @@ def test_sam_3_answers_noun_phrases(concept_folder):
     single = model.predict(embedding, Prompts(texts=("cat", "dog")), multimask=False)
     torch.testing.assert_close(single.iou[:, 0], several.iou.max(dim=1).values)
     assert not torch.equal(several.logits[0], several.logits[1])
+    long = model.predict(embedding, Prompts(texts=("cat" * 50,)), multimask=True)
+    assert long.iou.isfinite().all()
     with pytest.raises(UserError, match="takes texts, not boxes"):
         model.predict(embedding, Prompts(boxes=BOXES), multimask=True)

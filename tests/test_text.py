@@ -371,6 +371,8 @@ def test_softmax_is_that_of_clip_itself(clip):
         with torch.inference_mode():
             own = model.net(**tokens, pixel_values=pixels.float()).logits_per_image
         torch.testing.assert_close(found.iou[row], own.softmax(dim=1)[:, 0], atol=1e-5, rtol=1e-4)
+    long = model.predict(embedding, Prompts(texts=("a" * 200,)), multimask=True)
+    assert long.iou.isfinite().all()
     single = model.predict(embedding, Prompts(texts=("star", "blob")), multimask=False)
     torch.testing.assert_close(single.iou[:, 0], found.iou.max(dim=1).values)
 
