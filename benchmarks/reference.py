@@ -2,12 +2,15 @@
 
 The package segment-anything imports torchvision, of which there is no build beside PyTorch's CPU
 wheel; the few functions that it takes from there are stood in for. It has no TinyViT; that one's is
-rebuilt with the operations of MobileSAM, one by one.
+rebuilt with the operations of MobileSAM, one by one. transformers' SamModel takes the weights under
+other names.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -175,3 +178,68 @@ def _batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: f
 
 def _box_area(boxes: Tensor) -> Tensor:
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+# Names of our (the official) parameters -> those of transformers, in its converter's order.
+RENAMED = (
+    (r"^prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix",
+     "shared_image_embedding.positional_embedding"),
+    (r"^prompt_encoder\.point_embeddings", "prompt_encoder.point_embed"),
+    (r"mask_downscaling\.0", "mask_embed.conv1"),
+    (r"mask_downscaling\.1", "mask_embed.layer_norm1"),
+    (r"mask_downscaling\.3", "mask_embed.conv2"),
+    (r"mask_downscaling\.4", "mask_embed.layer_norm2"),
+    (r"mask_downscaling\.6", "mask_embed.conv3"),
+    (r"output_upscaling\.0", "upscale_conv1"),
+    (r"output_upscaling\.1", "upscale_layer_norm"),
+    (r"output_upscaling\.3", "upscale_conv2"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.0", r"\1.proj_in"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.1", r"\1.layers.0"),
+    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.2", r"\1.proj_out"),
+    (r"(mask_decoder\.transformer\.layers\.\d)\.norm(\d)", r"\1.layer_norm\2"),
+    (r"norm_final_attn", "layer_norm_final_attn"),
+    (r"^image_encoder\.patch_embed\.proj", "vision_encoder.patch_embed.projection"),
+    (r"^image_encoder\.pos_embed", "vision_encoder.pos_embed"),
+    (r"^image_encoder\.blocks\.(\d+)\.norm", r"vision_encoder.layers.\1.layer_norm"),
+    (r"^image_encoder\.blocks", "vision_encoder.layers"),
+    (r"^image_encoder\.neck\.0", "vision_encoder.neck.conv1"),
+    (r"^image_encoder\.neck\.1", "vision_encoder.neck.layer_norm1"),
+    (r"^image_encoder\.neck\.2", "vision_encoder.neck.conv2"),
+    (r"^image_encoder\.neck\.3", "vision_encoder.neck.layer_norm2"),
+)  # fmt: skip
+
+
+def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our parameters under the names of transformers."""
+    renamed = {}
+    for name, tensor in state.items():
+        for pattern, new in RENAMED:
+            changed = re.sub(pattern, new, name)
+            if changed != name:
+                name = changed
+                if not name.startswith(("vision_encoder.layers", "mask_decoder")):
+                    break
+        renamed[name] = tensor
+    shared = "shared_image_embedding.positional_embedding"
+    renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[shared].clone()
+    return renamed
+
+
+def transformers_sam(state: Mapping[str, Tensor], **vision: Any) -> Any:
+    """SamModel of transformers with our weights; those of an encoder that state lacks are random.
+
+    Args:
+        state: our parameters by name.
+        vision: fields of its SamVisionConfig.
+    """
+    package = import_module("transformers")
+    # Its decoder normalises with an epsilon of 1e-6, the authors' (and ours) with 1e-5.
+    decoder = package.SamMaskDecoderConfig(layer_norm_eps=1e-5)
+    encoder = package.SamVisionConfig(**vision)
+    config = package.SamConfig(vision_config=encoder, mask_decoder_config=decoder)
+    model = package.SamModel(config)
+    missing, unexpected = model.load_state_dict(converted(state), strict=False)
+    strange = [name for name in missing if not name.startswith("vision_encoder.")] + unexpected
+    if strange:
+        raise ValueError(f"transformers has other parameters: {strange}")
+    return model.eval()

@@ -22,7 +22,13 @@ from torch import Tensor
 from sambench.interfaces import Prompts
 from sambench.registry import load
 
-from .reference import ours_of, plain_tiny_vit, random_vit_b, reference_decoder
+from .reference import (
+    ours_of,
+    plain_tiny_vit,
+    random_vit_b,
+    reference_decoder,
+    transformers_sam,
+)
 from .turns import Case, measure, save
 
 PARTS = ("decode", "vit_t", "vit_b")
@@ -41,6 +47,22 @@ def decode_theirs(parts: tuple[Any, Any], features: Tensor, points: Tensor) -> t
     return torch.cat(logits), torch.cat(iou)
 
 
+def decode_transformers(model: Any, features: Tensor, points: Tensor) -> tuple[Tensor, ...]:
+    """The masks of transformers' SamModel of the same points."""
+    found = []
+    for some in torch.split(points.float(), BATCH):
+        labels = torch.ones(1, *some.shape[:2], dtype=torch.int)
+        answer = model(
+            image_embeddings=features,
+            input_points=some[None],
+            input_labels=labels,
+            multimask_output=True,
+        )
+        found.append((answer.pred_masks[0], answer.iou_scores[0]))
+    logits, iou = zip(*found, strict=True)
+    return torch.cat(logits), torch.cat(iou)
+
+
 def decode_ours(model: Any, packed: dict[str, Tensor], prompts: Prompts) -> tuple[Tensor, ...]:
     """Our masks of the same, from the features alone."""
     answer = model.predict(model.unpack(packed), prompts, multimask=True)
@@ -54,6 +76,13 @@ def cases(parts: list[str], points: list[int]) -> Iterator[Case]:
     if "decode" in parts:
         packed = model.pack(model.embed([photograph])[0])
         theirs, features = reference_decoder(model.net), packed["features"].contiguous()
+        without_encoder = {
+            name: tensor
+            for name, tensor in model.net.state_dict().items()
+            if not name.startswith("image_encoder.")
+        }
+        small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1}
+        peer = transformers_sam(without_encoder, **small)
         for count in points:
             grid = grid_points(count)
             prompts = Prompts(points=grid * photograph.shape[0], labels=np.ones((count, 1), int))
@@ -62,6 +91,12 @@ def cases(parts: list[str], points: list[int]) -> Iterator[Case]:
                 f"decode {count} points",
                 partial(decode_ours, model, packed, prompts),
                 partial(decode_theirs, theirs, features, inputs),
+            )
+            yield Case(
+                f"decode {count} points, transformers",
+                partial(decode_ours, model, packed, prompts),
+                partial(decode_transformers, peer, features, inputs),
+                peer="transformers' SamModel",
             )
     if "vit_t" in parts:
         tiny = model.net.image_encoder
