@@ -16,7 +16,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator, Task
 from sambench.jobs import beside
 from sambench.merging import task_of
-from sambench.metrics.statistics import Estimate, Samples, interval, resample
+from sambench.metrics.statistics import Estimate, paired, resample
 from sambench.records import ENDING, Index, differences, scan
 
 
@@ -171,16 +171,10 @@ def _paired(
     samples = resample(estimators, images, resamples=resamples, seed=seed)
     first, second = samples
     return {
-        name: Difference(first.value[name], second.value[name], _difference(first, second, name))
+        name: Difference(first.value[name], second.value[name], paired(first, second, name))
         for name in first.value
         if name in second.value
     }
-
-
-def _difference(first: Samples, second: Samples, name: str) -> Estimate:
-    value = second.value[name] - first.value[name]
-    low, high = interval(second.drawn(name) - first.drawn(name))
-    return Estimate(value, low, high)
 
 
 def _furthest(

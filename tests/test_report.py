@@ -17,7 +17,7 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.collect import Run, read_records, read_runs
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
 from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
-from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks
+from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
 from sambench.report.numbers import show_estimate, show_value
 from sambench.report.published import read_published
 from sambench.report.readme import END, START, replace_block
@@ -106,38 +106,23 @@ def entry(label: str, value: float, low: float = math.nan, high: float = math.na
 
 
 class TestRank:
-    def test_overlapping_intervals_tie(self) -> None:
-        ranked = rank(
-            [entry("c", 0.3, 0.2, 0.4), entry("a", 0.9, 0.8, 1.0), entry("b", 0.85, 0.7, 0.95)], "m"
-        )
-        assert [e.label for e in ranked] == ["a", "b", "c"]
-        assert [show_ranks(e) for e in ranked] == ["1\u20132", "1\u20132", "3"]
-
-    def test_fewer_clicks_are_better(self) -> None:
-        many, few = (
-            Entry(n, n, "d", {"NoC@90": Estimate(v, math.nan, math.nan)})
-            for n, v in (("many", 9.0), ("few", 2.0))
-        )
-        assert [e.label for e in rank([many, few], "NoC@90")] == ["few", "many"]
+    def test_the_best_comes_first_with_the_rank_it_shares(self) -> None:
+        lines = [entry("c", 0.3, 0.2, 0.4), entry("a", 0.9, 0.8, 1.0), entry("b", 0.85, 0.7, 0.95)]
+        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
+        assert [(e.label, show_ranks(e), e.ties) for e in ranked] == [
+            ("a", "1\u20132", ("b",)), ("b", "1\u20132", ("a",)), ("c", "3", ()),
+        ]  # fmt: skip
 
     def test_what_was_not_measured_has_no_rank(self) -> None:
-        ranked = rank([entry("x", math.nan), entry("y", 0.1)], "m")
+        lines = [entry("x", math.nan), entry("y", 0.1)]
+        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
         assert [(e.label, e.ranks) for e in ranked] == [("y", (1, 1)), ("x", None)]
 
-    @given(
-        st.lists(
-            st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.floats(0, 0.3)), min_size=1, max_size=8
-        )
-    )
-    def test_ranks_are_possible_places(self, spans: list[tuple[float, float, float]]) -> None:
-        """A rank range holds the line's own place, and the best line can always be first."""
-        entries = [entry(str(i), v, v - lo, v + hi) for i, (v, lo, hi) in enumerate(spans)]
-        ranked = rank(entries, "m")
-        for place, line in enumerate(ranked, 1):
-            assert line.ranks is not None
-            assert 1 <= line.ranks[0] <= place <= line.ranks[1] <= len(spans)
-        assert ranked[0].ranks is not None
-        assert ranked[0].ranks[0] == 1
+    def test_published_numbers_without_intervals_have_their_plain_order(self) -> None:
+        boards = make_boards([], read_published(PUBLISHED))
+        (board,) = [b for b in boards if b.table and b.table.name == "sam:table-3"]
+        assert [show_ranks(e) for e in board.entries] == ["1", "2", "3", "4", "5", "6"]
+        assert tie_rule(board).startswith("Ranks follow the printed values")
 
 
 class TestFormats:

@@ -92,6 +92,12 @@ def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def paired(first: Samples, second: Samples, name: str) -> Estimate:
+    """Second less first of a metric, from the same resamples of the same images."""
+    low, high = interval(second.drawn(name) - first.drawn(name))
+    return Estimate(second.value[name] - first.value[name], low, high)
+
+
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     """Mean of the values that are no NaN, NaN where no weight is left."""
     known = np.isfinite(values)

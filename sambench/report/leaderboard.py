@@ -1,7 +1,7 @@
 """The leaderboard: boards of what may be compared, ranked with ties."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sambench.interfaces import JSON
@@ -10,6 +10,7 @@ from sambench.report.collect import Run
 from sambench.report.comparable import comparability_key, protocol_fields, published_fields
 from sambench.report.numbers import DASH, lower_is_better
 from sambench.report.published import PublishedRow, PublishedTable
+from sambench.report.ranking import Pair, noise, paired_differences, standings
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Entry:
         metrics: values with intervals (NaN where there is none).
         mark: "measured", or how a published number was obtained.
         notes: what must be said beside it.
-        ranks: best and worst rank that the intervals allow; None where nothing is ranked.
+        ranks: best and worst rank that noise allows; None where nothing is ranked.
+        ties: labels of the lines from which it does not differ beyond noise.
         run: the result behind a measured line.
     """
 
@@ -34,6 +36,7 @@ class Entry:
     mark: str = "measured"
     notes: tuple[str, ...] = ()
     ranks: tuple[int, int] | None = None
+    ties: tuple[str, ...] = ()
     run: Run | None = None
 
 
@@ -50,6 +53,7 @@ class Board:
         fields: the protocol by dotted name.
         entries: best first.
         table: the published table, None if the board was measured.
+        paired: how many pairs of lines were ranked by their paired difference.
     """
 
     key: str
@@ -60,6 +64,7 @@ class Board:
     fields: JSON
     entries: tuple[Entry, ...] = field(default=())
     table: PublishedTable | None = None
+    paired: int = 0
 
     @property
     def measured(self) -> bool:
@@ -81,12 +86,21 @@ class Board:
         return f"{self.task} on {self.dataset}, {images} images"
 
 
-def make_boards(runs: Sequence[Run], published: Sequence[PublishedTable] = ()) -> list[Board]:
-    """Boards of measured results and of published tables, by task, measured ones first."""
+def make_boards(
+    runs: Sequence[Run], published: Sequence[PublishedTable] = (), *, records: bool = True
+) -> list[Board]:
+    """Boards of measured results and of published tables, by task, measured ones first.
+
+    Args:
+        runs: measured results.
+        published: published tables.
+        records: rank by paired differences where the records of two runs are beside them; a text
+            that must not depend on what lies there ranks by intervals alone.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(comparability_key(protocol_fields(run.result)), []).append(run)
-    measured = [_measured_board(key, group) for key, group in groups.items()]
+    measured = [_measured_board(key, group, records=records) for key, group in groups.items()]
     of_models = (table for table in published if any(row.model for row in table.rows))
     printed = [_published_board(table) for table in of_models]
     return sorted([*measured, *printed], key=_board_order)
@@ -98,7 +112,7 @@ def _board_order(board: Board) -> tuple[str, bool, str, str]:
     return board.task, True, "", ""  # published tables keep the order of their files
 
 
-def _measured_board(key: str, runs: list[Run]) -> Board:
+def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
     first = runs[0].result
     entries = [
         Entry(
@@ -111,10 +125,14 @@ def _measured_board(key: str, runs: list[Run]) -> Board:
         )
         for run in runs
     ]
-    names = _metric_names(first.metric, (entry.metrics for entry in entries))
-    ranked = rank(entries, first.metric)
-    fields = protocol_fields(first)
-    return Board(key, first.task, first.dataset, first.metric, names, fields, ranked)
+    metric = first.metric
+    names = _metric_names(metric, (entry.metrics for entry in entries))
+    differences = paired_differences(runs, metric) if records else {}
+    ranked = rank(entries, metric, [noise(run, metric) for run in runs], differences)
+    return Board(
+        key, first.task, first.dataset, metric, names, protocol_fields(first), ranked,
+        paired=len(differences),
+    )  # fmt: skip
 
 
 def _run_notes(run: Run) -> Iterable[str]:
@@ -128,7 +146,7 @@ def _published_board(table: PublishedTable) -> Board:
     metric = next(iter(table.columns))
     one_dataset = len({entry.dataset for entry in entries}) == 1
     if one_dataset and all(entry.model for entry in entries):
-        entries = rank(entries, metric)
+        entries = rank(entries, metric, [entry.metrics.get(metric) for entry in entries])
     names = tuple(table.columns)
     key = comparability_key(fields)
     return Board(key, table.task, table.dataset, metric, names, fields, entries, table)
@@ -146,44 +164,39 @@ def _metric_names(first: str, all_metrics: Iterable[dict[str, Estimate]]) -> tup
     return tuple(dict.fromkeys([first, *(name for metrics in all_metrics for name in metrics)]))
 
 
-def rank(entries: Sequence[Entry], metric: str) -> tuple[Entry, ...]:
-    """Entries best first with the ranks that their intervals allow.
+def rank(
+    entries: Sequence[Entry],
+    metric: str,
+    values: Sequence[Estimate | None],
+    differences: Mapping[Pair, Estimate] | None = None,
+) -> tuple[Entry, ...]:
+    """Entries best first with the ranks that noise allows; those without the metric come last.
 
-    A line may be as good as the place after all lines that are better with certainty, and as bad
-    as the place before all that are worse with certainty; intervals that overlap tie. A line
-    without the metric comes last and has no rank.
+    Args:
+        entries: lines of one board.
+        metric: to rank by.
+        values: of the metric with the noise to rank by, one for each entry.
+        differences: of the paired bootstrap between entries.
     """
-    sign = -1.0 if lower_is_better(metric) else 1.0
-    spans = [_span(entry.metrics.get(metric), sign) for entry in entries]
-    known = [span for span in spans if span is not None]
-
-    def ranks(span: tuple[float, float, float] | None) -> tuple[int, int] | None:
-        if span is None:
-            return None
-        better = sum(other[0] > span[2] for other in known)
-        worse = sum(other[2] < span[0] for other in known)
-        return 1 + better, len(known) - worse
-
-    order = sorted(range(len(entries)), key=lambda i: _place(spans[i], entries[i].label))
-    return tuple(_with_ranks(entries[i], ranks(spans[i])) for i in order)
-
-
-def _span(estimate: Estimate | None, sign: float) -> tuple[float, float, float] | None:
-    """Low, value, high with higher as better; a value without interval is a point."""
-    if estimate is None or math.isnan(estimate.value):
-        return None
-    bounds = [estimate.low, estimate.value, estimate.high]
-    bounds = [estimate.value if math.isnan(bound) else bound for bound in bounds]
-    low, value, high = sorted(sign * bound for bound in bounds)
-    return low, value, high
+    lower = lower_is_better(metric)
+    standing = standings(values, lower=lower, differences=differences)
+    labels = [entry.label for entry in entries]
+    ranked = [
+        replace(
+            entry,
+            ranks=(own.best, own.worst) if own else None,
+            ties=tuple(labels[j] for j in own.ties) if own else (),
+        )
+        for entry, own in zip(entries, standing, strict=True)
+    ]
+    return tuple(sorted(ranked, key=lambda entry: _place(entry, metric, lower=lower)))
 
 
-def _place(span: tuple[float, float, float] | None, label: str) -> tuple[float, str]:
-    return (math.inf if span is None else -span[1], label)
-
-
-def _with_ranks(entry: Entry, ranks: tuple[int, int] | None) -> Entry:
-    return replace(entry, ranks=ranks)
+def _place(entry: Entry, metric: str, *, lower: bool) -> tuple[float, str]:
+    if entry.ranks is None:
+        return math.inf, entry.label
+    value = entry.metrics[metric].value
+    return (value if lower else -value), entry.label
 
 
 def show_ranks(entry: Entry) -> str:
@@ -192,3 +205,16 @@ def show_ranks(entry: Entry) -> str:
         return ""
     best, worst = entry.ranks
     return str(best) if best == worst else f"{best}{DASH}{worst}"
+
+
+def tie_rule(board: Board) -> str:
+    """What a rank of this board means, in a sentence."""
+    shared = "Models that differ by no more than noise share a rank"
+    if board.paired:
+        return (
+            f"{shared}: the 95 % interval of their difference on the same images (paired "
+            "bootstrap) holds zero."
+        )
+    if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
+        return f"{shared}: their 95 % intervals overlap."
+    return "Ranks follow the printed values; without intervals nothing is known of noise."

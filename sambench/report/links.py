@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from sambench.metrics.statistics import Estimate
-from sambench.report.leaderboard import Board, Entry
+from sambench.report.leaderboard import Board, Entry, show_ranks
 from sambench.report.markup import Child, Markup, file_slug, join, tag
 from sambench.report.numbers import DASH, show_value
 from sambench.report.parts import Cell
@@ -37,6 +37,14 @@ def run_link(site: Site, entry: Entry) -> Child:
     if entry.run is None:
         return entry.label
     return tag("a", entry.label, href=site.addresses[entry.run.path])
+
+
+def rank_cell(entry: Entry) -> Cell:
+    """The rank of a line; who shares it is told to those who point at it."""
+    if entry.ranks is None:
+        return Cell(DASH, "", "n")
+    told = f"within noise of {', '.join(entry.ties)}" if entry.ties else None
+    return Cell(tag("span", show_ranks(entry), title=told), entry.ranks[0], "n")
 
 
 def number_cell(board: Board, metric: str, entry: Entry) -> Cell:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sambench.report.leaderboard import Board, Entry, show_ranks
+from sambench.report.leaderboard import Board, Entry
 from sambench.report.links import (
     key_link,
     number_cell,
+    rank_cell,
     run_link,
     task_address,
 )
@@ -30,7 +31,7 @@ def index_page(site: Site) -> str:
         tag(
             "p",
             "Zero-shot evaluation of promptable segmentation. A table holds only what was measured "
-            "under one protocol; ranks tie where intervals overlap.",
+            "under one protocol; in it, models that differ by no more than noise share a rank.",
             class_="lead",
         ),
         _counts(entries, printed),
@@ -80,7 +81,7 @@ def _overview(site: Site, entries: Sequence[tuple[Board, Entry]]) -> Markup:
             Cell(key_link(board)),
             Cell(show_metric(board.task, board.metric)),
             number_cell(board, board.metric, entry),
-            Cell(show_ranks(entry), entry.ranks[0] if entry.ranks else "", "n"),
+            rank_cell(entry),
             Cell(*_images(entry), "n"),
             _speed_cell(entry),
         ]

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from sambench.report import charts
 from sambench.report.comparable import differing_fields
-from sambench.report.leaderboard import Board, show_ranks
+from sambench.report.leaderboard import Board, tie_rule
 from sambench.report.links import (
     browser_address,
     number_cell,
+    rank_cell,
     run_link,
     task_address,
     word,
 )
-from sambench.report.markup import Child, Markup, file_slug, safe_link, tag
+from sambench.report.markup import Child, Markup, file_slug, join, safe_link, tag
 from sambench.report.numbers import DASH, lower_is_better, show_metric, show_value
 from sambench.report.parts import Cell, facts_table, figures, page, plain_table, table
 
@@ -119,7 +120,7 @@ def board_table(site: Site, board: Board) -> Markup:
         [
             Cell(run_link(site, entry)),
             *([Cell(entry.dataset)] if several else []),
-            Cell(show_ranks(entry), entry.ranks[0] if entry.ranks else "", "n"),
+            rank_cell(entry),
             *(number_cell(board, name, entry) for name in metrics),
             Cell(tag("span", entry.mark, class_=f"mark {entry.mark}")),
             *([Cell("; ".join(entry.notes), kind="note")] if notes else []),
@@ -128,7 +129,13 @@ def board_table(site: Site, board: Board) -> Markup:
     ]
     first = 3 if several else 2
     down = frozenset(first + i for i, name in enumerate(metrics) if not lower_is_better(name))
-    return table(f"table-{board.key}", head, rows, board.title, down=down)
+    ranked = sum(entry.ranks is not None for entry in board.entries) > 1
+    return join(
+        [
+            table(f"table-{board.key}", head, rows, board.title, down=down),
+            tag("p", tie_rule(board), class_="muted small") if ranked else None,
+        ]
+    )
 
 
 def _suite_section(site: Site, task: str, boards: Sequence[Board]) -> list[Child]:

@@ -12,9 +12,13 @@ from sambench.results import write_text
 
 
 def folder_boards(folder: Path) -> list[Board]:
-    """Boards of a folder of results and of the published numbers in it."""
+    """Boards of a folder of results and of the published numbers in it.
+
+    Records that lie there on one machine only must not move what is committed.
+    """
     own = folder / "published"
-    return make_boards([*read_runs([folder])], read_published(own) if own.is_dir() else [])
+    tables = read_published(own) if own.is_dir() else []
+    return make_boards(read_runs([folder]), tables, records=False)
 
 
 def published_for(paths: list[Path]) -> Path:
