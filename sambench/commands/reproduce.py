@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sambench.commands._options import (
     add_device,
@@ -29,12 +30,14 @@ from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Model, Task
 from sambench.registry import find, load, names, split_spec
 from sambench.report.published import published_folder, read_published
-from sambench.report.reproduction import Claim, compare, find_claims, show, to_json
+from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.results import Result, read_result
 from sambench.suites import Selection, select, suite_result
 
 if TYPE_CHECKING:
     from sambench.jobs import Settings
+
+log = logging.getLogger(__name__)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +63,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         claims = [claim for claim in claims if claim.table.task == given.task]
         results = [_with_expected(given)] * len(claims)
     else:
+        claims = _with_boxes(claims, given="detections" in flags(rest))
         results = _measure(claims, arguments, rest)
     found = [compare(claim, result) for claim, result in zip(claims, results, strict=True)]
     if not found:
@@ -67,14 +71,12 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.json:
         print(json.dumps([to_json(each) for each in found], indent=2))
     else:
-        print("\n\n".join(show(each) for each in found))
+        print("\n\n".join([*map(show, found), *([summary(found)] if len(found) > 1 else [])]))
     return 1 if any(each.contradicts for each in found) else 0
 
 
 def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
     """Run the protocol of each claim; claims of one model and protocol share a run."""
-    for claim in claims:
-        _check_boxes(claim, {**claim.options, **flags(rest)})
     device = choose_device(arguments.device)
     settings = run_settings(arguments, device)
     done: dict[str, Result] = {}
@@ -121,9 +123,22 @@ def _expecting(result: Result, card: DatasetCard) -> Result:
     return replace(result, protocol={**result.protocol, "dataset": about})
 
 
-def _check_boxes(claim: Claim, options: dict[str, Any]) -> None:
-    needs = claim.table.task == "instances" and "AP" in claim.table.columns
-    if needs and "detections" not in options:
-        raise UserError(
-            f"{claim.table.name} starts from a detector's boxes; give --detections FILE."
-        )
+def _with_boxes(claims: list[Claim], *, given: bool) -> list[Claim]:
+    """The claims that start from what was given: a detector's boxes, or the annotated ones.
+
+    Raises:
+        UserError: all of them start from the other.
+    """
+    kept = [claim for claim in claims if _from_detector(claim) == given]
+    others = [claim.table.name for claim in claims if _from_detector(claim) != given]
+    remedy = "leave --detections out" if given else "give --detections FILE"
+    start = "the annotated boxes" if given else "a detector's boxes"
+    if not kept:
+        raise UserError(f"{', '.join(others)}: starts from {start}; {remedy}.")
+    if others:
+        log.warning("left out, as they start from %s (%s): %s", start, remedy, ", ".join(others))
+    return kept
+
+
+def _from_detector(claim: Claim) -> bool:
+    return claim.table.task == "instances" and "AP" in claim.table.columns

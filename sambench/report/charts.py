@@ -1,6 +1,7 @@
 """Which plots a board, a run, a suite and a published table get."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sambench.report.plots import Curve, Dot, Plot
 from sambench.results import Result
 
 MOST_BARS = 25
+MOST_GAINS, FEW = 6, 4
 
 
 def board_plots(board: Board, data: Mapping[Path, JSON]) -> list[Plot]:
@@ -105,7 +107,10 @@ def run_plots(address: str, result: Result, data: JSON) -> list[Plot]:
 def _breakdown_plot(name: str, part: JSON, result: Result, stem: str) -> list[Plot]:
     largest = sorted(part, key=lambda label: -part[label].get("count", 0))[:MOST_BARS]
     factor = scale(result.task, result.metric)[0]
-    values = {label: factor * part[label]["value"] for label in part if label in set(largest)}
+    chosen = [label for label in part if label in set(largest)]
+    if len(chosen) > FEW:  # such as categories, which have no order of their own
+        chosen.sort(key=lambda label: -part[label]["value"])
+    values = {label: factor * part[label]["value"] for label in chosen}
     caption = f"{show_metric(result.task, result.metric)} by {name}"
     caption += f", the {MOST_BARS} most frequent of {len(part)}." if len(part) > MOST_BARS else "."
     title = show_metric(result.task, result.metric)
@@ -144,24 +149,33 @@ def _value(board: Board, model: str) -> float | None:
 
 
 def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
-    """Gain of each model over the first one on each dataset, largest first."""
-    models = sorted({entry.label for board in suite for entry in board.entries})
+    """Gain of the best model over each other one on each dataset, as Figure 9 of SAM has it."""
+    best, *others = by_mean(suite)
     metric = suite[0].metric
-    factor = scale(suite[0].task, metric)[0]
+    factor = scale(suite[0].task, metric)[0] * (-1 if lower_is_better(metric) else 1)
     found = []
-    for i, model in enumerate(models[1:]):
+    for i, other in enumerate(others[:MOST_GAINS]):
         gains = {
             board.dataset: factor * (own - base)
             for board in suite
-            if (own := _value(board, model)) is not None
-            and (base := _value(board, models[0])) is not None
+            if (own := _value(board, best)) is not None
+            and (base := _value(board, other)) is not None
         }
         if len(gains) > 1:
             ordered = dict(sorted(gains.items(), key=lambda item: -item[1]))
-            label = f"{show_metric(suite[0].task, metric)}: {model} minus {models[0]}"
-            caption = f"Gain of {model} over {models[0]} on each dataset."
+            label = f"{show_metric(suite[0].task, metric)}: {best} over {other}"
+            won = sum(gain > 0 for gain in gains.values())
+            caption = f"Gain of {best} over {other} by dataset: ahead on {won} of {len(gains)}."
             found.append(plots.bars(f"{stem}-{i}", ordered, label, caption))
     return found
+
+
+def by_mean(suite: Sequence[Board]) -> list[str]:
+    """Models by their mean over datasets, best first; those that lack one come last."""
+    sign = 1 if lower_is_better(suite[0].metric) else -1
+    models = dict.fromkeys(entry.label for board in suite for entry in board.entries)
+    means = {model: suite_mean(suite, model) for model in models}
+    return sorted(models, key=lambda m: math.inf if (mean := means[m]) is None else sign * mean)
 
 
 def published_plots(board: Board) -> list[Plot]:

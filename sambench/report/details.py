@@ -120,8 +120,14 @@ def _by_category(records: Sequence[JSON], names: Mapping[int, str]) -> JSON:
         groups.setdefault(category, []).append(value)
     if len(groups) < 2:
         return {}
-    labels = {c: f"{c} {names[c]}" if c in names else str(c) for c in groups}
+    twice = len(set(names.values())) < len(names)
+    labels = {c: _label(c, names.get(c, ""), twice=twice) for c in groups}
     return {"category": {labels[c]: _mean(values) for c, values in sorted(groups.items())}}
+
+
+def _label(category: int, name: str, *, twice: bool) -> str:
+    """The name of a category, its id where it has none, both where names are not unique."""
+    return name if name and not twice else f"{category} {name}".strip()
 
 
 def _mean(values: Iterable[float]) -> JSON:

@@ -161,7 +161,9 @@ def _published_entry(row: PublishedRow) -> Entry:
 
 
 def _metric_names(first: str, all_metrics: Iterable[dict[str, Estimate]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([first, *(name for metrics in all_metrics for name in metrics)]))
+    """The metric to rank by, then all others of which any line has a value."""
+    known = (n for metrics in all_metrics for n, e in metrics.items() if not math.isnan(e.value))
+    return tuple(dict.fromkeys([first, *known]))
 
 
 def rank(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sambench.metrics.statistics import Estimate
 from sambench.report.leaderboard import Board, Entry, show_ranks
 from sambench.report.markup import Child, Markup, file_slug, join, tag
-from sambench.report.numbers import DASH, show_value
+from sambench.report.numbers import DASH, show_interval, show_value
 from sambench.report.parts import Cell
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def with_interval(task: str, metric: str, estimate: Estimate) -> Child:
     value = show_value(task, metric, estimate.value)
     if math.isnan(estimate.low):
         return value
-    low, high = (show_value(task, metric, bound) for bound in (estimate.low, estimate.high))
-    return join([value, tag("span", f"{low} to {high}", class_="ci")])
+    return join([value, tag("span", show_interval(task, metric, estimate), class_="ci")])
 
 
 def word(value: Any) -> str:

@@ -42,8 +42,15 @@ def show_estimate(task: str, metric: str, estimate: Estimate) -> str:
     value = show_value(task, metric, estimate.value)
     if math.isnan(estimate.low):
         return value
+    return f"{value} ({show_interval(task, metric, estimate)})"
+
+
+def show_interval(task: str, metric: str, estimate: Estimate) -> str:
+    """``57.0 to 61.2``, a dash where there is none."""
+    if math.isnan(estimate.low):
+        return DASH
     low, high = (show_value(task, metric, bound) for bound in (estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return f"{low} to {high}"
 
 
 def show_metric(task: str, metric: str) -> str:

@@ -91,8 +91,11 @@ def _overview(site: Site, entries: Sequence[tuple[Board, Entry]]) -> Markup:
 
 
 def _images(entry: Entry) -> tuple[str, float]:
-    images = entry.run.result.images if entry.run else 0
-    return str(images), images
+    if entry.run is None:
+        return "", 0
+    scored = entry.run.result.images
+    there = str(entry.run.result.protocol["dataset"].get("images", "")).partition(" of ")[2]
+    return (f"{scored} of {there}" if there and there != str(scored) else str(scored)), scored
 
 
 def _speed_cell(entry: Entry) -> Cell:

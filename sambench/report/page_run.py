@@ -17,7 +17,7 @@ from sambench.report.links import (
     word,
 )
 from sambench.report.markup import Child, Markup, tag
-from sambench.report.numbers import DASH, show_metric, show_value
+from sambench.report.numbers import DASH, show_estimate, show_metric, show_value
 from sambench.report.parts import Cell, facts_table, figures, page, table
 from sambench.results import Result
 
@@ -50,11 +50,12 @@ def run_page(site: Site, board: Board, run: Run) -> str:
 
 
 def _summary(result: Result) -> str:
+    images = f"{result.protocol['dataset'].get('images', result.images)} images"
     estimate = result.metrics.get(result.metric)
     if estimate is None:
-        return f"{result.images} images"
-    value = show_value(result.task, result.metric, estimate.value)
-    return f"{show_metric(result.task, result.metric)} {value}, {result.images} images"
+        return images
+    value = show_estimate(result.task, result.metric, estimate)
+    return f"{show_metric(result.task, result.metric)} {value}, {images}"
 
 
 def _warnings(result: Result) -> Markup | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sambench.registry import entries
 from sambench.report import charts
 from sambench.report.comparable import differing_fields
 from sambench.report.leaderboard import Board, tie_rule
@@ -32,7 +33,8 @@ def task_page(site: Site, task: str) -> str:
     boards = [board for board in site.boards if board.task == task]
     measured = [board for board in boards if board.measured]
     printed = [board for board in boards if not board.measured]
-    body: list[Child] = [tag("h1", task)]
+    about = [entry.summary for entry in entries("task") if entry.name == task]
+    body: list[Child] = [tag("h1", task), [tag("p", line, class_="lead") for line in about]]
     if measured:
         body += [
             *_protocols(measured),
@@ -40,7 +42,7 @@ def task_page(site: Site, task: str) -> str:
         ]
         body += _suite_section(site, task, measured)
     else:
-        body.append(tag("p", "Nothing of this task was measured here.", class_="lead"))
+        body.append(tag("p", "Nothing of this task was measured here."))
     if printed:
         body += [tag("h2", "Published", id="published"), *_published_sections(site, printed)]
     return page(task, body, site.links, task_address(task))
@@ -153,7 +155,7 @@ def _suite_section(site: Site, task: str, boards: Sequence[Board]) -> list[Child
 
 
 def _suite_table(id: str, suite: Sequence[Board]) -> Markup:
-    models = list(dict.fromkeys(entry.label for board in suite for entry in board.entries))
+    models = charts.by_mean(suite)
     metric, task = suite[0].metric, suite[0].task
     head = [("model", ""), ("mean", "n"), *((board.dataset, "n") for board in suite)]
     rows = []

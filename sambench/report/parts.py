@@ -80,7 +80,7 @@ def _header(links: Sequence[tuple[str, str]], here: str) -> Markup:
         tag("a", text, href=address, aria_current="page" if address == here else None)
         for address, text in links
     ]
-    themes = [tag("option", word, value=word) for word in ("system", "light", "dark")]
+    themes = [tag("option", f"{word} theme", value=word) for word in ("system", "light", "dark")]
     chooser = tag("select", themes, id="theme", aria_label="colour theme")
     name = tag("a", "sambench", class_="name", href="index.html")
     return tag(

@@ -29,7 +29,7 @@ SERIES = (
 MARKERS = "osD^vPXh"
 THEME = {INK: "ink", MUTED: "muted", LINE: "line", **{c: f"s{i}" for i, c in enumerate(SERIES, 1)}}
 """Colour of the light theme -> name of the page's variable."""
-SIZE = (5.6, 3.7)
+SIZE = (5.0, 3.4)
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sambench",
@@ -140,6 +140,7 @@ def pareto(
             )  # fmt: skip
         axes.set(xlabel=cost, ylabel=metric)
         axes.margins(y=0.15)
+        _name_dots(axes, dots)
         if len({dot.group for dot in dots}) > 1:
             axes.legend(loc="best", fontsize=8)
 
@@ -177,11 +178,42 @@ def _dots(axes: Axes, dots: Sequence[Dot], index: int, *, several: bool) -> None
         x, y, yerr=bars, fmt=MARKERS[index % 8], color=colour, elinewidth=0.8, markersize=6,
         label=dots[0].group if several else None,
     )  # fmt: skip
-    for dot in dots:
+
+
+_BESIDE = ((6, 5), (6, -11), (-6, 5), (-6, -11), (6, 15), (6, -21))
+"""Where the name of a dot may stand, in points from it; left of it, it ends there."""
+_Box = tuple[float, float, float, float]
+
+
+def _name_dots(axes: Axes, dots: Sequence[Dot]) -> None:
+    """Write the name of each dot where it covers the least of what is there."""
+    axes.autoscale_view(scalex=False)
+    places = [axes.transData.transform((dot.cost, dot.accuracy.value)) for dot in dots]
+    taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    for dot, (x, y) in zip(dots, places, strict=True):
+        text = shorten(dot.label, 28)
+        boxes = [_text_box(axes, text, x, y, offset) for offset in _BESIDE]
+        best = min(range(len(boxes)), key=lambda i: sum(_shared(boxes[i], t) for t in taken))
+        taken.append(boxes[best])
         axes.annotate(
-            shorten(dot.label, 28), (dot.cost, dot.accuracy.value), xytext=(6, 5),
-            textcoords="offset points", fontsize=8, color=INK,
+            text, (dot.cost, dot.accuracy.value), xytext=_BESIDE[best], fontsize=8, color=INK,
+            textcoords="offset points", ha="left" if _BESIDE[best][0] > 0 else "right",
         )  # fmt: skip
+
+
+def _text_box(axes: Axes, text: str, x: float, y: float, offset: tuple[int, int]) -> _Box:
+    """About where a text of 8 points would stand: x0, y0, x1, y1 in pixels of the figure."""
+    pixels = axes.figure.dpi / 72
+    left = x + pixels * (offset[0] if offset[0] > 0 else offset[0] - 4.6 * len(text))
+    bottom = y + pixels * offset[1]
+    return left, bottom, left + pixels * 4.6 * len(text), bottom + pixels * 8
+
+
+def _shared(first: _Box, second: _Box) -> float:
+    """Area that two boxes share."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    return max(width, 0) * max(height, 0)
 
 
 def pareto_front(dots: Sequence[Dot], *, more_is_better: bool, lower: bool) -> list[Dot]:
@@ -221,7 +253,7 @@ def precision_recall(name: str, curves: Mapping[str, Curve]) -> Plot:
         "Precision against recall; grey lines are of equal F (its value at the right). Human: one "
         "annotator of BSDS against the others, F .787, as the benchmark draws it."
     )
-    return _draw(name, caption, paint, (5.6, 4.4))
+    return _draw(name, caption, paint, (5.0, 4.2))
 
 
 def curves_plot(
@@ -285,7 +317,7 @@ def bars(name: str, values: Mapping[str, float], x: str, caption: str) -> Plot:
         axes.margins(x=0.14, y=0.02)
         axes.axvline(0, color=MUTED, linewidth=0.8)
 
-    return _draw(name, caption, paint, (5.6, max(1.6, 0.27 * len(values) + 0.8)))
+    return _draw(name, caption, paint, (5.0, max(1.5, 0.25 * len(values) + 0.75)))
 
 
 def shorten(text: str, most: int) -> str:

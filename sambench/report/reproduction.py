@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from sambench.errors import UserError, nearest
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.report.numbers import DASH, scale, show_estimate, show_metric, show_value
-from sambench.report.published import PublishedRow, PublishedTable
+from sambench.report.numbers import (
+    DASH,
+    scale,
+    show_estimate,
+    show_interval,
+    show_metric,
+    show_value,
+)
+from sambench.report.published import MARKS, PublishedRow, PublishedTable
 from sambench.results import Result
 
 PARTIAL = {"images", "datasets", "split"}
@@ -113,16 +120,12 @@ def compare(claim: Claim, result: Result) -> Reproduction:
     lines = tuple(_line(result, name, value) for name, value in published.items())
     differing = tuple(_differing(claim, result))
     facts = {**claim.table.facts, **claim.row.facts}
+    unknown = list(claim.table.unknown)
+    if "detector" in facts and result.protocol["task"].get("detections"):
+        unknown.append(f"whether the boxes given are those of {facts['detector']}")
     stated = tuple(f"{name}: {value}" for name, value in facts.items())
-    return Reproduction(
-        claim,
-        result,
-        lines,
-        differing,
-        claim.table.unknown,
-        stated,
-        _verdict(claim, result, lines, differing),
-    )
+    verdict = _verdict(claim, result, lines, differing, unknown)
+    return Reproduction(claim, result, lines, differing, tuple(unknown), stated, verdict)
 
 
 def _line(result: Result, metric: str, published: Estimate) -> Line:
@@ -167,7 +170,8 @@ def _differing(claim: Claim, result: Result) -> list[str]:
     split = result.protocol["dataset"].get("split")
     stated = str({**claim.table.facts, **claim.row.facts}.get("split", ""))
     if stated and not (split and (split in stated or stated in split)):
-        found.append(f"split: {stated} published, {split or 'not named'} measured")
+        measured = f"{split} measured" if split else "the measured one is not named"
+        found.append(f"split: {stated} published, {measured}")
     options = result.protocol["task"]
     for name, value in claim.options.items():
         if name in options and options[name] != value:
@@ -193,45 +197,64 @@ def _missing_images(result: Result) -> list[str]:
     return found
 
 
-def _verdict(claim: Claim, result: Result, lines: Sequence[Line], differing: Sequence[str]) -> str:
+def _verdict(
+    claim: Claim,
+    result: Result,
+    lines: Sequence[Line],
+    differing: Sequence[str],
+    unknown: Sequence[str],
+) -> str:
     measured = [line for line in lines if line.measured is not None]
     if not measured:
         return "no verdict: none of the published metrics was measured"
     numbers = _in_words(measured)
     kinds = [difference.partition(":")[0] for difference in differing]
-    for kind, words in (("weights", "different weights"), ("dataset", "different data")):
-        if kind in kinds:
-            return f"{words}: says nothing about {claim.row.label} ({numbers})"
+    if "weights" in kinds:
+        who = f"{result.model} is not {claim.row.label}, of which this says nothing"
+        return f"different weights: {who} ({numbers})"
+    if "dataset" in kinds:
+        where = f"{result.dataset} is not {claim.row.dataset}, of which this says nothing"
+        return f"different data: {where} ({numbers})"
     partial = bool(PARTIAL & set(kinds))
     others = [d for d, k in zip(differing, kinds, strict=True) if k not in PARTIAL]
     if others:
         also = " on partial data" if partial else ""
         return f"another protocol{also} ({'; '.join(others)}): {numbers}"
     if partial:
-        return f"partial: on {result.images} images {numbers}"
-    known = ", as far as the protocol is known" if claim.table.unknown else ""
+        return f"partial: on {_images(result)}, {numbers}"
+    known = ", as far as the protocol is known" if unknown else ""
     holds = all(line.verdict != "differs" for line in measured)
     return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"
 
 
+def _images(result: Result) -> str:
+    return f"{result.images} image{'' if result.images == 1 else 's'}"
+
+
+WORDS = {
+    "equal": "equal to the printed digit",
+    "agrees": "within the interval",
+    "differs": "outside the interval",
+    "not measured": "not measured",
+}
+"""Verdict of a metric -> how it is printed."""
+
+
 def _in_words(lines: Sequence[Line]) -> str:
-    """``2 of 4 metrics equal, 1 agrees, 1 differs``."""
-    counts = {
-        word: sum(line.verdict == word for line in lines) for word in ("equal", "agrees", "differs")
-    }
-    words = {
-        "equal": "equal to the printed digit",
-        "agrees": "within the interval",
-        "differs": "outside it",
-    }
-    parts = [f"{count} {words[word]}" for word, count in counts.items() if count]
+    """``of 4 metrics 2 equal to the printed digit, 1 within the interval, ...``."""
+    verdicts = [line.verdict for line in lines]
+    kinds = [word for word in WORDS if word in verdicts]
+    if len(kinds) == 1:
+        who = f"all {len(lines)} metrics are" if len(lines) > 1 else f"{lines[0].metric} is"
+        return f"{who} {WORDS[kinds[0]]}"
+    parts = [f"{verdicts.count(word)} {WORDS[word]}" for word in kinds]
     return f"of {len(lines)} metrics {', '.join(parts)}"
 
 
 def show(found: Reproduction) -> str:
-    """A reproduction as text for a terminal."""
+    """A reproduction as text for a terminal: the row, its numbers, the protocol, the verdict."""
     task = found.result.task
-    head = ["metric", "published", "measured", "difference", ""]
+    head = ["metric", "published", "measured", "95 % interval", "difference", ""]
     rows = [_show_line(task, line) for line in found.lines]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     table = [
@@ -239,27 +262,41 @@ def show(found: Reproduction) -> str:
         for row in [head, *rows]
     ]
     of, row = found.claim.table, found.claim.row
-    source = f"{of.paper.title}, {of.where}: {row.label} on {row.dataset}"
     return "\n".join(
         [
-            f"{of.name}  {source} ({row.mark})",
+            f"{of.name}: {row.label} on {row.dataset}, {MARKS[row.mark]}",
+            f"{of.paper.title}, {of.where}: {of.title}",
             *table,
-            *(f"differs  {line}" for line in found.differing),
-            *(f"unknown  {line}" for line in found.unknown),
-            *(f"stated   {line}" for line in found.stated),
-            f"verdict: {found.verdict}",
+            *_listed("differs", found.differing),
+            *_listed("unknown", found.unknown),
+            *_listed("stated", found.stated),
+            f"verdict: {found.verdict}.",
         ]
     )
 
 
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"{title if i == 0 else '':<9}{line}" for i, line in enumerate(lines)]
+
+
 def _show_line(task: str, line: Line) -> list[str]:
-    measured = DASH if line.measured is None else show_estimate(task, line.metric, line.measured)
-    difference = DASH
+    measured = interval = difference = DASH
+    if line.measured is not None:
+        measured = show_value(task, line.metric, line.measured.value)
+        interval = show_interval(task, line.metric, line.measured)
     if not math.isnan(line.difference):
         sign = "+" if line.difference >= 0 else "-"
         difference = sign + show_value(task, line.metric, abs(line.difference))
     published = show_estimate(task, line.metric, line.published)
-    return [show_metric(task, line.metric), published, measured, difference, line.verdict]
+    name = show_metric(task, line.metric)
+    return [name, published, measured, interval, difference, WORDS[line.verdict]]
+
+
+def summary(found: Sequence[Reproduction]) -> str:
+    """How many rows got which verdict."""
+    heads = [each.verdict.partition(":")[0].partition(" (")[0] for each in found]
+    counts = (f"{heads.count(head)} {head}" for head in dict.fromkeys(heads))
+    return f"{len(found)} published rows: {', '.join(counts)}."
 
 
 def to_json(found: Reproduction) -> JSON:
