@@ -347,7 +347,9 @@ class TestPlots:
     def test_histograms_and_categories_come_from_the_records(self) -> None:
         record = {"id": "1", "iou": [[0.1, 0.9], [1.0]], "categories": [3, 7]}
         named = plot_data(empty("points", "mIoU"), [record], {3: "cat"})
-        assert list(named["breakdowns"]["category"]) == ["3 cat", "7"]
+        assert list(named["breakdowns"]["category"]) == ["cat", "7"]
+        twins = plot_data(empty("points", "mIoU"), [record], {3: "cat", 7: "cat"})
+        assert list(twins["breakdowns"]["category"]) == ["3 cat", "7 cat"]
         found = plot_data(empty("points", "mIoU"), [record])
         assert sum(found["histograms"]["IoU"]["counts"]) == 2
         assert found["breakdowns"]["category"] == {

@@ -117,7 +117,7 @@ class TestVerdict:
         result = measured(self.edges)
         protocol = {**result.protocol, "dataset": {**result.protocol["dataset"], **card}}
         found = compare(self.edges, replace(result, protocol=protocol))
-        assert found.verdict.startswith("partial: on 200 images,")
+        assert found.verdict.startswith("partial: on 200 images")
         assert word in " ".join(found.differing)
 
     def test_a_part_of_a_suite_is_partial(self) -> None:

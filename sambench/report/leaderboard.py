@@ -215,8 +215,18 @@ def tie_rule(board: Board) -> str:
     if board.paired:
         return (
             f"{shared}: the 95 % interval of their difference on the same images (paired "
-            "bootstrap) holds zero."
+            f"bootstrap) holds zero.{_caution(board)}"
         )
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
-        return f"{shared}: their 95 % intervals overlap."
+        return f"{shared}: their 95 % intervals overlap.{_caution(board)}"
     return "Ranks follow the printed values; without intervals nothing is known of noise."
+
+
+MANY_IMAGES = 20
+
+
+def _caution(board: Board) -> str:
+    images = max((e.run.result.images for e in board.entries if e.run), default=MANY_IMAGES)
+    if images >= MANY_IMAGES:
+        return ""
+    return f" {images} images are few: such intervals are too narrow, the ranks provisional."

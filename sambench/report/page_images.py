@@ -128,7 +128,7 @@ def _dialog(layers: Sequence[str]) -> Markup:
         "div",
         tag("h2", id="dialog-title"),
         tag("button", "Previous", type="button", id="view-previous"),
-        tag("button", "Next", type="button", id="view-next"),
+        tag("button", "Next", type="button", id="view-next", autofocus=True),
         tag("button", "Close", type="button", id="close"),
         class_="bar",
     )

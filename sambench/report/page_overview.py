@@ -13,7 +13,7 @@ from sambench.report.links import (
     run_link,
     task_address,
 )
-from sambench.report.markup import Markup, tag
+from sambench.report.markup import Markup, join, tag
 from sambench.report.numbers import DASH, show_metric
 from sambench.report.parts import Cell, page, table
 
@@ -70,24 +70,29 @@ def _counts(entries: Sequence[tuple[Board, Entry]], printed: Sequence[Board]) ->
 
 def _overview(site: Site, entries: Sequence[tuple[Board, Entry]]) -> Markup:
     head = [
-        ("model", ""), ("task", ""), ("dataset", ""), ("protocol", ""), ("metric", ""),
-        ("value", "n"), ("rank", "n"), ("images", "n"), ("images/s", "n"),
+        ("model", ""), ("task", ""), ("value", "n"), ("metric", ""), ("rank", "n"),
+        ("images", "n"), ("images/s", "n"), ("protocol", ""),
     ]  # fmt: skip
     rows = [
         [
             Cell(run_link(site, entry)),
-            Cell(tag("a", board.task, href=task_address(board.task))),
-            Cell(board.dataset),
-            Cell(key_link(board)),
-            Cell(show_metric(board.task, board.metric)),
+            _where(board),
             number_cell(board, board.metric, entry),
+            Cell(show_metric(board.task, board.metric)),
             rank_cell(entry),
             Cell(*_images(entry), "n"),
             _speed_cell(entry),
+            Cell(key_link(board)),
         ]
         for board, entry in entries
     ]
-    return table("overview", head, rows, "All measured results", down=frozenset({5, 8}))
+    return table("overview", head, rows, "All measured results", down=frozenset({2, 6}))
+
+
+def _where(board: Board) -> Cell:
+    task = tag("a", board.task, href=task_address(board.task))
+    dataset = tag("span", board.dataset, class_="ci")
+    return Cell(join([task, Markup(" "), dataset]), f"{board.task} {board.dataset}")
 
 
 def _images(entry: Entry) -> tuple[str, float]:

@@ -37,7 +37,7 @@ def run_page(site: Site, board: Board, run: Run) -> str:
         _warnings(result),
         tag("h2", "Metrics"),
         _metric_table(result),
-        figures(plots),
+        figures(plots, uneven=True),
         *_breakdown(site.plots_data[run.path]),
         tag("h2", "Protocol card"),
         tag("p", "Results compare if all but the model agrees: protocol ", key_link(board), "."),

@@ -191,6 +191,7 @@ def figure(plot: Plot) -> Markup:
     return tag("figure", inline_svg(plot), tag("figcaption", plot.caption, files_))
 
 
-def figures(plots: Sequence[Plot]) -> Markup:
-    """Plots side by side where there is room."""
-    return tag("div", [figure(plot) for plot in plots], class_="plots") if plots else Markup()
+def figures(plots: Sequence[Plot], *, uneven: bool = False) -> Markup:
+    """Plots side by side where there is room, or column by column where heights are uneven."""
+    kind = "plots uneven" if uneven else "plots"
+    return tag("div", [figure(plot) for plot in plots], class_=kind) if plots else Markup()

@@ -5,6 +5,7 @@ so that the plots follow the dark theme.
 """
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -190,6 +191,7 @@ def _name_dots(axes: Axes, dots: Sequence[Dot]) -> None:
     axes.autoscale_view(scalex=False)
     places = [axes.transData.transform((dot.cost, dot.accuracy.value)) for dot in dots]
     taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    taken += [_bar_box(axes, dot) for dot in dots if not math.isnan(dot.accuracy.low)]
     for dot, (x, y) in zip(dots, places, strict=True):
         text = shorten(dot.label, 28)
         boxes = [_text_box(axes, text, x, y, offset) for offset in _BESIDE]
@@ -199,6 +201,13 @@ def _name_dots(axes: Axes, dots: Sequence[Dot]) -> None:
             text, (dot.cost, dot.accuracy.value), xytext=_BESIDE[best], fontsize=8, color=INK,
             textcoords="offset points", ha="left" if _BESIDE[best][0] > 0 else "right",
         )  # fmt: skip
+
+
+def _bar_box(axes: Axes, dot: Dot) -> _Box:
+    """The interval of a dot: x0, y0, x1, y1 in pixels of the figure."""
+    ends = (dot.accuracy.low, dot.accuracy.high)
+    (x, low), (_, high) = (axes.transData.transform((dot.cost, end)) for end in ends)
+    return x - 2, low, x + 2, high
 
 
 def _text_box(axes: Axes, text: str, x: float, y: float, offset: tuple[int, int]) -> _Box:

@@ -221,7 +221,8 @@ def _verdict(
         also = " on partial data" if partial else ""
         return f"another protocol{also} ({'; '.join(others)}): {numbers}"
     if partial:
-        return f"partial: on {_images(result)}, {numbers}"
+        split = " of another split" if "split" in kinds else ""
+        return f"partial: on {_images(result)}{split}, {numbers}"
     known = ", as far as the protocol is known" if unknown else ""
     holds = all(line.verdict != "differs" for line in measured)
     return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"
