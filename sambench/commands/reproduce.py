@@ -61,6 +61,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     if given is not None:
         no_more(rest, "reproduce")
         claims = [claim for claim in claims if claim.table.task == given.task]
+        claims = _with_boxes(claims, given=bool(given.protocol["task"].get("detections")))
         results = [_with_expected(given)] * len(claims)
     else:
         claims = _with_boxes(claims, given="detections" in flags(rest))
@@ -133,7 +134,7 @@ def _with_boxes(claims: list[Claim], *, given: bool) -> list[Claim]:
     others = [claim.table.name for claim in claims if _from_detector(claim) != given]
     remedy = "leave --detections out" if given else "give --detections FILE"
     start = "the annotated boxes" if given else "a detector's boxes"
-    if not kept:
+    if others and not kept:
         raise UserError(f"{', '.join(others)}: starts from {start}; {remedy}.")
     if others:
         log.warning("left out, as they start from %s (%s): %s", start, remedy, ", ".join(others))
