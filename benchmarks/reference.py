@@ -171,7 +171,7 @@ def reference_sam(net: Any) -> Any:
 
 
 def _batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
-    if groups.unique().numel() > 1:
+    if len(set(groups.tolist())) > 1:
         raise NotImplementedError("boxes of several groups")
     return torch.from_numpy(nms(boxes.numpy(), scores.numpy(), iou_threshold))
 

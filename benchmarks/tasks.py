@@ -52,8 +52,8 @@ def edges_by_script(predictor: Any, image: NDArray[np.uint8], side: int = 16) ->
     for mask in masks[torch.from_numpy(kept)]:
         probability, binary = mask.sigmoid().numpy(), (mask > 0).float().numpy()
         strongest = np.maximum(strongest, gradient(probability) * (gradient(binary) > 0))
-    span = strongest.max() - strongest.min()
-    return (strongest - strongest.min()) / span
+    edges: NDArray[Any] = (strongest - strongest.min()) / np.ptp(strongest)
+    return edges
 
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -66,7 +66,9 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 def gradient(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Magnitude of the Sobel gradient of (H, W)."""
-    return np.hypot(sobel(values, 0, mode="nearest"), sobel(values, 1, mode="nearest"))
+    across, along = (sobel(values, axis, mode="nearest") for axis in (0, 1))
+    magnitude: NDArray[np.float32] = np.hypot(across, along)
+    return magnitude
 
 
 def maps_differ(ours: NDArray[Any], theirs: NDArray[Any]) -> JSON:
