@@ -44,7 +44,8 @@ def evaluate(
 
     Args:
         task: name with options, such as "points:points=3", or an instance.
-        model: name with options, or an instance.
+        model: name with options, or an instance. The weights of an instance may have changed since
+            the last call, so its images are all done anew unless ``fresh=False`` is given.
         dataset: name with options, or an instance.
         settings: fields of `Settings`; output may be text.
 
@@ -53,6 +54,13 @@ def evaluate(
     """
     if "output" in settings:
         settings["output"] = Path(settings["output"])
+    if isinstance(model, Model):
+        settings = {"fresh": True, **settings}
+        if settings.get("cache"):
+            raise UserError(
+                "cached embeddings are told apart by the model's card, which does not follow the "
+                "weights of a model object; leave out cache, or give the model by its name."
+            )
     loaded = load("task", task) if isinstance(task, str) else task
     name = task.partition(":")[0] if isinstance(task, str) else type(task).__name__.lower()
     return run(
