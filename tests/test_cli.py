@@ -151,3 +151,10 @@ def test_a_dataset_that_needs_an_account_says_the_steps(capsys):
     _, err = said(capsys, ["data", "fetch", "cityscapes"], 2)
     assert "licence" in err
     assert "cannot be fetched by a command; to get it:" in err
+
+
+def test_a_picture_of_nothing_is_the_photograph(rng=np.random.default_rng(0)):
+    from sambench.report.overlay import overlay
+
+    image = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    assert np.array_equal(overlay(image, np.zeros((0, 6, 8), bool)), image)

@@ -33,7 +33,7 @@ def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.ui
         (H, W, 3) uint8 RGB.
     """
     picture = image.astype(np.float64)
-    order = np.argsort(-masks.reshape(len(masks), -1).sum(axis=1), kind="stable")
+    order = np.argsort(-masks.sum(axis=(1, 2)), kind="stable")
     width = max(1, round(max(image.shape[:2]) / 500))
     for index, colour in zip(order, colours(len(masks)), strict=True):
         mask = masks[index]
