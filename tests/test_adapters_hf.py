@@ -66,6 +66,21 @@ def sam2():
     ))  # fmt: skip
 
 
+def edgetam():
+    pytest.importorskip("timm", reason="timm, of which EdgeTAM's encoder is, is not installed")
+    levels = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+    vision = config(
+        "EdgeTamVisionConfig", fpn_hidden_size=32,
+        backbone_config=config("TimmWrapperConfig", architecture="repvit_m1", model_args=levels),
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+    )  # fmt: skip
+    return transformers.EdgeTamModel(config(
+        "EdgeTamConfig", vision_config=vision,
+        prompt_encoder_config=config("EdgeTamPromptEncoderConfig", **PROMPT),
+        mask_decoder_config=config("EdgeTamMaskDecoderConfig", **DECODER),
+    ))  # fmt: skip
+
+
 def sam3_vision():
     backbone = config(
         "Sam3ViTConfig", hidden_size=32, intermediate_size=64, num_hidden_layers=2,
@@ -87,7 +102,9 @@ def sam3_tracker():
     ))  # fmt: skip
 
 
-FAMILIES = {"sam": sam, "sam_hq": sam_hq, "sam2": sam2, "sam3_tracker": sam3_tracker}
+FAMILIES = {
+    "sam": sam, "sam_hq": sam_hq, "sam2": sam2, "edgetam": edgetam, "sam3_tracker": sam3_tracker
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -153,8 +153,8 @@ def test_a_dataset_that_needs_an_account_says_the_steps(capsys):
     assert "cannot be fetched by a command; to get it:" in err
 
 
-def test_a_picture_of_nothing_is_the_photograph(rng=np.random.default_rng(0)):
+def test_a_picture_of_nothing_is_the_photograph():
     from sambench.report.overlay import overlay
 
-    image = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     assert np.array_equal(overlay(image, np.zeros((0, 6, 8), bool)), image)
