@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+NARROW = 128
+"""Up to so many channels oneDNN's linear layer is ahead; with AVX-512 it always is."""
+
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """(..., C) -> (..., out), through oneDNN where that is faster than PyTorch's own choice."""
@@ -35,9 +38,16 @@ def products(x: Tensor, y: Tensor) -> Tensor:
 def _onednn(x: Tensor) -> bool:
     """Whether oneDNN's linear layer takes this: a private operator, only used where it is sure."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32
+    plain = plain and (x.shape[-1] <= NARROW or _avx512())
     return (
         plain and _works() and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled()
     )
+
+
+@cache
+def _avx512() -> bool:
+    """Whether the processor has it."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 @cache
