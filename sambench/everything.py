@@ -10,7 +10,7 @@ lengths, and dropped, before suppression decides which of them stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from sambench.candidates import Candidates, Room, joined
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts, masks_at_once
 from sambench.metrics import rle
@@ -99,42 +100,6 @@ class Everything:
     stability: NDArray[np.float32]
     points: NDArray[np.float64]
     crops: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """N masks found in one image, with what is known of each.
-
-    Attributes:
-        iou: (N,) float32, as the model predicts it.
-        stability: (N,) float32; NaN where it was not computed or nothing is above -offset.
-        boxes: (N, 4) float32 XYXY in pixels of the image: first and last pixel of the mask; zeros
-            for an empty one.
-        points: (N, 2) float64 x, y, the prompt.
-        logits: N low-resolution logits (h, w) on the model's device, if they were to be kept.
-        rles: N run-length encodings at the size of the image, if they were to be kept.
-    """
-
-    iou: NDArray[np.float32]
-    stability: NDArray[np.float32]
-    boxes: NDArray[np.float32]
-    points: NDArray[np.float64]
-    logits: tuple[Tensor, ...] = ()
-    rles: tuple[JSON, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.iou)
-
-    def take(self, index: NDArray[np.int64]) -> Candidates:
-        """The candidates of an index, in its order."""
-        return Candidates(
-            self.iou[index],
-            self.stability[index],
-            self.boxes[index],
-            self.points[index],
-            tuple(self.logits[i] for i in index) if self.logits else (),
-            tuple(self.rles[i] for i in index) if self.rles else (),
-        )
 
 
 @dataclass(frozen=True)
@@ -251,7 +216,7 @@ def everything(
     size = image.shape[0], image.shape[1]
     places = crop_boxes(size, options.crop_layers, options.crop_overlap)
     parts = [_of_crop(model, image, _Place(box, size), layer, options) for layer, box in places]
-    found = _joined(parts)
+    found = joined(parts)
     boxes = np.array([box for _, box in places], dtype=np.int64)
     crops = np.repeat(boxes, [len(part) for part in parts], axis=0)
     if len(places) > 1:
@@ -311,18 +276,25 @@ def _candidates(
 ) -> tuple[Candidates, Callable[[Tensor], Tensor]]:
     """Masks of a grid that pass the filters, and how the model resizes their logits."""
     points = point_grid(options.side, place.size)
-    chunks = []
+    room: Room | None = None
     for start in range(0, len(points), model.prompt_batch):
         part = points[start : start + model.prompt_batch]
         prompts = Prompts(points=part[:, None], labels=np.ones((len(part), 1), np.int64))
         answer = model.predict(embedding, prompts, multimask=options.multimask)
-        chunks += list(_measured(answer, part, place, options, keep))
-    return _joined(chunks), answer.resize
+        room = room or Room(len(points) * answer.iou.shape[1], place.image)
+        _measure(answer, part, place, options, keep, room)
+    assert room is not None
+    return room.candidates(), answer.resize
 
 
-def _measured(
-    answer: Masks, points: NDArray[np.float64], place: _Place, options: GridOptions, keep: Keep
-) -> Iterator[Candidates]:
+def _measure(
+    answer: Masks,
+    points: NDArray[np.float64],
+    place: _Place,
+    options: GridOptions,
+    keep: Keep,
+    room: Room,
+) -> None:
     """Filter by predicted IoU; enlarge the rest a few at a time, to filter and measure them."""
     iou = answer.iou.flatten()
     passing = iou > options.iou if options.iou > 0 else torch.ones_like(iou, dtype=torch.bool)
@@ -337,14 +309,13 @@ def _measured(
         boxes = place.shifted_boxes(boxes_of(masks))
         inside = place.inside(boxes)
         left = stable.nonzero()[:, 0][inside]
-        yield Candidates(
-            iou[part][left].float().cpu().numpy(),
-            stability[left].cpu().numpy(),
-            boxes[inside].float().cpu().numpy(),
-            points[(part[left] // channels).cpu().numpy()] + place.box[:2],
-            tuple(logits[left]) if keep == "logits" else (),
-            tuple(rle.encode(place.shifted(masks[inside]))) if keep == "rles" else (),
-        )
+        prompted = points[(part[left] // channels).cpu().numpy()] + place.box[:2]
+        room.add(iou[part][left], stability[left], boxes[inside], prompted)
+        if keep == "logits":
+            room.logits += list(logits[left])
+        else:
+            room.encode(place.shifted(masks[inside]))
+        room.count += len(left)
 
 
 def _stability(logits: Tensor, options: GridOptions) -> tuple[Tensor, Tensor]:
@@ -363,17 +334,3 @@ def _count(masks: Tensor) -> Tensor:
         return masks.sum(dim=(1, 2))
     # NumPy counts a contiguous array of bytes several times faster than torch sums it.
     return torch.tensor([np.count_nonzero(mask) for mask in masks.numpy()])
-
-
-def _joined(parts: Sequence[Candidates]) -> Candidates:
-    def joined(arrays: list[NDArray[np.float32]], *shape: int) -> NDArray[np.float32]:
-        return np.concatenate([np.zeros((0, *shape), np.float32), *arrays])
-
-    return Candidates(
-        joined([part.iou for part in parts]),
-        joined([part.stability for part in parts]),
-        joined([part.boxes for part in parts], 4),
-        np.concatenate([np.zeros((0, 2)), *(part.points for part in parts)]),
-        tuple(logits for part in parts for logits in part.logits),
-        tuple(encoded for part in parts for encoded in part.rles),
-    )
