@@ -18,6 +18,7 @@ from sambench.errors import UserError
 COMMANDS = {
     "run": "score a model on a task and a dataset",
     "predict": "segment one photograph and draw the masks",
+    "train": "train a SAM with simulated prompts",
     "report": "leaderboard, static site, check of committed results",
     "reproduce": "run the protocol of a published number and say whether it holds",
     "merge": "join the records of shards to results",

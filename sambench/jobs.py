@@ -37,6 +37,7 @@ class Settings:
     Attributes:
         output: folder for records and results.
         limit: only so many images, from the first; 0 is all.
+        only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
         resamples: bootstrap resamples for the intervals.
@@ -50,6 +51,7 @@ class Settings:
 
     output: Path = Path("runs")
     limit: int = 0
+    only: tuple[str, ...] = ()
     workers: int = 0
     batch: int = 1
     resamples: int = RESAMPLES
@@ -64,13 +66,46 @@ class Settings:
         """The images that all shards together are to score, in the dataset's order.
 
         Raises:
-            UserError: there are none, or two have the same id.
+            UserError: there are none, two have the same id, or one asked for is not there.
         """
         if not dataset.ids:
             raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
         if len(set(dataset.ids)) != len(dataset.ids):
             raise UserError(f"dataset {dataset.card.name} gives two images the same id.")
-        return dataset.ids[: self.limit or None]
+        ids = chosen(dataset, self.only) if self.only else dataset.ids
+        return ids[: self.limit or None]
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """Ids of images, one a line; empty lines do not count.
+
+    Raises:
+        UserError: there is no such file, or no id in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a list of ids ({error}).") from None
+    ids = tuple(line.strip() for line in lines if line.strip())
+    if not ids:
+        raise UserError(f"{path} holds no ids; write one a line.")
+    return ids
+
+
+def chosen(dataset: Dataset, only: Sequence[str]) -> tuple[str, ...]:
+    """Those images of a dataset that are asked for, in the dataset's order.
+
+    Raises:
+        UserError: names one that the dataset does not have.
+    """
+    known, wanted = set(dataset.ids), set(only)
+    unknown = [id for id in only if id not in known]
+    if unknown:
+        raise UserError(
+            f"{len(unknown)} of {len(only)} ids are not in dataset {dataset.card.name}, first "
+            f"{unknown[0]}; give ids of this dataset, one a line."
+        )
+    return tuple(id for id in dataset.ids if id in wanted)
 
 
 @dataclass

@@ -16,9 +16,11 @@ class Progress:
         total: number of images.
         done: how many an earlier run has done; they do not count for the speed.
         show: whether to show anything.
+        unit: what is counted.
     """
 
-    def __init__(self, total: int, done: int, *, show: bool = True) -> None:
+    def __init__(self, total: int, done: int, *, show: bool = True, unit: str = "image") -> None:
+        self._unit = unit
         self._total, self._first, self._done, self._failed = total, done, done, 0
         self._start = self._said = time.monotonic()
         self._said_at = done
@@ -54,7 +56,8 @@ class Progress:
         speed = (self._done - self._first) / spent if spent else 0.0
         left = f", {duration((self._total - self._done) / speed)} left" if speed else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done}/{self._total} images, {speed:.2f} images/s{left}{failed}"
+        unit = f"{self._unit}s"
+        return f"{self._done}/{self._total} {unit}, {speed:.2f} {unit}/s{left}{failed}"
 
     def _due(self) -> bool:
         part = (self._done - self._said_at) / max(1, self._total)
@@ -65,7 +68,7 @@ class Progress:
     def _new_bar(self) -> Any:
         from tqdm import tqdm
 
-        return tqdm(total=self._total, initial=self._first, unit="image", file=sys.stderr)
+        return tqdm(total=self._total, initial=self._first, unit=self._unit, file=sys.stderr)
 
 
 def duration(seconds: float) -> str:

@@ -115,6 +115,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add what says how a run is carried out, and where its results go."""
     parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for results")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     parser.add_argument("--workers", type=int, help="scoring processes; default: cores less one")
@@ -128,7 +129,7 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     Raises:
         UserError: a number that makes no sense.
     """
-    from sambench.jobs import Settings, default_workers
+    from sambench.jobs import Settings, default_workers, read_ids
 
     for name, least in (("limit", 0), ("workers", 0), ("resamples", 0), ("batch", 1)):
         value = getattr(arguments, name, None)
@@ -138,6 +139,7 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     return Settings(
         output=arguments.output,
         limit=arguments.limit,
+        only=read_ids(arguments.ids) if arguments.ids else (),
         workers=default_workers() if workers is None else workers,
         batch=getattr(arguments, "batch", 1),
         resamples=arguments.resamples,

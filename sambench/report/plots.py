@@ -266,16 +266,22 @@ def precision_recall(name: str, curves: Mapping[str, Curve]) -> Plot:
 
 
 def curves_plot(
-    name: str, curves: Mapping[str, Curve], x: str, y: str, *, log: bool = False
+    name: str,
+    curves: Mapping[str, Curve],
+    x: str,
+    y: str,
+    *,
+    log: bool = False,
+    marker: bool = True,
 ) -> Plot:
-    """Lines of y against x, one for each model."""
+    """Lines of y against x, one for each model; a marker shows each value."""
 
     def paint(axes: Axes) -> None:
         if log:
             _log(axes)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _lines(axes, curves, marker=True)
+        _lines(axes, curves, marker=marker)
         axes.set(xlabel=x, ylabel=y)
 
     return _draw(name, f"{y} against {x}.", paint)

