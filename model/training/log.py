@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sambench.report.plots import Curve
 
 LOG = "log.jsonl"
-POINTS = 100
+POINTS = 30
 """A curve has about so many points: each is the mean over equally many steps."""
 LOSSES = {
     "all": ("loss", 1.0),

@@ -91,6 +91,10 @@ def test_gradients_equal_the_package_s(package, case):
         if reference is None:
             assert parameter.grad is None or not parameter.grad.any(), name
             continue
+        if "token_to_image.k_proj.bias" in name:  # cancels in the softmax: ours leaves it out
+            assert reference.abs().max() < 1e-6
+            continue
+        assert parameter.grad is not None, name
         scale = reference.abs().max() + 1e-4
         assert ((parameter.grad - reference).abs().max() / scale) < 1e-3, name
 

@@ -21,7 +21,7 @@ from sambench.model.training.session import Session
 from sambench.model.training.trainer import Trainer
 
 SIDE = 64
-SCENES = {"images": 6, "seed": 3}
+SCENES = {"images": 6, "seed": 3, "width": 64, "height": 64, "objects": 4}
 
 
 def tiny_net(seed=0):
@@ -51,7 +51,7 @@ class TinySam(Sam):
 
 
 def recipe(steps, **changes):
-    return Recipe(**{"steps": steps, "batch": 2, "masks": 3, "clicks": 2, "warmup": 1, **changes})
+    return Recipe(**{"steps": steps, "batch": 2, "masks": 2, "clicks": 1, "warmup": 1, **changes})
 
 
 def train(folder, steps):
