@@ -17,7 +17,7 @@ from sambench.model.training.interaction import (
 from sambench.model.training.objects import Objects, choose, grid_valid, on_grid
 from sambench.model.training.simulation import correction, later_rounds, noised_box, point_in
 
-from .tiny import tiny_net
+from .tiny import CHANNELS, tiny_net
 
 
 def region(*pixels, size=(4, 5)):
@@ -132,7 +132,7 @@ def test_iou_counts_valid_pixels_only():
 
 
 def test_three_masks_for_one_point_and_one_for_more():
-    net, features = tiny_net(), torch.randn(1, 256, 4, 4)
+    net, features = tiny_net(), torch.randn(1, CHANNELS, 4, 4)
     one = Prompted(np.ones((2, 1, 2)), np.ones((2, 1), np.int64))
     two = Prompted(np.ones((2, 2, 2)), np.ones((2, 2), np.int64))
     fed = Prompted(one.points, one.labels, masks=torch.zeros(2, 1, 16, 16))

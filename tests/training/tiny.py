@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from sambench.datasets.scenes import Scenes
 from sambench.interfaces import ModelCard
 from sambench.model.nn.image_encoder import ImageEncoder
+from sambench.model.nn.layers import Neck
+from sambench.model.nn.mask_decoder import MaskDecoder
 from sambench.model.nn.prompt_encoder import PromptEncoder
 from sambench.model.nn.sam import SamNet, input_size, preprocess
 from sambench.model.sam import Sam, SamEmbedding
@@ -20,7 +22,7 @@ from sambench.model.training.recipe import Recipe
 from sambench.model.training.session import Session
 from sambench.model.training.trainer import Trainer
 
-SIDE = 64
+SIDE, CHANNELS = 64, 32
 SCENES = {"images": 6, "seed": 3, "width": 64, "height": 64, "objects": 4}
 
 
@@ -29,7 +31,8 @@ def tiny_net(seed=0):
     torch.manual_seed(seed)
     encoder = ImageEncoder(32, 2, 2, global_blocks=(1,), window=3, image_size=SIDE)
     net = SamNet(encoder)
-    net.prompt_encoder = PromptEncoder(256, SIDE)
+    net.image_encoder.neck = Neck(32, CHANNELS)
+    net.prompt_encoder, net.mask_decoder = PromptEncoder(CHANNELS, SIDE), MaskDecoder(CHANNELS)
     return net.requires_grad_(False).eval()
 
 
