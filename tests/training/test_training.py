@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from sambench import cli
 from sambench.datasets.scenes import Scenes
 from sambench.errors import UserError
+from sambench.jobs import Settings, read_ids
 from sambench.model.nn import sam as nets
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import mae, state
@@ -278,3 +279,10 @@ def test_a_trained_checkpoint_of_the_bundled_architecture_loads(tmp_path, minisa
     first = minisam.net.state_dict()
     assert all(torch.equal(tensor, first[name]) for name, tensor in net.state_dict().items())
     assert state.read_about(tmp_path / state.MODEL) == about
+
+
+def test_a_run_takes_the_images_of_a_list_in_the_dataset_s_order(tmp_path):
+    dataset, path = Scenes(**SCENES), tmp_path / "ids.txt"
+    path.write_text(f"{dataset.ids[4]}\n\n{dataset.ids[1]}\n")
+    assert Settings(only=read_ids(path)).ids(dataset) == (dataset.ids[1], dataset.ids[4])
+    assert Settings(only=read_ids(path), limit=1).ids(dataset) == (dataset.ids[1],)
