@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ class FileDataset(Dataset):
 class InstanceFiles(FileDataset):
     """Object masks from files; their size must be that of the image."""
 
-    truths = (Instances,)
+    truths: ClassVar[tuple[type, ...]] = (Instances,)
 
     @abstractmethod
     def instances(self, id: str) -> Instances:

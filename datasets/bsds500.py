@@ -3,12 +3,12 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import Boundaries, DatasetCard, T
+from sambench.interfaces import Boundaries, DatasetCard, Regions, T
 from sambench.sources import Source, data_root, require
 
 from ._files import FileDataset, by_stem, files_in, place_of, read_as
@@ -36,7 +36,7 @@ EXPECTED = {"train": 200, "val": 100, "test": 200}
 
 
 class Bsds500(FileDataset):
-    """BSDS500; a truth has one boundary map for each annotator.
+    """BSDS500; a truth has one boundary map, or one label map of regions, for each annotator.
 
     Args:
         root: the folder BSR, any folder below it down to the one with ``images/`` and
@@ -57,7 +57,7 @@ class Bsds500(FileDataset):
         steps=f"unpack {URL} (70 MB) and give the folder BSR as root=",
         expected={"images": EXPECTED["test"]},
     )
-    truths = (Boundaries,)
+    truths = (Boundaries, Regions)
     sources = (Source(URL, "", contents=KNOWN),)
 
     def __init__(self, root: str = "", split: str = "test") -> None:
@@ -81,12 +81,16 @@ class Bsds500(FileDataset):
 
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`."""
+        [path] = self.truth_paths(id)
+        if kind is Regions:
+            labels = _read_drawn(path, "Segmentation")
+            return cast(T, Regions(tuple(drawn.astype(np.int64) for drawn in labels)))
         assert kind is Boundaries
-        return cast(T, Boundaries(tuple(_read_boundaries(self.truth / f"{id}.mat"))))
+        return cast(T, Boundaries(tuple(drawn != 0 for drawn in _read_drawn(path, "Boundaries"))))
 
 
-def _read_boundaries(path: Path) -> list[NDArray[np.bool_]]:
-    """Boundary maps, each (H, W) bool, of a ground-truth file."""
+def _read_drawn(path: Path, part: str) -> list[NDArray[Any]]:
+    """Maps (H, W) of a ground-truth file, one an annotator; part: Boundaries or Segmentation."""
     annotators = read_mat(path, "groundTruth")
     with read_as(path, "ground truth of BSDS500"):
-        return [np.asarray(drawn["Boundaries"][0, 0]) != 0 for drawn in annotators.ravel()]
+        return [np.asarray(drawn[part][0, 0]) for drawn in annotators.ravel()]

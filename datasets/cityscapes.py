@@ -2,15 +2,17 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, cast
 
 import numpy as np
 
 from sambench.images import read_labels
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard, Instances, Segments, T
 from sambench.sources import data_root, require
 
 from ._files import InstanceFiles
 from ._instances import encode, from_rles
+from ._segments import from_numbers
 from ._subsample import Sampled
 
 STUFF = frozenset({7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23})
@@ -22,8 +24,8 @@ SUFFIX = "_gtFine_instanceIds.png"
 class Cityscapes(Sampled, InstanceFiles):
     """Things, each object one mask, and stuff, each class one mask.
 
-    Groups of things that are marked as one region are left out: they are not objects. Categories
-    are label ids.
+    Groups of things that are marked as one region are left out: they are not objects; as segments
+    they are crowd regions. Categories are label ids.
 
     Args:
         root: folder with ``leftImg8bit/val/`` and ``gtFine/val/``.
@@ -33,6 +35,7 @@ class Cityscapes(Sampled, InstanceFiles):
         UserError: files are missing.
     """
 
+    truths: ClassVar[tuple[type, ...]] = (Instances, Segments)
     card = DatasetCard(
         name="cityscapes",
         title="Cityscapes, panoptic",
@@ -81,6 +84,15 @@ class Cityscapes(Sampled, InstanceFiles):
             ids=values,
             categories=[value // 1000 or value for value in values],
         )
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`; whatever is no segment of the 19 classes is void."""
+        if kind is not Segments:
+            return super().read_truth(id, kind)
+        labels = read_labels(self.truth_paths(id)[0])
+        values = [int(value) for value in np.unique(labels)]
+        known = {v: (v // 1000 or v, v not in STUFF) for v in values if _counts(v) or v in THINGS}
+        return cast(T, from_numbers(labels, known, crowd=THINGS))
 
 
 def _counts(value: int) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, DatasetCard, Instances, T
+from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
 from sambench.sources import Source, data_root, require
 
 from ._coco_json import CocoJson
@@ -36,7 +36,7 @@ class Coco(CocoJson):
         UserError: files are missing, or only one of annotations and images is given.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
+    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
     card = DatasetCard(
         name="coco",
         title="Microsoft COCO 2017 instances",

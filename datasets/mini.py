@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sambench.download import sha256
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Boundaries, DatasetCard, Instances, T
+from sambench.interfaces import JSON, Boundaries, DatasetCard, Instances, Segments, T
 from sambench.metrics.boundaries import thin
 
 from ._coco_json import CocoJson, read_json
@@ -46,7 +46,7 @@ class Mini(CocoJson):
         UserError: scikit-image is not installed.
     """
 
-    truths = (Instances, Boundaries)
+    truths = (Instances, Boundaries, Segments)
     card = DatasetCard(
         name="mini",
         title="Photographs of scikit-image, annotated point by point",

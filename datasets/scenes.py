@@ -13,11 +13,21 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Concepts, Dataset, DatasetCard, Instances, T
+from sambench.interfaces import (
+    Boundaries,
+    Concepts,
+    Dataset,
+    DatasetCard,
+    Instances,
+    Regions,
+    Segments,
+    T,
+)
 from sambench.metrics.boundaries import thin
 
 from ._concepts import from_categories
 from ._instances import encode, from_rles
+from ._segments import from_numbers
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -26,6 +36,8 @@ VERSION = 1
 """Raise it when the same options give other pixels than before."""
 VISIBLE = 30
 """An object of which fewer pixels are visible is not in the scene at all."""
+BACKGROUND = 6
+"""Category of the background among the segments, after those of the shapes."""
 UNIT = 1024
 """Fixed-point one. Shapes and textures are integer arithmetic, equal on every machine."""
 TURN = 360
@@ -144,7 +156,8 @@ class Scenes(Dataset):
 
     Image i depends on i and the options alone, and is the same on every machine. A mask is what is
     visible of an object; boundaries are where the visible objects and the background meet, from one
-    annotator; phrases are the names of all shapes.
+    annotator; phrases are the names of all shapes. As segments, objects are things and the
+    background is stuff.
 
     Args:
         images: how many.
@@ -158,7 +171,7 @@ class Scenes(Dataset):
         UserError: an option is out of range.
     """
 
-    truths = (Instances, Boundaries, Concepts)
+    truths = (Instances, Boundaries, Concepts, Regions, Segments)
     card = DatasetCard(
         name="scenes",
         title="Rendered scenes of textured, overlapping shapes",
@@ -215,13 +228,22 @@ class Scenes(Dataset):
         labels = self._labels(pieces)
         if kind is Boundaries:
             return cast(T, Boundaries((boundaries_of(labels),)))
-        rles = [encode(labels == number) for number in range(1, len(pieces) + 1)]
+        if kind is Regions:
+            return cast(T, Regions((labels,)))
         kinds = [piece.kind for piece in pieces]
+        if kind is Segments:
+            return cast(T, self._segments(labels, kinds))
+        rles = [encode(labels == number) for number in range(1, len(pieces) + 1)]
         truth = from_rles(labels.shape, rles, categories=kinds)
         if kind is Concepts:
             absent = self.categories.keys() - set(kinds)
             return cast(T, from_categories(truth, self.categories, absent=absent))
         return cast(T, truth)
+
+    def _segments(self, labels: Ints, kinds: list[int]) -> Segments:
+        """Objects are things; the background, if any of it is seen, is stuff."""
+        known = {number: (kind, True) for number, kind in enumerate(kinds, 1)}
+        return from_numbers(labels, known | {0: (BACKGROUND, False)})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -15,10 +15,10 @@ SCALES = (100.0, 200.0, 400.0, 800.0)
 
 
 class Felzenszwalb(Baseline):
-    """Its regions as answers to clicks, at several scales as proposals and as boundaries.
+    """Its regions for clicks and as superpixels, at several scales as proposals and boundaries.
 
     Args:
-        scale: k of the paper for clicks: larger makes larger regions.
+        scale: k of the paper for clicks and superpixels: larger makes larger regions.
         sigma: deviation of the Gaussian that smooths the image, in pixels.
         min_size: smaller regions are merged, in pixels.
     """
@@ -35,7 +35,7 @@ class Felzenszwalb(Baseline):
         """See `Baseline`."""
         scales = ", ".join(f"{scale:g}" for scale in SCALES)
         return (
-            f"k {self.scale:g} for clicks, {scales} for proposals and boundaries, "
+            f"k {self.scale:g} for clicks and superpixels, {scales} for proposals and boundaries, "
             f"sigma {self.sigma:g}, at least {self.min_size} pixels"
         )
 
@@ -53,6 +53,10 @@ class Felzenszwalb(Baseline):
     def regions(self, image: NDArray[np.uint8], scale: float) -> NDArray[np.int64]:
         """Label of the region of each pixel, (H, W)."""
         return regions(image, scale, self.sigma, self.min_size)
+
+    def superpixels(self, image: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """The regions of one scale, (H, W)."""
+        return self.regions(image, self.scale)
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[list[JSON], NDArray[np.float64]]:
         """All regions of all scales, those of the coarsest first, larger ones before smaller."""

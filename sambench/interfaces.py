@@ -272,6 +272,49 @@ class Concepts:
 
 
 @dataclass(frozen=True)
+class Regions:
+    """Truth of one image: the partition that each annotator made of it.
+
+    Attributes:
+        annotators: for each an (H, W) integer map; pixels of one value are one region.
+    """
+
+    annotators: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Truth or answer of one image: each pixel is of one of N segments, or of none.
+
+    Attributes:
+        labels: (H, W) int, n on the n-th segment counted from 1, 0 where nothing is known (void).
+        categories: (N,) int category ids.
+        things: (N,) bool, an object that can be counted; else stuff, such as sky.
+        crowd: (N,) bool, a region of many objects that no answer is asked for.
+        ids: N ids of the dataset's own.
+    """
+
+    labels: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    things: NDArray[np.bool_]
+    crowd: NDArray[np.bool_]
+    ids: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.labels.shape[0], self.labels.shape[1]
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """The mask of one segment, counted from 0, (H, W) bool."""
+        mask: NDArray[np.bool_] = self.labels == index + 1
+        return mask
+
+
+@dataclass(frozen=True)
 class Sample:
     """One image with its truth.
 

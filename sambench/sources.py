@@ -18,7 +18,7 @@ import numpy as np
 
 from sambench.download import cache_dir, download, sha256, unpack
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Dataset, Instances
+from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Segments
 
 RECORD = "fetched.txt"
 """Lists the SHA-256 and address of each source that was fetched and unpacked in full."""
@@ -174,7 +174,14 @@ def _wrong(truth: object, shape: tuple[int, ...]) -> Iterator[str]:
         empty = [truth.ids[i] for i in range(len(truth)) if not truth.mask(i).any()]
         if empty:
             yield f"empty masks: annotations {', '.join(map(str, empty))}"
-    elif isinstance(truth, Boundaries):
+    elif isinstance(truth, Boundaries | Regions):
         sizes = {np.shape(drawn) for drawn in truth.annotators}
         if sizes != {shape[:2]}:
-            yield f"the image has size {shape[:2]}, its boundaries {sorted(sizes)}"
+            what = type(truth).__name__.lower()
+            yield f"the image has size {shape[:2]}, its {what} {sorted(sizes)}"
+    elif isinstance(truth, Segments):
+        if truth.size != shape[:2]:
+            yield f"the image has size {shape[:2]}, its segments {truth.size}"
+        areas = np.bincount(truth.labels.ravel(), minlength=len(truth) + 1)[1:]
+        if len(areas) > len(truth) or not areas.all():
+            yield "segments and labels do not belong together"

@@ -7,9 +7,13 @@ from sambench.metrics.statistics import Estimate
 DASH = "\N{EN DASH}"
 """Stands where there is no number, and between the ends of a range."""
 
-COUNTED = ("NoC", "NoF", "seconds", "images", "objects", "masks", "parameters", "IL_MCC")
+COUNTED = (
+    *("NoC", "NoF", "seconds", "images", "objects", "masks", "parameters", "IL_MCC"),
+    "superpixels",
+)
 """Metrics that are no fractions, or not printed in percent, begin with one of these words."""
-FEWER_IS_BETTER = ("NoC", "NoF", "seconds", "IL_FPR")
+FEWER_IS_BETTER = ("NoC", "NoF", "seconds", "IL_FPR", "MAE", "UE")
+THREE_DECIMALS = ("edges", "foreground", "superpixels")
 
 
 def lower_is_better(metric: str) -> bool:
@@ -20,11 +24,11 @@ def lower_is_better(metric: str) -> bool:
 def scale(task: str, metric: str) -> tuple[float, int]:
     """Factor and decimals by which the field prints a metric of a task.
 
-    Boundaries are printed as .768, clicks as 5.15, all else in percent.
+    Boundaries, saliency and superpixels are printed as .768, clicks as 5.15, all else in percent.
     """
     if metric.startswith(COUNTED) or metric.endswith(("/s", "/click")):
         return 1.0, 2
-    if task == "edges":
+    if task in THREE_DECIMALS:
         return 1.0, 3
     return 100.0, 1
 

@@ -1,0 +1,125 @@
+"""COCO panoptic: each pixel is of a thing or of stuff, or of nothing that is annotated."""
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.errors import UserError
+from sambench.images import read_rgb
+from sambench.interfaces import JSON, DatasetCard, Segments, T
+from sambench.sources import data_root, require
+
+from ._coco_json import read_json
+from ._files import FileDataset, read_as
+from ._segments import from_numbers
+
+EXPECTED = {"val2017": {"images": 5000}, "train2017": {"images": 118287}}
+
+
+class CocoPanoptic(FileDataset):
+    """COCO 2017 panoptic, and data of the same layout.
+
+    A PNG holds the ids of segments, red + 256 green + 65536 blue; the JSON says what each is. Void
+    is black, and crowd regions are as `iscrowd` says.
+
+    Args:
+        root: folder with ``annotations/panoptic_<split>.json``, ``annotations/panoptic_<split>/``
+            and ``<split>/*.jpg``.
+        split: val2017 or train2017.
+
+    Raises:
+        UserError: files are missing.
+    """
+
+    card = DatasetCard(
+        name="coco_panoptic",
+        title="Microsoft COCO 2017 panoptic",
+        licence="annotations CC-BY-4.0; images under Flickr's terms of use",
+        citation="Kirillov et al., Panoptic Segmentation, CVPR 2019; Lin et al., Microsoft COCO, "
+        "ECCV 2014",
+        homepage="https://cocodataset.org",
+        split="val2017",
+        steps="unpack http://images.cocodataset.org/zips/val2017.zip and "
+        "http://images.cocodataset.org/annotations/panoptic_annotations_trainval2017.zip, and in "
+        "annotations/ the panoptic_val2017.zip of the latter, and give the folder as root=",
+        layout="from documentation",
+        expected=EXPECTED["val2017"],
+    )
+    truths = (Segments,)
+
+    def __init__(self, root: str = "", split: str = "val2017") -> None:
+        base = data_root("coco_panoptic", root)
+        self.annotations = require(base / "annotations" / f"panoptic_{split}.json", type(self))
+        self.masks = require(base / "annotations" / f"panoptic_{split}", type(self))
+        self.images = require(base / split, type(self))
+        self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
+
+    @cached_property
+    def content(self) -> JSON:
+        """The JSON: ``images`` and ``annotations`` by image id, ``categories`` by id."""
+        content = read_json(self.annotations)
+        with read_as(self.annotations, "panoptic file of COCO"):
+            return {
+                "images": {image["id"]: image for image in content["images"]},
+                "annotations": {a["image_id"]: a for a in content["annotations"]},
+                "categories": {c["id"]: c for c in content["categories"]},
+            }
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the annotated images, in ascending order."""
+        return tuple(map(str, sorted(self.content["annotations"])))
+
+    @property
+    def categories(self) -> dict[int, str]:
+        """Category id -> name."""
+        return {id: entry["name"] for id, entry in self.content["categories"].items()}
+
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        with read_as(self.annotations, "panoptic file of COCO"):
+            return self.images / str(self.content["images"][int(id)]["file_name"])
+
+    def truth_paths(self, id: str) -> tuple[Path, ...]:
+        """The map of segments of an image."""
+        return (self.masks / str(self.content["annotations"][int(id)]["file_name"]),)
+
+    def reading(self) -> JSON:
+        """What the JSON says, which the maps alone do not."""
+        parts = [self.content["annotations"], self.content["categories"]]
+        text = json.dumps(parts, sort_keys=True)
+        return {"json": hashlib.sha256(text.encode()).hexdigest()}
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`.
+
+        Raises:
+            UserError: the PNG has a segment that the JSON does not list, or the other way round.
+        """
+        assert kind is Segments
+        path = self.truth_paths(id)[0]
+        numbers = colour_ids(read_rgb(path))
+        with read_as(self.annotations, "panoptic file of COCO"):
+            listed: list[dict[str, Any]] = self.content["annotations"][int(id)]["segments_info"]
+            things = {c: bool(e["isthing"]) for c, e in self.content["categories"].items()}
+            known = {s["id"]: (s["category_id"], things[s["category_id"]]) for s in listed}
+            crowd = {s["id"] for s in listed if s.get("iscrowd", 0)}
+        differing = set(np.unique(numbers).tolist()) - {0} ^ set(known)
+        if differing:
+            raise UserError(
+                f"{path} and {self.annotations} differ in segment {min(differing)}; use the files "
+                "that belong together."
+            )
+        return cast(T, from_numbers(numbers, known, crowd))
+
+
+def colour_ids(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Colours (H, W, 3) -> ids (H, W): red + 256 green + 65536 blue."""
+    ids: NDArray[np.int64] = rgb.astype(np.int64) @ np.array([1, 256, 65536])
+    return ids
