@@ -7,7 +7,7 @@ becomes regions too. The measures are those of the superpixel literature (see
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -107,7 +107,10 @@ class Superpixels(Task):
 
     def _combined(self, records: Sequence[JSON], name: str) -> NDArray[np.float64]:
         """One value an image; NaN where no annotator drew a boundary."""
-        combine = {"mean": np.nanmean, "best": BEST[name], "worst": WORST[name]}[self.annotators]
+        choices: dict[str, Callable[..., Any]] = {
+            "mean": np.nanmean, "best": BEST[name], "worst": WORST[name],
+        }  # fmt: skip
+        combine = choices[self.annotators]
         rows = [np.array(record[name], dtype=np.float64) for record in records]
         return np.array(
             [combine(row) if np.isfinite(row).any() else np.nan for row in rows], dtype=np.float64
@@ -140,7 +143,7 @@ def partition(rles: Sequence[JSON], size: tuple[int, int], min_region: int) -> N
     painted = np.zeros(size, dtype=np.int32)
     for number, encoded in enumerate(rles, start=1):
         painted[rle.decode([encoded])[0]] = number
-    regions = label(painted, background=-1, connectivity=1)  # type: ignore[operator]
+    regions = label(painted, background=-1, connectivity=1)  # type: ignore[no-untyped-call]
     small = np.bincount(regions.ravel())[regions] < min_region
     if small.any() and not small.all():
         rows, columns = distance_transform_edt(small, return_distances=False, return_indices=True)

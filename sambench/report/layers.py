@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from sambench.interfaces import JSON, Boundaries, Concepts, Instances
-from sambench.metrics.rle import areas, decode
+from sambench.interfaces import JSON, Boundaries, Concepts, Instances, Regions, Segments
+from sambench.metrics.rle import areas, decode, encode
+from sambench.metrics.superpixels import edges_of
 from sambench.report.overlay import colours
 
 TRUTH, EDGES = (20, 230, 150), (240, 130, 20)
@@ -43,16 +44,30 @@ def truth_scene(truth: Any) -> Scene | None:
         return Scene(map=np.mean(truth.annotators, axis=0)) if truth.annotators else Scene()
     if isinstance(truth, Concepts):
         return Scene(masks=[rle for own in truth.annotations for rle in own[0]])
+    if isinstance(truth, Regions):
+        return Scene(map=np.mean([edges_of(labels) for labels in truth.annotators], axis=0))
+    if isinstance(truth, Segments):
+        return Scene(masks=_masks_of(truth))
     return None
+
+
+def _masks_of(segments: Segments) -> list[JSON]:
+    """Run lengths of segments; crowd regions are not asked for and not drawn."""
+    return [encode(segments.mask(i)[None])[0] for i in np.flatnonzero(~segments.crowd)]
 
 
 def prediction_scenes(prediction: Any) -> dict[str, Scene]:
     """Layers of a prediction by name; none for one of a kind that cannot be drawn.
 
-    A boundary map is one layer; scored detections too, the most confident ones, and the masks of
-    all phrases; clicks give the masks after the first prompt and after the last.
+    A map of boundaries or saliency is one layer; so are the boundaries of superpixels, segments,
+    scored detections, the most confident ones, and the masks of all phrases; clicks give the masks
+    after the first prompt and after the last.
     """
+    if isinstance(prediction, Segments):
+        return {"Prediction": Scene(masks=_masks_of(prediction))}
     if isinstance(prediction, np.ndarray) and prediction.ndim == 2:
+        if np.issubdtype(prediction.dtype, np.integer):
+            return {"Prediction": Scene(map=edges_of(prediction))}
         return {"Prediction": Scene(map=prediction)}
     if hasattr(prediction, "detections"):
         return {"Prediction": Scene(masks=_most_confident(prediction.detections))}
