@@ -53,7 +53,7 @@ def truth_scene(truth: Any) -> Scene | None:
 
 def _masks_of(segments: Segments) -> list[JSON]:
     """Run lengths of segments; crowd regions are not asked for and not drawn."""
-    return [encode(segments.mask(i)[None])[0] for i in np.flatnonzero(~segments.crowd)]
+    return [encode(segments.mask(int(i))[None])[0] for i in np.flatnonzero(~segments.crowd)]
 
 
 def prediction_scenes(prediction: Any) -> dict[str, Scene]:
