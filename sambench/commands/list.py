@@ -31,5 +31,5 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 def _line(entry: Entry) -> str:
     origin = "" if entry.origin == "built-in" else f" [{entry.origin}]"
     return (
-        f"  {entry.name:<16}{f'UNUSABLE: {entry.error}' if entry.error else entry.summary}{origin}"
+        f"  {entry.name:<18}{f'UNUSABLE: {entry.error}' if entry.error else entry.summary}{origin}"
     )
