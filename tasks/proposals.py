@@ -21,7 +21,7 @@ from sambench.metrics.assignment import Detections
 from ._coco_results import Found, image_id, read_results, write_results
 
 if TYPE_CHECKING:
-    from sambench.everything import Candidates
+    from sambench.candidates import Candidates
 
 
 @runtime_checkable
