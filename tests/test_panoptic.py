@@ -69,7 +69,7 @@ def test_matches_equal_brute_force(truth, answer):
     record = panoptic.panoptic_record(truth, answer)
     expected = reference(truth, answer)
     for i, category in enumerate(record["categories"]):
-        found = [record[name][i] for name in ("iou", "tp", "fp", "fn")]
+        found = [record[name][i] for name in ("iou_sum", "tp", "fp", "fn")]
         assert found == pytest.approx(expected.pop(category, [0, 0, 0, 0]))
     assert not expected
 

@@ -43,8 +43,8 @@ def panoptic_record(truth: Segments, answer: Segments) -> JSON:
     """Matches of one image, by category.
 
     Returns:
-        ``categories``; for each whether it is ``things``, the sum of ``iou`` over matches, and the
-        numbers of ``tp``, ``fp`` and ``fn``.
+        ``categories``; for each whether it is ``things``, the sum of IoU over matches
+        (``iou_sum``), and the numbers of ``tp``, ``fp`` and ``fn``.
     """
     shared = shared_pixels(truth, answer)
     iou = _iou(shared)
@@ -60,7 +60,7 @@ def panoptic_record(truth: Segments, answer: Segments) -> JSON:
     return {
         "categories": names,
         "things": [things[name] for name in names],
-        "iou": [float(best[truth.categories == name].sum()) for name in names],
+        "iou_sum": [float(best[truth.categories == name].sum()) for name in names],
         "tp": [int(matched[truth.categories == name].sum()) for name in names],
         "fp": [int(extra[answer.categories == name].sum()) for name in names],
         "fn": [int(missed[truth.categories == name].sum()) for name in names],
@@ -85,7 +85,7 @@ def _excused(shared: NDArray[np.int64], truth: Segments, answer: Segments) -> ND
 
 def panoptic_estimator(records: Sequence[JSON]) -> Estimator:
     """PQ, SQ and RQ: means over categories that occur, of all, of things, and of stuff."""
-    names, counts = by_category(records, ("iou", "tp", "fp", "fn"))
+    names, counts = by_category(records, ("iou_sum", "tp", "fp", "fn"))
     things = _are_things(records, names)
     groups = {"": np.ones_like(things), "_things": things, "_stuff": ~things}
 
@@ -107,7 +107,7 @@ def panoptic_estimator(records: Sequence[JSON]) -> Estimator:
 
 def quality_by_category(records: Sequence[JSON]) -> Estimator:
     """PQ of each category; NaN where it does not occur."""
-    names, counts = by_category(records, ("iou", "tp", "fp", "fn"))
+    names, counts = by_category(records, ("iou_sum", "tp", "fp", "fn"))
 
     def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
         iou, tp, fp, fn = np.einsum("i,ick->kc", weights, counts)
