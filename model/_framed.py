@@ -11,9 +11,8 @@ import hashlib
 import importlib
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,12 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from sambench.enlarging import Enlargement
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
 
 from .nn import precision as arithmetics
 from .nn.checkpoint import read_state
-from .nn.sam import PIXEL_MEAN, PIXEL_STD, input_size, postprocess, preprocess, to_input_pixels
+from .nn.sam import PIXEL_MEAN, PIXEL_STD, enlargement, input_size, preprocess, to_input_pixels
 
 MEAN = tuple(value / 255 for value in PIXEL_MEAN)
 STD = tuple(value / 255 for value in PIXEL_STD)
@@ -49,8 +49,8 @@ class Frame(Protocol):
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
         """(..., 2) x, y in pixels of the image (H, W) -> in pixels of the frame."""
 
-    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
-        """(n, h, w) logits of the frame -> (n, H, W) of the image."""
+    def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
+        """What brings logits (n, *low) of the frame to (n, H, W) of the image."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Padded:
         """See `Frame`."""
         return to_input_pixels(points, size, self.side)
 
-    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         """See `Frame`."""
-        return postprocess(logits, input_size(*size, self.side), size, self.side)
+        return enlargement(input_size(*size, self.side), size, low[0], self.side)
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class Stretched:
         scaled: NDArray[np.float64] = points * (self.side / np.array(size[::-1], np.float64))
         return scaled
 
-    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         """See `Frame`."""
-        return F.interpolate(logits[:, None].float(), size, mode="bilinear")[:, 0]
+        return Enlargement(size, ((low, size),))
 
 
 def _words(values: Iterable[float]) -> str:
@@ -232,10 +232,11 @@ class Framed(Model):
                 part = inputs.cut(start, start + self.chunk)
                 with arithmetics.arithmetic(self.device, self.precision):
                     answers.append(self.decode(embedding.features, part, multimask=multimask))
-        order = torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in groups])))
-        logits = torch.cat([logits.float() for logits, _ in answers])[order.to(self.device)]
-        iou = torch.cat([iou.float() for _, iou in answers])[order.to(self.device)]
-        resize = partial(self.frame.resize, size=embedding.size)
+        order = in_batch(groups).to(self.device)
+        logits = torch.cat([logits.float() for logits, _ in answers])[order]
+        iou = torch.cat([iou.float() for _, iou in answers])[order]
+        low = logits.shape[2], logits.shape[3]
+        resize = self.frame.resize(low, embedding.size)
         return Masks(logits, iou, embedding.size, resize)
 
     def _inputs(self, prompts: Prompts, size: tuple[int, int]) -> Inputs:
@@ -316,6 +317,11 @@ def without_padding(prompts: Prompts) -> list[tuple[NDArray[np.intp], Prompts]]:
 
     groups = [(np.flatnonzero(counts == count), int(count)) for count in np.unique(counts)]
     return [(rows, of(rows, count)) for rows, count in groups]
+
+
+def in_batch(groups: list[tuple[NDArray[np.intp], Prompts]]) -> Tensor:
+    """(B,) int64: takes answers in the order of the groups, gives them in that of the batch."""
+    return torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in groups])))
 
 
 def choose_device(device: str, precision: str) -> torch.device:

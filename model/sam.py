@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,11 +14,11 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
-from ._framed import check_image, check_prompts, choose_device, without_padding
+from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import Scene
-from .nn.sam import input_size, postprocess, preprocess, to_input_pixels
+from .nn.sam import enlargement, input_size, preprocess, to_input_pixels
 
 MASK_SIDE = 256
 PREPROCESSING = (
@@ -130,22 +129,39 @@ class Sam(Model):
         Raises:
             UserError: a prompt of the wrong shape or kind.
         """
+        return self._predict(embedding, prompts, multimask, None)
+
+    def predict_above(
+        self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
+    ) -> Masks:
+        """See `Model`. A GPU would have to wait for the decision, and decodes all."""
+        above = iou if self.device.type == "cpu" else None
+        return self._predict(embedding, prompts, multimask, above)
+
+    def _predict(
+        self, embedding: SamEmbedding, prompts: Prompts, multimask: bool, above: float | None
+    ) -> Masks:
         check_prompts(self, prompts)
         shape = (len(prompts), 3 if multimask else 1)
         iou = torch.empty(shape, device=self.device)
         logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
         scene = self._scene(embedding, masked=prompts.masks is not None)
-        for rows, group in without_padding(prompts):
+        groups, done = without_padding(prompts), 0
+        for _, group in groups:
             encoded = self._to_input(group, embedding.size)
             for start in range(0, len(group), self.chunk):
-                part = slice(start, start + self.chunk)
-                chunk = {kind: value[part] for kind, value in encoded.items()}
+                chunk = {k: value[start : start + self.chunk] for k, value in encoded.items()}
                 with arithmetics.arithmetic(self.device, self.precision):
                     sparse, dense = self.net.prompt_encoder(**chunk)
-                    logits[rows[part]], iou[rows[part]] = self.net.mask_decoder(
-                        scene, sparse, dense, multimask=multimask
+                    answer = self.net.mask_decoder(
+                        scene, sparse, dense, multimask=multimask, above=above
                     )
-        resize = partial(postprocess, inner=embedding.input_size, size=embedding.size)
+                part = slice(done, done := done + len(sparse))
+                logits[part], iou[part] = answer
+        if len(groups) > 1:
+            order = in_batch(groups).to(self.device)
+            logits, iou = logits[order], iou[order]
+        resize = enlargement(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
 
     def _scene(self, embedding: SamEmbedding, *, masked: bool) -> Scene:

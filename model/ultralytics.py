@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -107,13 +108,19 @@ class Letterbox:
         scaled: NDArray[np.float64] = points * (self.side / max(size))
         return scaled
 
-    def resize(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+    def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         """See `Frame`."""
         scale_masks = require("ultralytics.utils.ops", "ultralytics").scale_masks
         gain = self.side / max(size)
         ratio = [
-            round(length * gain) * low / self.side / length
-            for length, low in zip(size, logits.shape[1:], strict=True)
+            round(length * gain) * inner / self.side / length
+            for length, inner in zip(size, low, strict=True)
         ]
-        full: Tensor = scale_masks(logits[None].float(), size, (ratio, (0, 0)), padding=False)[0]
+
+        def full(logits: Tensor) -> Tensor:
+            masks: Tensor = scale_masks(logits[None].float(), size, (ratio, (0, 0)), padding=False)[
+                0
+            ]
+            return masks
+
         return full

@@ -257,6 +257,30 @@ def _prompts_together(bench: Bench) -> Iterator[Finding]:
             )
 
 
+def promising(bench: Bench) -> Iterator[Finding]:
+    """What `predict_above` promises: other masks than those of `predict` only below the IoU."""
+    import torch
+
+    if type(bench.model).predict_above is Model.predict_above:
+        return
+    scene = bench.scenes[0]
+    for kind in bench.kinds:
+        prompts, embedding = scene.prompts(kind), bench.embed(scene)
+        every = bench.model.predict(embedding, prompts, multimask=True)
+        least = float(every.iou.median())
+        some = bench.model.predict_above(embedding, prompts, least, multimask=True)
+        kept = (every.iou > least)[..., None, None]
+        merged = Masks(
+            torch.where(kept, some.logits, every.logits), some.iou, every.size, every.resize
+        )
+        if not _same(every, merged) or not torch.allclose(every.iou, some.iou, atol=SLACK):
+            yield Finding(
+                "promising",
+                f"of {kind}, masks with a predicted IoU above {least:.3g} are not those of predict",
+                "Leave out masks only where the predicted IoU is not above the given one.",
+            )
+
+
 def feedback(bench: Bench) -> Iterator[Finding]:
     """Its own logits are taken as mask prompts, if it says so; padding points are taken."""
     scene = bench.scenes[0]
@@ -376,6 +400,7 @@ CHECKS: tuple[Callable[[Bench], Iterator[Finding]], ...] = (
             state_between_images,
             batch_invariance,
             coordinate_order,
+            promising,
             feedback,
         ),
     ),

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sambench.candidates import Candidates, Room, joined
+from sambench.enlarging import enlarge
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts, masks_at_once
 from sambench.metrics import rle
@@ -280,7 +281,12 @@ def _candidates(
     for start in range(0, len(points), model.prompt_batch):
         part = points[start : start + model.prompt_batch]
         prompts = Prompts(points=part[:, None], labels=np.ones((len(part), 1), np.int64))
-        answer = model.predict(embedding, prompts, multimask=options.multimask)
+        if options.iou > 0:
+            answer = model.predict_above(
+                embedding, prompts, options.iou, multimask=options.multimask
+            )
+        else:
+            answer = model.predict(embedding, prompts, multimask=options.multimask)
         room = room or Room(len(points) * answer.iou.shape[1], place.image)
         _measure(answer, part, place, options, keep, room)
     assert room is not None
@@ -303,34 +309,24 @@ def _measure(
     channels = answer.iou.shape[1]
     for part in torch.split(index, step) if len(index) else ():
         logits = answer.logits.flatten(0, 1)[part]
-        full = answer.resize(logits)  # (n, h, w) of the crop
-        stability, stable = _stability(full, options)
-        masks = (full > 0)[stable]
-        boxes = place.shifted_boxes(boxes_of(masks))
+        offset = None if options.stability is None else options.offset
+        full = enlarge(answer.resize, logits, offset)  # of the crop
+        stable = _stable(full.stability, options.stability)
+        boxes = place.shifted_boxes(full.boxes[stable])
         inside = place.inside(boxes)
         left = stable.nonzero()[:, 0][inside]
         prompted = points[(part[left] // channels).cpu().numpy()] + place.box[:2]
-        room.add(iou[part][left], stability[left], boxes[inside], prompted)
+        room.add(iou[part][left], full.stability[left], boxes[inside], prompted)
         if keep == "logits":
             room.logits += list(logits[left])
         else:
-            room.encode(place.shifted(masks[inside]))
+            room.encode(place.shifted(full.masks[left]))
         room.count += len(left)
 
 
-def _stability(logits: Tensor, options: GridOptions) -> tuple[Tensor, Tensor]:
-    """Stability score of masks (n, H, W), (n,), and which are stable enough, (n,) bool."""
-    if options.stability is None:
-        unknown = torch.full((len(logits),), torch.nan, device=logits.device)
-        return unknown, torch.ones_like(unknown, dtype=torch.bool)
-    score = _count(logits > options.offset) / _count(logits > -options.offset)
+def _stable(score: Tensor, least: float | None) -> Tensor:
+    """Which of n masks are stable enough, (n,) bool."""
+    if least is None:
+        return torch.ones_like(score, dtype=torch.bool)
     # Without a threshold, masks whose score is not defined stay too.
-    return score, (score >= options.stability) | (options.stability == 0)
-
-
-def _count(masks: Tensor) -> Tensor:
-    """Pixels of masks (n, H, W) bool, (n,) int64."""
-    if masks.device.type != "cpu":
-        return masks.sum(dim=(1, 2))
-    # NumPy counts a contiguous array of bytes several times faster than torch sums it.
-    return torch.tensor([np.count_nonzero(mask) for mask in masks.numpy()])
+    return (score >= least) | (least == 0)

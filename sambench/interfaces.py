@@ -123,12 +123,14 @@ class Masks:
 
     def binary(self) -> NDArray[np.bool_]:
         """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
+        from sambench.enlarging import binary
+
         flat = self.logits.flatten(0, 1)
         step = masks_at_once(self.size, flat.device.type)
         masks = np.empty((len(flat), *self.size), dtype=bool)
         for start in range(0, len(flat), step):
             stop = start + step
-            masks[start:stop] = (self.resize(flat[start:stop]) > 0).cpu().numpy()
+            masks[start:stop] = binary(self.resize, flat[start:stop]).cpu().numpy()
         return masks.reshape(*self.logits.shape[:2], *self.size)
 
     def take(self, channel: Tensor | NDArray[Any]) -> Masks:
@@ -194,6 +196,15 @@ class Model(ABC):
             prompts: B prompts in pixels of the original image.
             multimask: several candidates for each prompt (SAM: three), or the single one.
         """
+
+    def predict_above(
+        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+    ) -> Masks:
+        """As `predict`, for one who drops masks whose predicted IoU is not above `iou`.
+
+        A model may save itself those: it gives their predicted IoU, but logits of zero.
+        """
+        return self.predict(embedding, prompts, multimask=multimask)
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
         """An embedding as named tensors, for a cache on disk; no model has to offer it."""

@@ -12,7 +12,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model._framed import Inputs, Padded, Stretched
 from sambench.model._pair import choose
-from sambench.model.nn.sam import input_size, postprocess, preprocess, to_input_pixels
+from sambench.model.nn.sam import enlargement, input_size, preprocess, to_input_pixels
 from sambench.registry import load
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (90, 60, 3), dtype=np.uint8)
@@ -174,8 +174,7 @@ def test_the_padded_frame_is_that_of_sam():
     frame, size = Padded(), IMAGE.shape[:2]
     assert torch.equal(frame.pixels(IMAGE), preprocess(IMAGE))
     np.testing.assert_array_equal(frame.points(POINTS, size), to_input_pixels(POINTS, size))
-    logits = torch.randn(2, 256, 256)
-    assert torch.equal(frame.resize(logits, size), postprocess(logits, input_size(*size), size))
+    assert frame.resize((256, 256), size) == enlargement(input_size(*size), size, 256)
 
 
 def test_the_stretched_frame_fills_the_square():
@@ -183,4 +182,4 @@ def test_the_stretched_frame_fills_the_square():
     assert frame.pixels(IMAGE).shape == (3, 64, 64)
     corners = np.array([[0.0, 0.0], [60.0, 90.0], [30.0, 45.0]])  # x, y in 60 x 90 pixels
     assert frame.points(corners, (90, 60)).tolist() == [[0, 0], [64, 64], [32, 32]]
-    assert frame.resize(torch.ones(2, 16, 16), (90, 60)).shape == (2, 90, 60)
+    assert frame.resize((16, 16), (90, 60))(torch.ones(2, 16, 16)).shape == (2, 90, 60)

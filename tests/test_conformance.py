@@ -155,6 +155,14 @@ class Padding(NewModel):
         return super().predict(embedding, prompts, multimask=multimask)
 
 
+class Hasty(NewModel):
+    """Leaves out masks that it was asked for."""
+
+    def predict_above(self, embedding, prompts, iou, *, multimask):
+        answer = super().predict(embedding, prompts, multimask=multimask)
+        return replace(answer, logits=answer.logits * 0 - 1)
+
+
 class Raising(NewModel):
     """Fails."""
 
@@ -184,6 +192,7 @@ class Nameless(NewModel):
         (Deaf, "coordinate order", "no better than another object"),
         (Writing, "inputs untouched", "were changed"),
         (Padding, "feedback", "a padding point"),
+        (Hasty, "promising", "are not those of predict"),
         (Raising, "shapes", "it raised IndexError: index 3 is out of bounds"),
         (Nameless, "card", "no weights_sha256"),
     ],

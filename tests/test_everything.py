@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.ndimage import label
 
-from sambench import everything as generator
+from sambench import enlarging
 from sambench.errors import UserError
-from sambench.everything import EverythingOptions, GridOptions, candidates, everything, grid
+from sambench.everything import (
+    EverythingOptions,
+    GridOptions,
+    candidates,
+    everything,
+    grid,
+    point_grid,
+)
 from sambench.interfaces import Masks, Model, ModelCard
 from sambench.metrics import rle
 from sambench.shapes import boxes_of, crop_boxes, nms, without_small
@@ -87,7 +94,7 @@ def test_grid_is_what_everything_starts_from():
 
 
 def test_points_are_cell_centres_row_by_row():
-    points = generator.point_grid(2, (40, 60))
+    points = point_grid(2, (40, 60))
     assert points.tolist() == [[15, 10], [45, 10], [15, 30], [45, 30]]
 
 
@@ -117,7 +124,7 @@ def test_predicted_iou_must_be_above_its_threshold_and_stability_may_equal_its_o
 
 
 def test_stability_is_not_computed_where_it_is_not_asked_for(monkeypatch):
-    monkeypatch.setattr(generator, "_count", None)
+    monkeypatch.setattr(enlarging, "_count", None)
     assert len(grid(Discs(), (60, 80), (60, 80), side=2).iou) > 0
 
 

@@ -11,7 +11,7 @@ from skimage import data
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model.nn import transformer
-from sambench.model.nn.sam import input_size, postprocess, preprocess
+from sambench.model.nn.sam import enlargement, input_size, preprocess
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea")
 KINDS = ("point", "point_single", "box_single", "box_multi", "point_neg_box", "point_mask")
@@ -139,6 +139,20 @@ def test_padding_points_change_no_answer(minisam, embeddings):
         torch.testing.assert_close(found.logits[0], together.logits[i], atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("kinds", [("points", "labels"), ("masks",)])
+def test_only_prompts_without_a_promising_mask_are_left_out(minisam, embeddings, kinds):
+    """Chunks of two, of which both, one or none is decoded."""
+    prompts = mixed(7, kinds)
+    every = minisam.predict(embeddings["astronaut"], prompts, multimask=True)
+    best = every.iou.amax(dim=1)
+    for least in sorted(best.tolist()):
+        some = minisam.predict_above(embeddings["astronaut"], prompts, least, multimask=True)
+        left = best > least
+        torch.testing.assert_close(some.iou, every.iou, atol=1e-5, rtol=0)
+        torch.testing.assert_close(some.logits[left], every.logits[left], atol=1e-3, rtol=0)
+        assert not some.logits[~left].any()
+
+
 def test_an_image_leaves_no_trace_in_the_next(minisam, embeddings):
     prompts = mixed(1, ("points", "labels"))
     before = minisam.predict(embeddings["astronaut"], prompts, multimask=True).logits
@@ -160,8 +174,10 @@ def test_half_precision_moves_masks_only_a_little(embeddings):
     features = half.embed([data.astronaut()])[0].features
     assert features.dtype == torch.float32
     assert (features - embeddings["astronaut"].features).abs().mean() < 2e-3
-    found = half.predict(embeddings["astronaut"], prompts, multimask=True)
-    exact = MiniSam().predict(embeddings["astronaut"], prompts, multimask=True)
+    packed = half.pack(embeddings["astronaut"])  # each model prepares the features for itself
+    found, exact = (
+        model.predict(model.unpack(packed), prompts, multimask=True) for model in (half, MiniSam())
+    )
     assert found.logits.dtype == torch.float32
     assert half.card.precision == "bfloat16"
     assert not torch.equal(found.logits, exact.logits)
@@ -187,7 +203,7 @@ def test_enlarging_without_the_padding_changes_no_bit(size):
     full = torch.nn.functional.interpolate(logits[:, None], (1024, 1024), mode="bilinear")
     cut = full[..., : inner[0], : inner[1]]
     expected = torch.nn.functional.interpolate(cut, size, mode="bilinear")[:, 0]
-    assert torch.equal(postprocess(logits, inner, size), expected)
+    assert torch.equal(enlargement(inner, size, 256)(logits), expected)
 
 
 def test_an_image_is_padded_after_normalising():

@@ -68,7 +68,13 @@ class MaskDecoder(nn.Module):
         return Scene(keys, self.transformer.places(position, keys[0]))
 
     def forward(
-        self, scene: Scene, sparse: Tensor, dense: Tensor | None, *, multimask: bool
+        self,
+        scene: Scene,
+        sparse: Tensor,
+        dense: Tensor | None,
+        *,
+        multimask: bool,
+        above: float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Predict the masks of P prompts on one image.
 
@@ -77,6 +83,8 @@ class MaskDecoder(nn.Module):
             sparse: (P, T, C) tokens of points and boxes.
             dense: (P, N, C) encoded masks, or None.
             multimask: three masks for each prompt, or one.
+            above: prompts none of whose masks has a predicted IoU above it are not enlarged: their
+                logits are zero.
 
         Returns:
             Logits (P, 3 or 1, S, S), with S = 4 sqrt(N), and predicted IoU (P, 3 or 1), float32.
@@ -87,8 +95,13 @@ class MaskDecoder(nn.Module):
         masks = list(range(1, MASKS)) if multimask else [0]
         wanted = [0] + [1 + mask for mask in masks]
         tokens, keys = self.transformer(tokens, keys, scene.places, wanted)
-        iou = self.iou_prediction_head(tokens[:, 0])[:, masks]
-        return self.masks(tokens[:, 1:], keys, masks), iou.float()
+        tokens, iou = tokens[:, 1:], self.iou_prediction_head(tokens[:, 0])[:, masks].float()
+        if above is None or (promising := (iou > above).any(dim=1)).all():
+            return self.masks(tokens, keys, masks), iou
+        few = self.masks(tokens[promising], keys[promising], masks)
+        logits = few.new_zeros(len(iou), *few.shape[1:])
+        logits[promising] = few
+        return logits, iou
 
     def masks(self, tokens: Tensor, keys: Tensor, masks: list[int]) -> Tensor:
         """Tokens (P, M, C) of M masks, and image (P, N, C) -> logits (P, M, S, S)."""
@@ -96,7 +109,7 @@ class MaskDecoder(nn.Module):
         weights = [mlp(tokens[:, i]) for i, mlp in enumerate(mlps)]  # (P, C / 8) each
         pixels = self.output_upscaling(keys)  # (P, N, 4, 4, C / 8)
         logits = torch.bmm(torch.stack(weights, dim=1), pixels.flatten(1, 3).mT)  # (P, M, 16 * N)
-        return in_image_order(logits.view(*logits.shape[:2], -1, 4, 4))
+        return in_image_order(logits.view(*logits.shape[:2], keys.shape[1], 4, 4))
 
 
 class Doubling(nn.Module):

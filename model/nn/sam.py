@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sambench.enlarging import Enlargement
 from sambench.errors import UserError
 
 from .image_encoder import ImageEncoder
@@ -99,25 +100,21 @@ def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
     return F.pad(normal.permute(2, 0, 1), (0, side - width, 0, side - height))
 
 
-def postprocess(
-    logits: Tensor, inner: tuple[int, int], size: tuple[int, int], side: int = IMAGE_SIZE
-) -> Tensor:
-    """Bring low-resolution logits to the original image: enlarge, cut the padding, resize.
+def enlargement(
+    inner: tuple[int, int], size: tuple[int, int], low: int, side: int = IMAGE_SIZE
+) -> Enlargement:
+    """How low-resolution logits come to the original image: enlarge, cut the padding, resize.
 
     Args:
-        logits: (n, s, s), with s = 256 for SAM; it divides side.
         inner: (h, w) of the image in the network's input.
         size: (H, W) of the original image.
+        low: side of the logits, 256 for SAM; it divides side.
         side: of the network's input.
-
-    Returns:
-        (n, H, W).
     """
-    times = side // logits.shape[-1]
-    rows, columns = (length // times + 2 for length in inner)  # padding need not be enlarged
-    full = F.interpolate(logits[:, None, :rows, :columns], scale_factor=times, mode="bilinear")
-    full = full[..., : inner[0], : inner[1]]
-    return (full if inner == size else F.interpolate(full, size, mode="bilinear"))[:, 0]
+    times = side // low
+    rows, columns = (min(length // times + 2, low) for length in inner)  # padding need not be
+    steps = (((rows, columns), (times * rows, times * columns)),)
+    return Enlargement(size, steps if inner == size else (*steps, (inner, size)))
 
 
 def to_input_pixels(

@@ -181,7 +181,8 @@ class Crossing(Heads):
         if places.value is not None:
             return same
         absorbed = torch.einsum("phtc,hcd->phtd", x, self.by_head(weight)).flatten(1, 2)
-        return same + torch.unflatten(products(absorbed, keys), 1, x.shape[1:3])
+        # In place, and this way round: what comes out is contiguous, as the softmax wants it.
+        return torch.unflatten(products(absorbed, keys), 1, x.shape[1:3]).add_(same)
 
     def places(self, position: Tensor, image: Tensor | None = None) -> Places:
         """What is the same for all prompts: position (N, C), and image (N, C) if that is shared."""
@@ -241,5 +242,8 @@ class ImageToToken(Crossing):
         weights = self.scores(k, self.q_proj.weight, keys, places).softmax(dim=2)
         v = torch.einsum("phtc,hcd->phtd", v, self.by_head(self.out_proj.weight.T))
         v = v + self.out_proj.bias / self.heads  # a place's weights add to one in each head
-        keys = keys.expand(len(v), -1, -1)
-        return torch.baddbmm(keys, weights.flatten(1, 2).mT, v.flatten(1, 2))
+        weights, v = weights.flatten(1, 2).mT, v.flatten(1, 2)
+        exact = not torch.is_grad_enabled() and not torch.is_autocast_enabled(keys.device.type)
+        if places.value is None and exact:
+            return keys.baddbmm_(weights, v)  # these prompts' own: nobody else looks at it
+        return torch.baddbmm(keys.expand(len(v), -1, -1), weights, v)

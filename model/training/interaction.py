@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from sambench.interfaces import Masks
 
-from ..nn.sam import SamNet, input_size, postprocess, to_input_pixels
+from ..nn.sam import SamNet, enlargement, input_size, to_input_pixels
 from .losses import Terms, losses
 from .objects import Objects, grid_valid, on_grid
 from .simulation import correction, later_rounds, noised_box, point_in
@@ -169,7 +168,7 @@ class Interaction:
         with self.arithmetic:
             logits, iou = decode(self.net, features, prompts, size)
         with torch.no_grad():
-            resize = partial(postprocess, inner=input_size(*size, side), size=size, side=side)
+            resize = enlargement(input_size(*size, side), size, logits.shape[-1], side)
             binary = Masks(logits.detach(), iou.detach(), size, resize).binary()
         return Answer(logits, iou, binary)
 
