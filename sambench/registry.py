@@ -139,7 +139,12 @@ def option_types(cls: type) -> dict[str, Any]:
     """Names of a plug-in's options with their annotated types, in order."""
     parameters = list(inspect.signature(cls).parameters.values())
     keywords = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    hints = get_type_hints(cls) | get_type_hints(inspect.getattr_static(cls, "__init__"))
+    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    hints = get_type_hints(cls)
+    # What a dataclass generates knows the names of its own module, but not those of its bases'.
+    generated = vars(owner).get("__dataclass_params__")
+    if generated is None or not generated.init:
+        hints |= get_type_hints(inspect.getattr_static(owner, "__init__"))
     return {p.name: hints.get(p.name, str) for p in parameters if p.kind in keywords}
 
 

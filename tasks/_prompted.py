@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Embedding, Model, Prompts, Segments
+from sambench.interfaces import JSON, Embedding, Model, Prompts, Sample, Segments, Task
 from sambench.metrics import rle
 from sambench.metrics.clicks import first_click
 from sambench.results import read_json, write_json
@@ -20,6 +21,41 @@ from ._label_files import read_labels, write_labels
 Prompt = Literal["box", "point"]
 Choice = Literal["single", "confident"]
 Top = Literal["confident", "small"]
+
+
+@dataclass(frozen=True)
+class PromptedTask(Task):
+    """A task whose answer is a partition of the image.
+
+    Attributes:
+        prompt: the tight box of a segment, or a click at its centre.
+        mask: the model's single answer, or the most confident of several.
+        top: which of two masks lies above the other: that of the higher predicted IoU, or the
+            smaller one.
+    """
+
+    prompt: Prompt = "box"
+    mask: Choice = "confident"
+    top: Top = "confident"
+
+    truth: ClassVar[type] = Segments
+
+    @property
+    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+        """Kind of prompt that these options use."""
+        return frozenset({"boxes" if self.prompt == "box" else "points"})
+
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Segments:
+        """One mask for each segment, laid over each other."""
+        return answered(model, embedding, sample.truth, self.prompt, self.mask, self.top)
+
+    def save(self, prediction: Segments, stem: Path) -> Path:
+        """Write a PNG of labels and a JSON of what they are."""
+        return save_segments(prediction, stem)
+
+    def load(self, stem: Path) -> Segments:
+        """Read what `save` wrote."""
+        return load_segments(stem)
 
 
 def answered(

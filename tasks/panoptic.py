@@ -8,31 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Segments, Task
+from sambench.interfaces import JSON, Estimator, Segments
 from sambench.metrics import panoptic
 
-from ._prompted import Choice, Prompt, Top, answered, load_segments, save_segments
+from ._prompted import PromptedTask
 
 
 @dataclass(frozen=True)
-class Panoptic(Task):
-    """PQ of masks prompted with the boxes or clicks of annotated segments.
+class Panoptic(PromptedTask):
+    """PQ of masks prompted with the boxes or clicks of annotated segments."""
 
-    Attributes:
-        prompt: the tight box of a segment, or a click at its centre.
-        mask: the model's single answer, or the most confident of several.
-        top: which of two masks lies above the other: that of the higher predicted IoU, or the
-            smaller one.
-    """
-
-    prompt: Prompt = "box"
-    mask: Choice = "confident"
-    top: Top = "confident"
-
-    truth: ClassVar[type] = Segments
     metric: ClassVar[str] = "PQ"
     paper: ClassVar[str] = "sambench run --task panoptic --model sam_vit_h --dataset coco_panoptic"
     facts: ClassVar[Mapping[str, Any]] = {
@@ -42,15 +29,6 @@ class Panoptic(Task):
         "crowd": "is not asked for; an answer that lies on it by more than half is no error",
         "PQ": "sum of IoU above 0.5 / (TP + FP/2 + FN/2) of a category, mean over those that occur",
     }
-
-    @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
-        """Kind of prompt that these options use."""
-        return frozenset({"boxes" if self.prompt == "box" else "points"})
-
-    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Segments:
-        """One mask for each segment, laid over each other."""
-        return answered(model, embedding, sample.truth, self.prompt, self.mask, self.top)
 
     def score(self, prediction: Segments, truth: Segments) -> JSON:
         """Matches of one image, by category."""
@@ -63,11 +41,3 @@ class Panoptic(Task):
     def by_category(self, records: Sequence[JSON]) -> Estimator:
         """PQ of each category."""
         return panoptic.quality_by_category(records)
-
-    def save(self, prediction: Segments, stem: Path) -> Path:
-        """Write a PNG of labels and a JSON of what they are."""
-        return save_segments(prediction, stem)
-
-    def load(self, stem: Path) -> Segments:
-        """Read what `save` wrote."""
-        return load_segments(stem)

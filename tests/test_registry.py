@@ -38,6 +38,22 @@ def test_a_plugin_is_any_python_file_with_typed_options(plugin):
     assert model.given == (3, 1e-3, True, Path("/x"), "b")
 
 
+def test_a_plugin_may_build_on_a_task_whose_types_are_elsewhere(tmp_path):
+    path = tmp_path / "steady.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "from sambench.tasks.panoptic import Panoptic\n"
+        "@dataclass(frozen=True)\n"
+        "class Steady(Panoptic):\n"
+        "    rounds: int = 3\n"
+    )
+    task = registry.load("task", f"{path}:prompt=point,rounds=5")
+    assert (task.prompt, task.rounds, task.top) == ("point", 5, "confident")
+    with pytest.raises(UserError, match="known are box, point"):
+        registry.load("task", f"{path}:prompt=line")
+
+
 def test_a_value_without_a_key_is_the_first_option(plugin):
     assert registry.load("model", f"{plugin}:7").given[0] == 7
 
