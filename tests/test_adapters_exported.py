@@ -1,8 +1,6 @@
 """Exported pairs: the bundled model through onnxruntime and TorchScript gives its own masks."""
 
-import importlib.util
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +17,6 @@ IMAGE = np.random.default_rng(0).integers(0, 255, (90, 60, 3), dtype=np.uint8)
 POINTS = np.array([[[10.0, 12.0], [50.0, 40.0]], [[7.0, 20.0], [5.0, 5.0]]])
 LABELS = np.array([[1, 0], [1, -1]])
 BOXES = np.array([[4.0, 6.0, 60.0, 50.0], [20.0, 3.0, 50.0, 84.0]])
-
-
-def exporter():
-    path = Path(__file__).parent.parent / "benchmarks" / "export_onnx.py"
-    spec = importlib.util.spec_from_file_location("export_onnx", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Half(torch.nn.Module):
@@ -53,10 +43,10 @@ class Ours:
 
 
 @pytest.fixture(scope="module")
-def scripted(minisam, tmp_path_factory):
+def scripted(minisam, exporter, tmp_path_factory):
     """The bundled decoder and the quick encoder as TorchScript."""
     folder = tmp_path_factory.mktemp("scripted")
-    decoder = exporter().Decoder(minisam.net).eval()
+    decoder = exporter.Decoder(minisam.net).eval()
     example = (torch.zeros(1, 256, 64, 64), torch.rand(1, 3, 2) * 1024, torch.ones(1, 3),
                torch.zeros(1, 1, 256, 256), torch.zeros(1))  # fmt: skip
     with warnings.catch_warnings():
@@ -68,7 +58,7 @@ def scripted(minisam, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def onnx_pair(minisam, tmp_path_factory):
+def onnx_pair(minisam, exporter, tmp_path_factory):
     """The bundled decoder and the quick encoder as ONNX."""
     for package in ("onnxruntime", "onnx", "onnxscript"):
         pytest.importorskip(package, reason=f"{package} is not installed")
@@ -78,7 +68,7 @@ def onnx_pair(minisam, tmp_path_factory):
     net.prompt_encoder, net.mask_decoder = minisam.net.prompt_encoder, minisam.net.mask_decoder
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own
-        exporter().export(net, folder)
+        exporter.export(net, folder)
     return folder
 
 

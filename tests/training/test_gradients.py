@@ -1,8 +1,5 @@
 """The network's gradients: beside the package segment-anything, and by finite differences."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,17 +8,6 @@ from sambench.model.nn.tiny_vit import TinyViT
 from sambench.model.training.interaction import Prompted, decode
 
 from .tiny import CHANNELS, SIDE, tiny_net
-
-
-@pytest.fixture(scope="module")
-def package():
-    if importlib.util.find_spec("segment_anything") is None:
-        pytest.skip("the package segment-anything is not installed")
-    path = Path(__file__).parents[2] / "benchmarks/reference.py"
-    spec = importlib.util.spec_from_file_location("benchmark_reference_gradients", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.reference()
 
 
 def theirs_like(package, net):
