@@ -43,16 +43,9 @@ class EmbeddingCache:
         model: whose embeddings they are.
         size: bytes that all files together may take; 0 is no limit.
         half: keep floats in 16 bits: half the size, and numbers move slightly.
-
-    Raises:
-        UserError: the model cannot pack embeddings.
     """
 
     def __init__(self, folder: Path, model: Model, size: int = 0, *, half: bool = False) -> None:
-        if type(model).pack is Model.pack:
-            raise UserError(
-                f"model {model.card.name} cannot pack its embeddings; leave --embedding-cache out."
-            )
         self._folder, self._size, self._half = folder, size, half
         self._signature = _signature(model, half=half)
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,13 +128,17 @@ class CacheOptions:
     size: int = 0
     half: bool = False
 
-    def open(self, model: Model) -> EmbeddingCache:
-        """The cache of a model's embeddings."""
+    def open(self, model: Model) -> EmbeddingCache | None:
+        """The cache of a model's embeddings; None, and said, if the model cannot pack them."""
+        if type(model).pack is Model.pack:
+            name = model.card.name
+            log.warning("%s cannot pack its embeddings: it embeds without a cache", name)
+            return None
         return EmbeddingCache(self.folder, model, self.size, half=self.half)
 
     def stated(self, model: Model) -> Model:
         """The model with a card that says what the cache does to its precision."""
-        if not self.half:
+        if not self.half or type(model).pack is Model.pack:
             return model
         told = copy.copy(model)
         told.card = replace(model.card, precision=f"{model.card.precision}, embeddings in float16")

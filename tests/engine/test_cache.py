@@ -112,12 +112,16 @@ def test_a_damaged_file_is_made_anew(tmp_path, caplog):
     assert equal(cache.load(image(0)), PACKED)
 
 
-def test_a_model_that_packs_nothing_is_refused(tmp_path):
+def test_a_model_that_packs_nothing_is_told_and_runs_without(tmp_path, caplog):
+    """Or the other models of the same command would be left undone."""
+
     class Plain(Packer):
         pack = Model.pack
 
-    with pytest.raises(UserError, match="leave --embedding-cache out"):
-        EmbeddingCache(tmp_path, Plain())
+    options = CacheOptions(tmp_path, half=True)
+    assert options.open(Plain()) is None
+    assert "without a cache" in caplog.text
+    assert options.stated(Plain()).card.precision == "float32"
 
 
 @pytest.mark.parametrize(
