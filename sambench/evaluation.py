@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args, get_origin
 
 from sambench.environment import environment, forget_peak, peak_memory
 from sambench.errors import UserError
@@ -28,7 +28,7 @@ from sambench.jobs import (
 )
 from sambench.loop import Loop, Parts, Sink, Todo
 from sambench.plan import describe
-from sambench.registry import load
+from sambench.registry import load, option_types
 from sambench.results import Result
 
 Tasks = Mapping[str, Task]
@@ -221,8 +221,19 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
     if lacking and not (task.direct and hasattr(model, task.direct)):
         raise UserError(
             f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
-            f"{model.card.name} does not take; choose another model."
+            f"{model.card.name} does not take; {_way_out(task, model)}choose another model."
         )
+
+
+def _way_out(task: Any, model: Model) -> str:
+    """The first option of a task, if there is one, under which the model's prompts will do."""
+    for option, kind in option_types(type(task)).items():
+        values = get_args(kind) if get_origin(kind) is Literal else (False,) if kind is bool else ()
+        for value in values:
+            with contextlib.suppress(UserError):  # it does not go with the others
+                if replace(task, **{option: value}).needs <= model.prompts:
+                    return f"give --{option.replace('_', '-')} {str(value).lower()} or "
+    return ""
 
 
 def check_truth(name: str, task: Task, dataset: Dataset) -> None:

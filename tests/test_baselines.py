@@ -123,6 +123,8 @@ def test_a_task_that_prompts_otherwise_is_refused_in_one_sentence(tmp_path):
         evaluate("points", model="box_mask", dataset="mini", output=tmp_path)
     with pytest.raises(UserError, match="which model sobel does not take"):
         evaluate("points", model="sobel", dataset="mini", output=tmp_path)
+    with pytest.raises(UserError, match="give --feedback false or choose another model"):
+        evaluate("interactive", model="superpixel", dataset="mini", output=tmp_path)
 
 
 def test_a_result_is_a_table_and_a_plot(tmp_path):
