@@ -119,12 +119,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--points", nargs="+", type=int, default=[64, 256, 1024])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--no-memory", action="store_true", help="halves the time")
     parser.add_argument("--save", help="name of the hardware, for results/NAME.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with torch.no_grad():
         for case in cases(arguments.only, arguments.points):
-            entry = measure(case, arguments.repeats)
+            entry = measure(case, arguments.repeats, memory=not arguments.no_memory)
             if arguments.save:
                 save({case.name: entry}, arguments.save)
 
