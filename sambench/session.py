@@ -48,6 +48,9 @@ class Session:
         self._limit = 0  # prompts at a time, once memory has run out
         self._model = copy.copy(model)
         vars(self._model)["predict"] = functools.partial(self._answer, self._model.predict)
+        if type(model).predict_above is not Model.predict_above:  # else it is that of predict
+            way = functools.partial(self._answer, self._model.predict_above)
+            vars(self._model)["predict_above"] = way
         for name in {task.direct for task in tasks if hasattr(model, task.direct or " ")}:
             vars(self._model)[name] = self._timed(getattr(self._model, name))
 
@@ -115,14 +118,14 @@ class Session:
         predict: Callable[..., Masks],
         embedding: Embedding,
         prompts: Prompts,
-        *,
+        *above: float,
         multimask: bool,
     ) -> Masks:
-        """The model's own `predict`, timed, on no more prompts at a time than memory holds."""
+        """The model's own way to masks, timed, on no more prompts at a time than memory holds."""
         step = self._limit or len(prompts)
         with self._clock.measure("decode"):
             parts = [
-                predict(embedding, prompts[start : start + step], multimask=multimask)
+                predict(embedding, prompts[start : start + step], *above, multimask=multimask)
                 for start in range(0, len(prompts), step)
             ]
             return parts[0] if len(parts) == 1 else _joined(parts)

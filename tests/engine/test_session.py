@@ -1,6 +1,6 @@
 """A model as a run calls it: memory that runs out, times that add up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from sambench import timing
 from sambench.commands.run import _fitting
 from sambench.errors import UserError
 from sambench.evaluation import Local, run
+from sambench.everything import GridOptions, candidates
 from sambench.interfaces import Instances, Masks, Model, ModelCard, Prompts, Sample, Task
 from sambench.jobs import Settings
 from sambench.progress import Progress, duration
@@ -63,6 +64,31 @@ class Discs(Model):
         return Masks(logits, iou, embedding, lambda masks: masks)
 
 
+class Sparing(Discs):
+    """Has a way of its own to leave out masks."""
+
+    def predict_above(self, embedding, prompts, iou, *, multimask):
+        answer = Discs.predict(self, embedding, prompts, multimask=multimask)
+        return replace(answer, logits=answer.logits * (answer.iou > iou)[..., None, None])
+
+
+@dataclass(frozen=True)
+class Above(Task):
+    """Everything that is promising, by whichever way the model has."""
+
+    truth: ClassVar[type] = Instances
+
+    def predict(self, model, embedding, sample):
+        options = GridOptions(side=6, iou=0.3, stability=0)
+        return candidates(model, embedding, sample.image.shape[:2], options).boxes
+
+    def score(self, prediction, truth):
+        raise NotImplementedError
+
+    def estimator(self, records):
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Grid(Task):
     """Asks for many points at once, in batches or not."""
@@ -108,6 +134,15 @@ def test_out_of_gpu_memory_halves_the_prompts_says_so_and_moves_no_number(room, 
     session.predict(task, (64, 64), SAMPLE)  # the next image begins with what held
     assert max(model.asked) <= room
     assert model.prompt_batch == 16  # the caller's model is not touched
+
+
+@pytest.mark.parametrize("kind", [Discs, Sparing])
+def test_a_models_own_way_to_promising_masks_is_timed_and_survives_as_well(kind, clock):
+    expected, spent = Session(kind(seconds=2.0, clock=clock), []).predict(Above(), (64, 64), SAMPLE)
+    assert spent == {"decode": 6.0, "post": 0.0}  # 36 points, 16 at a time
+    found, _ = Session(kind(room=5), []).predict(Above(), (64, 64), SAMPLE)
+    assert len(expected) == 72
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_prompt_that_does_not_fit_by_itself_fails_the_image():
