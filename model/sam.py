@@ -55,6 +55,8 @@ class Sam(Model):
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
         sha256: refuse a checkpoint whose content has another SHA-256.
+        compiled: have torch.compile make the encoder and the decoder; the first calls take minutes.
+            On a CPU it does not pay.
 
     Raises:
         UserError: the checkpoint, the device or the precision cannot be used.
@@ -71,10 +73,15 @@ class Sam(Model):
         device: str = "cpu",
         precision: str = "float32",
         sha256: str = "",
+        compiled: bool = False,
     ) -> None:
         self.device, self.precision = choose_device(device, precision), precision
         net, self.arch, digest = load_sam(checkpoint, arch, sha256)
         self.net = net.to(self.device)
+        self.compiled = compiled
+        if compiled:
+            self.net.image_encoder.compile()
+            self.net.mask_decoder.compile()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = self.device.type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
@@ -83,7 +90,7 @@ class Sam(Model):
             name=self.name,
             weights_sha256=digest,
             preprocessing=PREPROCESSING,
-            precision=precision,
+            precision=f"{precision}, compiled" if compiled else precision,
             parameters=sum(parameter.numel() for parameter in net.parameters()),
             licence=self.licence,
             citation=self.citation,
@@ -134,8 +141,8 @@ class Sam(Model):
     def predict_above(
         self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
     ) -> Masks:
-        """See `Model`. A GPU would have to wait for the decision, and decodes all."""
-        above = iou if self.device.type == "cpu" else None
+        """See `Model`. A GPU would have to wait for the decision: it decodes all."""
+        above = iou if self.device.type == "cpu" and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(

@@ -17,7 +17,13 @@ class SamVitB(Sam):
         checkpoint: str = "sam_vit_b_01ec64.pth",
         device: str = "cpu",
         precision: str = "float32",
+        compiled: bool = False,
     ) -> None:
         super().__init__(
-            checkpoint, "vit_b", device, precision, OFFICIAL["sam_vit_b_01ec64.pth"].sha256
+            checkpoint,
+            "vit_b",
+            device,
+            precision,
+            OFFICIAL["sam_vit_b_01ec64.pth"].sha256,
+            compiled,
         )

@@ -17,7 +17,13 @@ class SamVitH(Sam):
         checkpoint: str = "sam_vit_h_4b8939.pth",
         device: str = "cpu",
         precision: str = "float32",
+        compiled: bool = False,
     ) -> None:
         super().__init__(
-            checkpoint, "vit_h", device, precision, OFFICIAL["sam_vit_h_4b8939.pth"].sha256
+            checkpoint,
+            "vit_h",
+            device,
+            precision,
+            OFFICIAL["sam_vit_h_4b8939.pth"].sha256,
+            compiled,
         )

@@ -17,7 +17,13 @@ class SamVitL(Sam):
         checkpoint: str = "sam_vit_l_0b3195.pth",
         device: str = "cpu",
         precision: str = "float32",
+        compiled: bool = False,
     ) -> None:
         super().__init__(
-            checkpoint, "vit_l", device, precision, OFFICIAL["sam_vit_l_0b3195.pth"].sha256
+            checkpoint,
+            "vit_l",
+            device,
+            precision,
+            OFFICIAL["sam_vit_l_0b3195.pth"].sha256,
+            compiled,
         )

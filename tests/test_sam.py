@@ -1,6 +1,7 @@
 """The bundled SAM: the reference implementation's numbers, for every kind of prompt."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from skimage import data
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model.nn import transformer
+from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.sam import enlargement, input_size, preprocess
+from sambench.registry import load
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea")
 KINDS = ("point", "point_single", "box_single", "box_multi", "point_neg_box", "point_mask")
@@ -183,6 +186,26 @@ def test_half_precision_moves_masks_only_a_little(embeddings):
     assert not torch.equal(found.logits, exact.logits)
     assert ((found.logits > 0) != (exact.logits > 0)).float().mean() < 0.02
     torch.testing.assert_close(found.iou, exact.iou, atol=0.03, rtol=0)
+
+
+def test_a_compiler_takes_encoder_and_decoder_in_one_piece(embeddings, monkeypatch):
+    """What a GPU is given, traced: a break in the graph would be an error."""
+    way = partial(torch.compile, backend="aot_eager", fullgraph=True)
+    monkeypatch.setattr(torch, "compile", way)
+    compiled, plain = (load("model", f"minisam:compiled={on}") for on in ("true", "false"))
+    assert compiled.card.precision == "float32, compiled"
+    prompts, packed = mixed(3, ("points", "labels")), plain.pack(embeddings["coffee"])
+    found, expected = (
+        model.predict(model.unpack(packed), prompts, multimask=True) for model in (compiled, plain)
+    )
+    torch.testing.assert_close(found.logits, expected.logits, atol=1e-3, rtol=0)
+
+    encoder = ImageEncoder(32, 2, 2, global_blocks=(1,), window=3, image_size=128).eval()
+    image = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = encoder(image)
+        encoder.compile()
+        torch.testing.assert_close(encoder(image), expected, atol=1e-5, rtol=0)
 
 
 def test_the_card_says_what_the_model_is(minisam):

@@ -121,7 +121,8 @@ class Attention(nn.Module):
         """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
         rows, columns = self.relative(q)
         out, memory = torch.empty_like(q), rows.new_empty(0)
-        keep = torch.is_grad_enabled()  # a gradient needs every bias, else one place does for all
+        # A gradient needs every bias, a compiler plans memory itself; else one place does for all.
+        keep = torch.is_grad_enabled() or torch.compiler.is_compiling()
         for some, part in pieces(len(q), self.window, BIAS_BYTES[q.device.type != "cpu"]):
             row, column = rows[some, part, :, None], columns[some, part, None, :]
             bias = torch.add(row, column, out=None if keep else memory.resize_(0))

@@ -37,6 +37,8 @@ def products(x: Tensor, y: Tensor) -> Tensor:
 
 def _onednn(x: Tensor) -> bool:
     """Whether oneDNN's linear layer takes this: a private operator, only used where it is sure."""
+    if torch.compiler.is_compiling():  # the compiler makes its own choice
+        return False
     plain = x.device.type == "cpu" and x.dtype == torch.float32
     plain = plain and (x.shape[-1] <= NARROW or _avx512())
     return (
