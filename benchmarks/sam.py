@@ -100,10 +100,23 @@ def cases(parts: list[str], points: list[int]) -> Iterator[Case]:
             )
     if "vit_t" in parts:
         tiny = model.net.image_encoder
-        yield Case("vit_t encoder", lambda: (tiny(image),), lambda: (plain_tiny_vit(tiny, image),))
+        yield Case(
+            "vit_t encoder",
+            lambda: (tiny(image),),
+            lambda: (plain_tiny_vit(tiny, image),),
+            peer="MobileSAM's operations, rebuilt",
+        )
     if "vit_b" in parts:
         ours, package = random_vit_b()
         yield Case("vit_b encoder", lambda: (ours(image),), lambda: (package(image),))
+        model.net.image_encoder = ours
+        other = transformers_sam(model.net.state_dict()).vision_encoder
+        yield Case(
+            "vit_b encoder, transformers",
+            lambda: (ours(image),),
+            lambda: (other(image).last_hidden_state,),
+            peer="transformers' SamModel",
+        )
 
 
 def grid_points(count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
