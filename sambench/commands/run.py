@@ -22,6 +22,7 @@ from sambench.commands._options import (
     load_tasks,
     run_settings,
     split_list,
+    with_precision,
 )
 from sambench.errors import UserError
 from sambench.suites import Selection, select, suite_result
@@ -44,6 +45,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="mini", help=HELP_MANY.format("bsds500:root=DIR"))
     add_run_options(parser)
     add_device(parser)
+    parser.add_argument(
+        "--precision", help="tf32, bfloat16 or float16 move numbers; default: exact float32"
+    )
     parser.add_argument("--batch", type=int, default=1, help="images embedded at a time")
     parser.add_argument("--save-predictions", action="store_true", help="keep every prediction")
     parser.add_argument(
@@ -68,7 +72,10 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     settings = _settings(arguments, device)
     several = len(tasks) > 1 or len(selections) > 1
     shown = _Shown(tasks, settings, json=arguments.json)
-    for spec in split_list(arguments.model):
+    specs = split_list(arguments.model)
+    if arguments.precision is not None:
+        specs = [with_precision(spec, arguments.precision) for spec in specs]
+    for spec in specs:
         engine = _engine(arguments, spec, device)
         for selection in selections:
             _run_selection(tasks, engine, selection, shown, strict=not several)

@@ -1,0 +1,112 @@
+"""What an arithmetic does to every metric: the same runs in float32 and in it, paired by image.
+
+    python -m benchmarks.precision bfloat16 [--device cuda] [--coco SPEC] [--edges SPEC] [--limit 8]
+
+Without datasets the photographs of `mini` serve all tasks but superpixels, whose truth it lacks.
+Grids have 8 points a side, so that a CPU, which emulates half precision slowly, comes to an end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sambench.comparing import compare, read_side
+from sambench.evaluation import run
+from sambench.interfaces import JSON
+from sambench.jobs import Settings, result_path
+from sambench.registry import load
+
+from .turns import save
+
+Runs = dict[str, list[str]]
+"""Tasks by the dataset on which they are run."""
+
+
+def runs(coco: str, edges: str, side: int) -> Runs:
+    """Every task that prompts a point or a box of SAM."""
+    grid = f"side={side}"
+    found: Runs = {}
+    for dataset, tasks in (
+        (coco, ["points", "instances", "interactive:clicks=5", f"proposals:{grid}"]),
+        (edges, [f"edges:{grid}", f"superpixels:{grid}"]),
+        ("mini", [f"foreground:{grid}", "panoptic", "semantic"]),
+    ):
+        found.setdefault(dataset, []).extend(tasks)
+    return found
+
+
+def results(spec: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
+    """Run all; the results by task and dataset."""
+    model: Any = load("model", f"{spec},device={settings.device}")
+    found = {}
+    for source, specs in wanted.items():
+        dataset: Any = load("dataset", source)
+        loaded: dict[str, Any] = {spec: load("task", spec) for spec in specs}
+        tasks = {spec: task for spec, task in loaded.items() if task.truth in dataset.truths}
+        run(
+            {spec.partition(":")[0]: task for spec, task in tasks.items()}, model, dataset, settings
+        )
+        for label, task in tasks.items():
+            name, cards = label.partition(":")[0], (dataset.card.name, model.card.name)
+            path = result_path(name, task, *cards, settings.output)
+            found[f"{label} on {dataset.card.name}"] = path
+    return found
+
+
+def effect(exact: Path, other: Path) -> JSON:
+    """Each metric: exact, other, their difference, and the ends of its 95 % interval.
+
+    Left out are metrics that are of nothing here, such as those of small objects where none is.
+    """
+    comparison = compare(read_side(exact), read_side(other), resamples=1000, images=1)
+    found: JSON = {"images": comparison.images}
+    for name, row in comparison.metrics.items():
+        change = [row.difference.value, row.difference.low, row.difference.high]
+        values = [row.first, row.second, *change]
+        if np.isfinite(values).all():
+            found[name] = [round(value, 5) for value in values]
+    return found
+
+
+def main() -> None:
+    """Run both, print the effects."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("precision", choices=("tf32", "bfloat16", "float16"))
+    parser.add_argument("--model", default="minisam", help="without options")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--coco", default="mini", help="dataset with object masks")
+    parser.add_argument("--edges", default="mini", help="dataset with boundaries")
+    parser.add_argument("--side", type=int, default=8)
+    parser.add_argument("--limit", type=int, default=8, help="images of each dataset")
+    parser.add_argument("--output", type=Path, help="keeps the runs, to continue them")
+    parser.add_argument("--save", help="name of the hardware, for results/NAME-precision.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    wanted = runs(arguments.coco, arguments.edges, arguments.side)
+    with tempfile.TemporaryDirectory() as folder:
+        output = arguments.output or Path(folder)
+        exact, other = (
+            results(
+                f"{arguments.model}:precision={precision}",
+                wanted,
+                Settings(output / precision, arguments.limit, device=arguments.device),
+            )
+            for precision in ("float32", arguments.precision)
+        )
+        entries = {name: effect(exact[name], other[name]) for name in exact}
+    for name, entry in entries.items():
+        print(name, entry)
+    if arguments.save:
+        prefix = f"{arguments.model}, {arguments.precision}"
+        named = {f"{prefix}: {name}": entry for name, entry in entries.items()}
+        save(named, f"{arguments.save}-precision")
+
+
+if __name__ == "__main__":
+    main()
