@@ -38,12 +38,14 @@ class Series:
         run: does the work for one value of it.
         values: ascending.
         clock: what is read before and after.
+        linear: exponent of linear growth; more processes share the work instead.
     """
 
     name: str
     run: Callable[[int], object]
     values: Sequence[int]
     clock: Callable[[], float] = time.process_time
+    linear: int = 1
 
 
 def series() -> list[Series]:
@@ -55,7 +57,7 @@ def series() -> list[Series]:
         Series("prompts of an image", partial(decode, model, embedding), (1, 4, 16, 64, 256)),
         Series("side of the image, pixels", partial(segment, model), (256, 512, 1024, 2048)),
         Series("images of a run", partial(clicks, model), (1, 2, 4, 8)),
-        Series("scoring processes", boundaries, (1, 2), time.perf_counter),
+        Series("scoring processes", boundaries, (1, 2), time.perf_counter, -1),
     ]
 
 
@@ -79,9 +81,11 @@ def clicks(model: Any, images: int) -> None:
 
 
 def boundaries(workers: int) -> None:
-    """The edge benchmark on eight scenes, whose maps cost next to nothing."""
+    """The edge benchmark on scenes, so many that starting the processes is a small part."""
     with TemporaryDirectory() as folder:
-        evaluate("edges", model="sobel", dataset="scenes", limit=8, output=folder, workers=workers)
+        evaluate(
+            "edges", model="sobel", dataset="scenes", limit=128, output=folder, workers=workers
+        )
 
 
 def measured(one: Series, repeats: int) -> list[float]:
@@ -102,18 +106,21 @@ def exponent(values: Sequence[int], costs: Sequence[float]) -> float:
     return float(rise)
 
 
-def plot(found: dict[str, tuple[Sequence[int], list[float], float]], path: Path) -> None:
+def plot(found: Sequence[tuple[Series, list[float], float]], path: Path) -> None:
     """A panel for each series, both axes logarithmic, a dotted line for linear growth."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.2), layout="constrained")
-    for panel, (name, (values, costs, slope)) in zip(
-        figure.subplots(1, len(found)), found.items(), strict=True
-    ):
+    panels = figure.subplots(1, len(found))
+    for panel, (one, costs, slope) in zip(panels, found, strict=True):
+        values = np.array(one.values)
+        linear = costs[0] * (values / values[0]) ** one.linear
         panel.loglog(values, costs, marker="o")
-        panel.loglog(values, costs[-1] * np.array(values) / values[-1], ":", color="grey")
-        panel.set(title=f"exponent {slope:.2f}", xlabel=name, ylabel="seconds")
+        panel.loglog(values, linear, ":", color="grey")
+        panel.set(title=f"exponent {slope:.2f}", xlabel=one.name, ylabel="seconds")
         panel.set_xticks(values, [str(value) for value in values])
+        ends = min(*costs, *linear), max(*costs, *linear)
+        panel.set_yticks(ends, [f"{end:.2g}" for end in ends])
         panel.minorticks_off()
     for ending in ("png", "svg"):
         figure.savefig(path.with_suffix(f".{ending}"), dpi=120)
@@ -126,16 +133,16 @@ def main() -> None:
     parser.add_argument("--save", help="name of the hardware, for results/NAME.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found = {}
+    found = []
     for one in series():
         costs = measured(one, arguments.repeats)
         slope = exponent(one.values, costs)
-        found[one.name] = one.values, costs, slope
+        found.append((one, costs, slope))
         print(one.name, dict(zip(one.values, np.round(costs, 3), strict=True)), f"{slope:.2f}")
     if arguments.save:
         entries = {
-            f"growth with {name}": {"at": list(values), "s": costs, "exponent": slope}
-            for name, (values, costs, slope) in found.items()
+            f"growth with {one.name}": {"at": list(one.values), "s": costs, "exponent": slope}
+            for one, costs, slope in found
         }
         save(entries, arguments.save)
         plot(found, RESULTS / f"{arguments.save}-growth")
