@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from sambench.commands._options import load_model, with_precision
 from sambench.comparing import compare, read_side
 from sambench.evaluation import run
 from sambench.interfaces import JSON
 from sambench.jobs import Settings, result_path
-from sambench.registry import load
+from sambench.registry import load, split_spec
 
 from .turns import save
 
@@ -41,22 +42,25 @@ def runs(coco: str, edges: str, side: int) -> Runs:
     return found
 
 
-def results(spec: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
+def results(model: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
     """Run all; the results by task and dataset."""
-    model: Any = load("model", f"{spec},device={settings.device}")
+    loaded: Any = load_model(model, settings.device)
     found = {}
     for source, specs in wanted.items():
         dataset: Any = load("dataset", source)
-        loaded: dict[str, Any] = {spec: load("task", spec) for spec in specs}
-        tasks = {spec: task for spec, task in loaded.items() if task.truth in dataset.truths}
-        run(
-            {spec.partition(":")[0]: task for spec, task in tasks.items()}, model, dataset, settings
-        )
-        for label, task in tasks.items():
-            name, cards = label.partition(":")[0], (dataset.card.name, model.card.name)
-            path = result_path(name, task, *cards, settings.output)
-            found[f"{label} on {dataset.card.name}"] = path
+        tasks: dict[str, Any] = {spec: load("task", spec) for spec in specs}
+        fitting = {spec: task for spec, task in tasks.items() if task.truth in dataset.truths}
+        run({name_of(spec): task for spec, task in fitting.items()}, loaded, dataset, settings)
+        for spec, task in fitting.items():
+            cards = dataset.card.name, loaded.card.name
+            path = result_path(name_of(spec), task, *cards, settings.output)
+            found[f"{spec} on {dataset.card.name}"] = path
     return found
+
+
+def name_of(spec: str) -> str:
+    """A plug-in's name, without its options."""
+    return split_spec(spec)[0]
 
 
 def effect(exact: Path, other: Path) -> JSON:
@@ -78,7 +82,7 @@ def main() -> None:
     """Run both, print the effects."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("precision", choices=("tf32", "bfloat16", "float16"))
-    parser.add_argument("--model", default="minisam", help="without options")
+    parser.add_argument("--model", default="minisam", help="name with options, precision aside")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--coco", default="mini", help="dataset with object masks")
     parser.add_argument("--edges", default="mini", help="dataset with boundaries")
@@ -93,7 +97,7 @@ def main() -> None:
         output = arguments.output or Path(folder)
         exact, other = (
             results(
-                f"{arguments.model}:precision={precision}",
+                with_precision(arguments.model, precision),
                 wanted,
                 Settings(output / precision, arguments.limit, device=arguments.device),
             )
