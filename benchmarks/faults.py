@@ -25,8 +25,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sambench.timing import MEASURED
-
 SOONER = 0.7
 """Runs that go on are shorter than whole ones: moments are drawn from this part of their time."""
 KEPT = ("metrics", "images", "failed", "protocol", "complete", "details")
@@ -59,11 +57,9 @@ def outcome(output: Path) -> str:
     (result,) = output.rglob("minisam.json")
     lines = [json.loads(line) for line in records.read_bytes().splitlines()[1:]]
     scored = {line["id"]: line for line in lines if "id" in line and "failed" not in line}
-    for record in scored.values():
-        for name in MEASURED:
-            record.pop(name, None)
+    made = {id: [line["image"], line["record"]] for id, line in scored.items()}
     whole = json.loads(result.read_text())
-    return json.dumps([scored, {name: whole[name] for name in KEPT}], sort_keys=True)
+    return json.dumps([made, {name: whole[name] for name in KEPT}], sort_keys=True)
 
 
 def children(pid: int) -> list[int]:

@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.images import read_rgb
-from sambench.interfaces import JSON, Dataset, Instances, Segments, T
+from sambench.interfaces import JSON, Dataset, DatasetCard, Instances, Segments, T
 
 from ._instances import area_of, box_of, without_empty
 from ._segments import from_instances
@@ -190,6 +190,12 @@ def _checked(rle: JSON) -> JSON:
     except UserError:
         raise ValueError("has damaged run lengths") from None
     return rle
+
+
+def own_card(name: str, file: Path) -> DatasetCard:
+    """The card of the user's own data in a file of COCO's format."""
+    title = f"{file.name} (COCO format)"
+    return DatasetCard(name, title, "as its owner says", "none", own=True)
 
 
 class CocoJson(Dataset):

@@ -39,7 +39,9 @@ class Folder(InstanceFiles):
         licence="as their owner says",
         citation="none",
         steps="give the folders as folder:images=DIR,masks=DIR",
+        own=True,
     )
+    neutral = frozenset({"images", "masks"})
 
     def __init__(
         self, images: str = "", masks: str = "", background: str = "0", ignore: str = ""
@@ -49,7 +51,8 @@ class Folder(InstanceFiles):
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
         self.background, self.ignore = _values(background), _values(ignore)
-        self.card = replace(self.card, title=f"images of {self.images.name}")
+        name = self.images.resolve().name
+        self.card = replace(self.card, name=name, title=f"images of {name}")
 
     @cached_property
     def _files(self) -> dict[str, tuple[Path, tuple[Path, ...]]]:

@@ -12,7 +12,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, T
 from sambench.sources import Source, data_root, require
 
-from ._coco_json import CocoJson
+from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
 COCO = "https://s3.amazonaws.com/images.cocodataset.org/zips"
@@ -73,6 +73,8 @@ class Lvis(CocoJson):
         ),
     )
 
+    neutral = frozenset({"root", "annotations", "images"})
+
     def __init__(
         self,
         root: str = "",
@@ -91,7 +93,9 @@ class Lvis(CocoJson):
         folder = Path(images).expanduser() if images else base
         super().__init__(require(file, type(self)), require(folder, type(self)))
         self.subset = subset
-        if (split, version, annotations, subset) != ("val", "v1", "", ""):
+        if annotations:
+            self.card = own_card(file.stem, file)
+        elif (split, version, annotations, subset) != ("val", "v1", "", ""):
             named = " ".join(filter(None, [annotations and file.name, split, subset]))
             self.card = replace(self.card, title=f"LVIS {version}", split=named, expected={})
 

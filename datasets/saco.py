@@ -58,6 +58,8 @@ class Saco(Dataset):
         layout="from documentation",
     )
 
+    neutral = frozenset({"root", "images", "subset"})  # the subset is its name
+
     def __init__(self, subset: str = "gold_metaclip", root: str = "", images: str = "") -> None:
         part = subset.partition("_")[0]
         if part not in ANNOTATORS:
@@ -107,9 +109,13 @@ class Saco(Dataset):
         """SHA-256 over the annotation files."""
         return hashlib.sha256(json.dumps([*map(sha256, self.paths)]).encode()).hexdigest()
 
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self.images / id
+
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
-        path, size = self.images / id, self._size(id)
+        path, size = self.image_path(id), self._size(id)
         image = read_rgb(path)
         if image.shape[:2] != size:
             raise UserError(

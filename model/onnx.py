@@ -37,6 +37,8 @@ class Onnx(Pair):
         UserError: onnxruntime is not installed, or the files are no such pair.
     """
 
+    neutral = frozenset({"device", "threads"})
+
     def __init__(
         self,
         encoder: Path,

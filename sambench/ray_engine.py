@@ -23,8 +23,9 @@ from sambench.evaluation import Tasks, check_truth, complete, folders_of, header
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.jobs import Job, Settings
 from sambench.loop import Loop, Parts, Sink, Todo
-from sambench.records import differences
 from sambench.registry import import_files, imported_files
+from sambench.store.records import differences
+from sambench.store.sources import images_of
 
 if TYPE_CHECKING:
     from sambench.interfaces import Model
@@ -90,9 +91,9 @@ class Worker:
         self._loop.run(todo)
         return self._events, peak_memory(self._order.settings.device)
 
-    def scored(self, job: int, id: str, record: JSON) -> None:
+    def scored(self, job: int, id: str, line: JSON) -> None:
         """See `Sink`."""
-        self._events.append((job, id, record))
+        self._events.append((job, id, line))
 
     def failed(self, job: int, id: str, error: Exception) -> None:
         """See `Sink`."""
@@ -147,7 +148,7 @@ class OnRay:
                     peak = crew.work(todo, folders, sink)
                     return {"environment": {**place, "actors": self.actors}, "memory": peak}
 
-                complete(jobs, settings.ids(dataset), settings, work)
+                complete(jobs, settings.ids(dataset), settings, images_of(dataset), work)
         return jobs
 
 

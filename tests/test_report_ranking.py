@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sambench.metrics.statistics import Estimate, bootstrap
-from sambench.records import ENDING
 from sambench.report.collect import Run
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
 from sambench.report.ranking import paired_differences, standings
 from sambench.report.scores import load_task
 from sambench.results import Result, read_result, write_result
+from sambench.store.paths import RECORDS
 
 
 def point(value: float) -> Estimate:
@@ -117,7 +117,7 @@ def write_run(folder: Path, model: str, values: np.ndarray, *, records: bool = T
     write_result(path, replace(result, metrics=metrics))
     if records:
         text = [json.dumps(line) + "\n" for line in ({"plan": {}}, *lines)]
-        path.with_name(path.stem + ENDING).write_text("".join(text))
+        path.with_name(path.stem + RECORDS).write_text("".join(text))
     return Run(path, read_result(path))
 
 

@@ -12,6 +12,7 @@ from sambench.commands._options import add_device, choose_device, load_model, no
 from sambench.errors import UserError
 from sambench.images import read_rgb
 from sambench.interfaces import Model, Prompts
+from sambench.session import FiniteModel
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     box = _numbers(arguments.box, 4, "--box", image) if arguments.box else None
     if arguments.side < 1:
         raise UserError(f"--side {arguments.side} is too small; give 1 or more.")
-    model = load_model(arguments.model, choose_device(arguments.device))
+    model = FiniteModel(load_model(arguments.model, choose_device(arguments.device)))
     if points or negatives or box:
         masks, scores = _prompted(model, image, points, negatives, box)
     else:

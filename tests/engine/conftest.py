@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sambench.cli import main
-from sambench.timing import MEASURED
 
 PARTS = Path(__file__).parent / "parts"
 
@@ -79,7 +78,7 @@ class Runner:
 def records_in(path):
     lines = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
     return {
-        line["id"]: {k: v for k, v in line.items() if k not in MEASURED}
+        line["id"]: {"image": line["image"], "record": line["record"]}
         for line in lines
         if "id" in line and "failed" not in line
     }

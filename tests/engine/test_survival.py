@@ -12,7 +12,7 @@ import pytest
 
 from sambench import records
 from sambench.cli import main
-from sambench.records import RecordFile, scan
+from sambench.store.records import RecordFile, scan
 
 HEADER = {"plan": {"predictions": {"model": "a"}}, "about": {}, "ids": []}
 
