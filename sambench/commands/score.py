@@ -11,7 +11,7 @@ from pathlib import Path
 from sambench.commands._options import add_run_options, flags, run_settings
 from sambench.errors import UserError
 from sambench.interfaces import Task
-from sambench.registry import find, load, split_spec
+from sambench.registry import find, load, plain, split_spec
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
     name, given = split_spec(spec)
     given |= flags(rest)
     made = manifest(folder)
-    if made and made["task"] != name:
+    if made and made["task"] != plain(name):
         raise UserError(f"{folder} holds predictions for task {made['task']}, not {name}.")
     foreign: dict[str, str] = find("task", name).foreign  # type: ignore[attr-defined]
     kept = made["options"] if made else foreign

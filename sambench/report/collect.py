@@ -95,6 +95,6 @@ def _belongs(about: JSON, result: Result) -> bool:
     pairs = [
         (about["model"], protocol["model"]),
         (about["choices"], protocol["task"]),
-        (about["dataset"]["fingerprint"], protocol["dataset"].get("fingerprint")),
+        (about["dataset"].get("fingerprint"), protocol["dataset"].get("fingerprint")),
     ]
     return all(first == second for first, second in pairs)

@@ -5,8 +5,9 @@ raised errors are left out, and an import of one of our own modules counts by th
 module, not by its name. So neither a reworded sentence nor a file that moves costs anyone records.
 
 Which modules: those of a plug-in's class and its bases, and whatever they import, anywhere in them,
-of sambench, of the folder of a plug-in given by path, or of the plug-in's own package. Modules that
-fetch, report or refuse and never touch a number are left out, see `APART`.
+of sambench, of the plug-in's own package, or of code that is not installed, such as a module beside
+the file of a plug-in. Modules that fetch, report or refuse and never touch a number are left out,
+see `APART`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-from sambench.registry import is_beside
 
 APART = frozenset(
     f"sambench.{name}" for name in ("errors", "download", "sources", "timing", "registry")
@@ -146,9 +145,24 @@ def _named(node: ast.Import | ast.ImportFrom, path: Path, module: str) -> Iterat
 
 
 def _same_house(name: str, module: str) -> bool:
-    """Whether a module is sambench's, of the importing module's package, or beside a plug-in."""
-    top = name.partition(".")[0]
-    return top in {"sambench", module.partition(".")[0]} or is_beside(top)
+    """Whether a module is sambench's, or of the user's own code that a plug-in imports."""
+    top, own = name.partition(".")[0], module.partition(".")[0]
+    return top in {"sambench", own} or (own != "sambench" and _is_own_code(top))
+
+
+def _is_own_code(top: str) -> bool:
+    """Whether a top-level module is neither Python's nor an installed package's."""
+    if top in sys.stdlib_module_names:
+        return False
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):  # made by hand, or broken
+        return False
+    if spec is None:
+        return False
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    installed = {"site-packages", "dist-packages"}
+    return any(place and not installed & set(Path(place).parts) for place in places)
 
 
 def _is_module(package: str, name: str) -> bool:

@@ -4,7 +4,8 @@ The first line, the header, says what the run is and the format's version. Each 
 
 * ``{"id", "image", "stamp", "record", "seconds", ...}``: an image was scored. ``image`` is the
   SHA-256 of what it was made from, ``stamp`` its size and time (see `Dataset.stamp`), ``record``
-  what the task made of it, and all others are measurements of the engine;
+  what the task made of it, ``prediction`` the digest of the prediction if that was saved, and all
+  others are measurements of the engine;
 * ``{"id", "failed"}``: it could not be, and why;
 * ``{"stamps"}``: new stamps, by id, of images whose content is the same;
 * ``{"changed"}``: ids of images whose content changed: their records above count no more;
@@ -21,7 +22,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Made:
-    """What an image's record was made from: the SHA-256 of its content, and its stamp if known."""
+    """What an image's record was made from.
+
+    Attributes:
+        image: SHA-256 of the content.
+        stamp: its size and time, if known.
+        prediction: digest of the prediction that was saved meanwhile, "" if none was.
+    """
 
     image: str
-    stamp: str | None
+    stamp: str | None = None
+    prediction: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,14 +86,14 @@ class Index:
         """Enter the line of a scored image, which begins at that byte."""
         id = line["id"]
         self.offsets[id] = start
-        self.made[id] = Made(line["image"], line.get("stamp"))
+        self.made[id] = Made(line["image"], line.get("stamp"), line.get("prediction", ""))
         self.failed.pop(id, None)
 
     def restamp(self, stamps: Mapping[str, str]) -> None:
         """Enter new stamps of scored images."""
         for id, stamp in stamps.items():
             if id in self.made:
-                self.made[id] = Made(self.made[id].image, stamp)
+                self.made[id] = replace(self.made[id], stamp=stamp)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Let images count as not done."""

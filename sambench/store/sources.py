@@ -19,9 +19,9 @@ from sambench.store.records import Made, RecordFile
 
 PREDICTION = "prediction "
 """How the content of a record begins that was made from a prediction's file, not from an image."""
+ENDINGS = (".json", ".mat", ".npy", ".png")
+"""Endings of predictions' files, where a task writes several."""
 READERS = 4
-Verdict = tuple[str, str | None, bool]
-"""Id, stamp, and whether the content is that of the record."""
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +52,18 @@ def images_of(dataset: Dataset) -> Sources:
     return Sources(dataset.stamp, lambda id: digest_pixels(dataset.read_image(id)), "images")
 
 
+def digest_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over the files of a prediction."""
+    digests = [sha256(path) for path in sorted(paths)]
+    return PREDICTION + hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def saved_files(stem: Path, written: Path) -> set[Path]:
+    """The files of a prediction: the one that was written last, and others of its name."""
+    others = (stem.with_name(stem.name + ending) for ending in ENDINGS)
+    return {written, *(path for path in others if path.is_file())}
+
+
 @dataclass
 class PredictionFiles:
     """The files of a folder of predictions by image, however many each has."""
@@ -69,9 +81,8 @@ class PredictionFiles:
         return "; ".join(stamp or "" for stamp in stamps) or None
 
     def digest(self, id: str) -> str:
-        """SHA-256 over an image's files; of none if there are none."""
-        digests = [sha256(path) for path in self._files.get(file_stem(id), [])]
-        return PREDICTION + hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        """See `digest_files`."""
+        return digest_files(self._files.get(file_stem(id), []))
 
     def sources(self) -> Sources:
         """As what records are made from."""
@@ -89,18 +100,18 @@ def drop_changed(records: RecordFile, ids: Iterable[str], sources: Sources) -> l
     made = records.index.made
     doubtful = [id for id in ids if id in made and not _same_stamp(made[id], sources.stamp(id))]
 
-    def look(id: str) -> Verdict:
+    def look(id: str) -> str:
         try:
-            same = sources.digest(id) == made[id].image
+            return sources.digest(id)
         except Exception as error:  # it is tried again later, and its reason recorded then
             log.debug("%s cannot be read any more", id, exc_info=error)
-            same = False
-        return id, sources.stamp(id), same
+            return ""
 
     with ThreadPoolExecutor(READERS) as pool:
-        verdicts = list(pool.map(look, doubtful))
-    stamps = {id: stamp for id, stamp, same in verdicts if same and stamp is not None}
-    changed = [id for id, _, same in verdicts if not same]
+        found = dict(zip(doubtful, pool.map(look, doubtful), strict=True))
+    changed = [id for id in doubtful if found[id] not in {made[id].image, made[id].prediction}]
+    same = [id for id in doubtful if found[id] == made[id].image]
+    stamps = {id: stamp for id in same if (stamp := sources.stamp(id)) is not None}
     if stamps:
         records.restamp(stamps)
     if changed:

@@ -46,7 +46,7 @@ class Runner:
         return subprocess.Popen(command, **pipes, **options)
 
     def file(self, ending):
-        (found,) = self.output.rglob(f"*mean{ending}")
+        (found,) = [*self.output.rglob(f"mean{ending}"), *self.output.rglob(f"mean-*{ending}")]
         return found
 
     @property
