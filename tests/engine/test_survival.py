@@ -68,11 +68,13 @@ def test_a_damaged_line_costs_its_image_alone_and_is_told(runner, plain, capsys,
     path.write_bytes(b"".join([*lines[:2], damage + b"\n", *lines[3:]]))
     runner.run()
     assert "line 3 is damaged" in capsys.readouterr().err
-    assert runner.scores == plain.scores
-    done = [
-        json.loads(line)["id"] for line in path.read_bytes().splitlines()[3:] if b'"record"' in line
-    ]
+    assert runner.result["metrics"] == plain.result["metrics"]
+    scored = [line for line in path.read_bytes().splitlines()[3:] if b'"record":{"' in line]
+    done = [json.loads(line)["id"] for line in scored]
     assert done == ["02", "01", *(f"{i:02d}" for i in range(3, 12))]
+    found = scan(path)
+    assert found.damaged == (3,)
+    assert found.read(done) == [plain.records[id]["record"] for id in done]
 
 
 def test_a_damaged_first_line_is_refused(runner, capsys):
