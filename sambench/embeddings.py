@@ -9,7 +9,6 @@ longest. Several processes may share a folder.
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
 import json
 import logging
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import Embedding, Model
+from sambench.registry import with_option
 from sambench.store.code import digest_of, modules_of
 from sambench.store.plan import identity, parts_of
 
@@ -158,7 +158,7 @@ class CacheOptions:
         """The model with a card that says what the cache does to its precision."""
         if not self.half or type(model).pack is Model.pack:
             return model
-        told = copy.copy(model)
+        told: Model = with_option(model, "embeddings", "float16")
         told.card = replace(model.card, precision=f"{model.card.precision}, embeddings in float16")
         return told
 

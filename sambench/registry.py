@@ -10,6 +10,7 @@ plug-in's constructor, converted to their annotated types; a value without a key
 """
 
 import ast
+import copy
 import importlib
 import importlib.machinery
 import importlib.util
@@ -18,7 +19,7 @@ import re
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
@@ -204,6 +205,15 @@ def spec_of(plugin: object) -> Spec | None:
     """What a model or dataset was loaded as; None if it was made by hand."""
     found: Spec | None = getattr(plugin, SPEC, None)
     return found
+
+
+def with_option(plugin: Any, key: str, value: Any) -> Any:
+    """A copy of a plug-in that says it was given one more option, by whatever stands around it."""
+    told, spec = copy.copy(plugin), spec_of(plugin)
+    if spec is not None:
+        options = {**spec.options, key: value}
+        object.__setattr__(told, SPEC, replace(spec, options=options, changed=(*spec.changed, key)))
+    return told
 
 
 def plain(name: str) -> str:

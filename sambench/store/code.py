@@ -16,7 +16,8 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
@@ -31,7 +32,22 @@ ENGINE = ("sambench.session",)
 """Modules of the engine through which every prediction passes: it splits and joins prompts."""
 
 
-def modules_of(*plugins: object, also: Iterable[str] = ()) -> dict[str, str]:
+@dataclass(frozen=True)
+class Code:
+    """A module's code.
+
+    Attributes:
+        file: name of its file.
+        digest: of the module by itself, whatever the modules are called that it imports.
+        imports: names of our own modules that it imports, in order.
+    """
+
+    file: str
+    digest: str
+    imports: tuple[str, ...]
+
+
+def modules_of(*plugins: object, also: Iterable[str] = ()) -> dict[str, Code]:
     """The modules that plug-ins compute with.
 
     Args:
@@ -39,30 +55,34 @@ def modules_of(*plugins: object, also: Iterable[str] = ()) -> dict[str, str]:
         also: names of further modules to begin from.
 
     Returns:
-        By name of the module the digest of its code, sorted by name.
+        Their code by name.
     """
-    files: dict[str, Path] = {}
+    found: dict[str, Code] = {}
     for plugin in plugins:
         for cls in type(plugin).__mro__:
-            _collect(cls.__module__, files)
+            _collect(cls.__module__, found)
     for name in also:
-        _collect(name, files)
-    return {name: _digest(files[name], name, files) for name in sorted(files)}
+        _collect(name, found)
+    return found
 
 
-def digest_of(modules: Mapping[str, str]) -> str:
-    """SHA-256 over the digests of modules, whatever they are called and wherever they lie."""
-    return hashlib.sha256("\n".join(sorted(modules.values())).encode()).hexdigest()
+def digest_of(modules: Mapping[str, Code]) -> str:
+    """SHA-256 over the code of modules, whatever they are called and wherever they lie."""
+    whole = (
+        [code.digest, *(modules[name].digest for name in code.imports if name in modules)]
+        for code in modules.values()
+    )
+    return hashlib.sha256(repr(sorted(whole)).encode()).hexdigest()
 
 
-def _collect(module: str, files: dict[str, Path]) -> None:
+def _collect(module: str, found: dict[str, Code]) -> None:
     """Add a module and what it imports of ours, by name."""
     path = _file_of(module)
-    if path is None or module in files or module in APART:
+    if path is None or module in found or module in APART:
         return
-    files[module] = path
-    for name in _own_imports(path, module):
-        _collect(name, files)
+    found[module] = _read(path, module)
+    for name in found[module].imports:
+        _collect(name, found)
 
 
 def _file_of(module: str) -> Path | None:
@@ -85,29 +105,12 @@ def _source_file(module: ModuleType) -> Path | None:
 
 
 @cache
-def _source(path: Path) -> bytes:
-    """A file of code, read once: a process runs what it imported, whatever is edited meanwhile."""
-    return path.read_bytes()
-
-
-@cache
-def _own_imports(path: Path, module: str) -> tuple[str, ...]:
-    """Modules of the same house that a file imports anywhere in it."""
-    found = [
-        name
-        for node in _running(ast.parse(_source(path)))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in _targets(node, path, module)
-    ]
-    return tuple(dict.fromkeys(found))
-
-
-def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a tree but those that only type checkers see."""
-    yield tree
-    for child in ast.iter_child_nodes(tree):
-        if not _for_checkers(child):
-            yield from _running(child)
+def _read(path: Path, module: str) -> Code:
+    """A module's code, read once: a process runs what it imported, whatever is edited meanwhile."""
+    normal = _Normal(path, module)
+    tree = normal.visit(ast.parse(path.read_bytes()))
+    digest = hashlib.sha256(repr(_plain(tree)).encode()).hexdigest()
+    return Code(path.name, digest, tuple(normal.imports))
 
 
 def _for_checkers(node: ast.AST) -> bool:
@@ -178,25 +181,6 @@ def _is_module(package: str, name: str) -> bool:
     )
 
 
-@cache
-def _content(path: Path, module: str) -> str:
-    """Digest of a module by itself, whatever the modules are called that it imports."""
-    return _hash(_Normal(path, module, lambda _: []).run())
-
-
-def _digest(path: Path, module: str, files: Mapping[str, Path]) -> str:
-    """Digest of a module in which an import of ours counts by what it imports."""
-
-    def contents(names: Iterable[str]) -> list[str]:
-        return sorted(_content(files[name], name) for name in names if name in files)
-
-    return _hash(_Normal(path, module, contents).run())
-
-
-def _hash(tree: ast.AST) -> str:
-    return hashlib.sha256(repr(_plain(tree)).encode()).hexdigest()
-
-
 def _plain(value: Any) -> Any:
     """A tree as tuples, without what is empty: `ast.dump` differs between versions of Python."""
     if isinstance(value, ast.AST):
@@ -207,27 +191,24 @@ def _plain(value: Any) -> Any:
 
 
 class _Normal(ast.NodeTransformer):
-    """Takes out of a module all that computes nothing.
+    """Takes out of a module all that computes nothing, and notes what it imports of ours.
 
     Args:
         path: of the module.
         module: its name.
-        contents: what stands in an import for the names of our own modules.
     """
 
-    def __init__(self, path: Path, module: str, contents: Callable[[list[str]], list[str]]) -> None:
-        self._path, self._module, self._contents = path, module, contents
-
-    def run(self) -> ast.AST:
-        """The normal form of the whole module."""
-        return self.visit(ast.parse(_source(self._path)))  # type: ignore[no-any-return]  # a node
+    def __init__(self, path: Path, module: str) -> None:
+        self._path, self._module = path, module
+        self.imports: list[str] = []
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
         own = list(_targets(node, self._path, self._module))
         if not own:
             return node
+        self.imports += own
         bound = [(alias.name.rpartition(".")[2], alias.asname or "") for alias in node.names]
-        return ast.Expr(ast.Constant(repr((bound, self._contents(own)))))
+        return ast.Expr(ast.Constant(repr(bound)))
 
     visit_Import = visit_ImportFrom = _import  # noqa: N815 (ast's names)
 

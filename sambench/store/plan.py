@@ -14,8 +14,8 @@ from dataclasses import asdict
 
 import sambench
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import BUILT_IN, origin, plain
-from sambench.store.code import ENGINE, digest_of, modules_of
+from sambench.registry import BUILT_IN, PLUGIN, origin, plain
+from sambench.store.code import ENGINE, Code, digest_of, modules_of
 from sambench.store.options import (
     chosen_options,
     constructor_options,
@@ -56,9 +56,15 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
             **_plugins({"task": task, "dataset": dataset}),
             "sambench": sambench.__version__,
         },
-        "code": {**predicting, **reading},
+        "code": _listed({**predicting, **reading}),
         "ids": list(dataset.ids),
     }
+
+
+def _listed(modules: Mapping[str, Code]) -> JSON:
+    """Each module's own digest, by its name, or that of its file where a path was given."""
+    shown = {n: code.file if n.startswith(PLUGIN) else n for n, code in modules.items()}
+    return {shown[name]: modules[name].digest for name in sorted(modules)}
 
 
 def make_plan(

@@ -13,7 +13,7 @@ from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import Task
-from sambench.registry import find, installed, names, resolve
+from sambench.registry import find, installed, names, plain, resolve
 from sambench.store.code import digest_of, modules_of
 from sambench.store.records import Index
 
@@ -38,7 +38,7 @@ def task_class(name: str, origin: str, source: Path | str, own: Sequence[Path] =
     if origin.startswith(f"{name}.py,") or name not in names("task"):
         raise UserError(
             f"{source} is of the task {name}, which is not one of sambench's; if you have its "
-            f"file and trust it, name it with --task {name}.py."
+            f"file and trust it, name it with --task {plain(name)}.py."
         )
     return installed("task", name)
 

@@ -328,7 +328,8 @@ def code_of_the_dataset(place):
 
 
 def code_of_the_package(place):
-    place.edit("package/sambench/_enlarging.py", "\ndef ", "\nOTHER = 1\n\n\ndef ")
+    path = place.package / "sambench" / "interfaces.py"
+    path.write_text(path.read_text() + "\n\nOTHER = 1\n")
 
 
 NOTICED = [
