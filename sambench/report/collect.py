@@ -93,7 +93,7 @@ def _belongs(about: JSON, result: Result) -> bool:
     """Whether records are of the model, the dataset and the options of a result."""
     protocol = result.protocol
     pairs = [
-        (about["model"], protocol["model"]),
+        (about["model"], {k: v for k, v in protocol["model"].items() if k != "label"}),
         (about["choices"], protocol["task"]),
         (about["dataset"].get("fingerprint"), protocol["dataset"].get("fingerprint")),
     ]

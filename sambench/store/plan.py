@@ -136,9 +136,9 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
     about = header["about"]
     return {
         "task": about["choices"],
-        "model": about["model"],
+        "model": {**about["model"], "label": about["label"]},
         "dataset": {
-            **{key: value for key, value in about["dataset"].items() if key != "label"},
+            **about["dataset"],
             "images": f"{len(ids)} of {len(header['ids'])}",
             "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         },
