@@ -57,7 +57,7 @@ class NewDataset(Dataset):
         return (self.root / "masks" / id).with_suffix(".png")
 
     def image_path(self, id: str) -> Path:
-        """File of an image: by its size and time a run that is continued sees whether it changed."""
+        """File of an image: by its size and time a later run sees whether it changed."""
         return self.root / "images" / id
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
