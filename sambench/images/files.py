@@ -144,8 +144,9 @@ def _open(path: Path) -> Image.Image:
             raise UserError(f"{path} {instead(path)}.") from None
         return image
     except DAMAGE as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise UserError(f"{path} cannot be read ({reason}).") from None
+        if isinstance(error, OSError) and error.strerror:
+            raise UserError(f"{path} cannot be read ({error.strerror}).") from None
+        raise UserError(f"{path} is damaged ({error}); fetch it again.") from None
 
 
 def _open_any_size(path: Path) -> Image.Image:

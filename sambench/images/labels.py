@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import damage_of, opened, pages
+from sambench.images.files import chosen, damage_of, opened, pages
 from sambench.images.orientation import UPRIGHT, Size, orientation_of
 from sambench.images.samples import GREY_MODES, grey_samples, is_deep, rawmodes, white_is_zero
 
@@ -91,7 +91,7 @@ def read_label_pages(path: Path, size: Size, page: int = 0) -> tuple[LabelPage, 
         path: the file.
         size: (H, W) of the image that it belongs to, which tells where a NumPy file of three
             dimensions has its pages.
-        page: from 1, of a file with several pages, to read alone; 0 reads all.
+        page: from 1, the one to read of a file with several; 0 reads all.
 
     Raises:
         UserError: the file is missing, damaged, neither of the two, or partly transparent.
@@ -99,10 +99,9 @@ def read_label_pages(path: Path, size: Size, page: int = 0) -> tuple[LabelPage, 
     if path.suffix.lower() in ARRAYS:
         layers = _layers(_array(path), size, path)
         return tuple(LabelPage(layer) for layer in _of_page(layers, page, path))
-    numbers = [page]
-    if not page:
-        with opened(path, 1) as image, damage_of(path):
-            numbers = list(range(1, len(pages(image)) + 1))
+    with opened(path, 1) as image, damage_of(path):
+        count = len(pages(image))
+    numbers = [page] if page and count > 1 else range(1, count + 1)
     found = []
     for number in numbers:
         with opened(path, number) as image, damage_of(path):
@@ -187,6 +186,6 @@ def _layers(array: NDArray[Any], size: Size, path: Path) -> list[NDArray[Any]]:
 
 
 def _of_page(layers: list[NDArray[Any]], page: int, path: Path) -> list[NDArray[Any]]:
-    if page > len(layers):
-        raise UserError(f"{path} has no page {page}, only {len(layers)}; give one that it has.")
-    return [layers[page - 1]] if page else layers
+    if page == 0 or len(layers) == 1:
+        return layers
+    return [layers[chosen(list(range(len(layers))), page, path, "")]]
