@@ -82,10 +82,10 @@ def _files(folder: Path, suffixes: Iterable[str], other: Path) -> list[Path]:
         UserError: it cannot be listed, or a file is of another kind.
     """
     wanted, apart = frozenset(suffixes), other.resolve()
+    below = folder.resolve() in apart.parents
     found = []
     for path in _walk(folder):
-        inside = path.parent.resolve()
-        if apart != folder.resolve() and (apart == inside or apart in inside.parents):
+        if below and path.resolve().is_relative_to(apart):
             continue
         if path.suffix.lower() in wanted:
             found.append(path)

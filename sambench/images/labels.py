@@ -20,6 +20,8 @@ ARRAYS = frozenset({".npy", ".npz"})
 SPREAD = {"L;4": 17, "L;2": 85}
 """Pillow multiplies grey values of 4 and 2 bits to fill 8; labels are the values themselves."""
 OPAQUE = 255
+NEARLY_GREY = 24
+"""So far apart are the channels of a grey image that was stored with loss as a colour image."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ def labels_of(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
     Raises:
         UserError: they are not whole numbers.
     """
-    if values.dtype.kind == "f" and not (
-        np.isfinite(values).all() and (values == np.rint(values)).all()
-    ):
-        shown = np.unique(values[~(values == np.rint(values))])[0]
-        raise UserError(f"{path} has the value {shown:g}, which is no whole number, so no label.")
-    if values.dtype.kind not in "biuf":
-        raise UserError(f"{path} has values of type {values.dtype}; labels are whole numbers.")
+    if values.dtype.kind == "f":
+        broken = ~np.isfinite(values) | (values != np.rint(values))
+        if broken.any():
+            shown = values[broken][0]
+            raise UserError(
+                f"{path} has the value {shown:g}, but labels are whole numbers; save it as such."
+            )
     return values.astype(np.int64)
 
 
@@ -144,8 +146,11 @@ def _grey_or_colours(image: Image.Image, path: Path) -> NDArray[np.uint8]:
             "grey without alpha."
         )
     colours = np.asarray(image.convert("RGB"))
-    grey = (colours == colours[..., :1]).all()
-    return colours[..., 0] if grey else colours
+    apart = int(np.ptp(colours, axis=2).max(initial=0))
+    if apart == 0:
+        return colours[..., 0]
+    lossy_grey = image.format in LOSSY and apart <= NEARLY_GREY
+    return np.asarray(image.convert("L")) if lossy_grey else colours
 
 
 def _array(path: Path) -> NDArray[Any]:
