@@ -184,7 +184,7 @@ def test_floats_below_one_need_a_threshold(tmp_path, name, dtype):
     with pytest.raises(UserError, match=r"x\.\w+ has values from 0 to 0\.9.*give threshold="):
         masks_of(dataset)
     assert (masks_of(folder(tmp_path, threshold=0.5)) == (HARD > 0)).all()
-    with pytest.raises(UserError, match=r"threshold=128 is on another scale; give one such as 0\.5"):
+    with pytest.raises(UserError, match=r"threshold=128 is on another scale.*such as 0\.5"):
         masks_of(folder(tmp_path, threshold=128))
 
 
@@ -275,7 +275,9 @@ def test_numpy_files_that_are_no_masks(tmp_path):
         np.save(path, np.zeros(shape))
         with pytest.raises(UserError, match=r"x\.npy has the shape .* not \(60, 80\)"):
             masks_of(folder(tmp_path))
-    for content in (b"", b"\x93NUMPY\x01\0", path.read_bytes()[:90]):
+    np.savez_compressed(tmp_path / "z.npz", LABELS)
+    cut = (tmp_path / "z.npz").read_bytes()[:-9]
+    for content in (b"", b"\x93NUMPY\x01\0", path.read_bytes()[:90], cut):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"x\.npy is no readable NumPy file"):
             masks_of(folder(tmp_path))
@@ -432,7 +434,7 @@ def test_options_that_are_unknown_or_clash(tmp_path):
     ):
         with pytest.raises(UserError, match=words):
             folder(tmp_path, **options)
-    with pytest.raises(UserError, match=r"threshold=0\.5 is on another scale; give one such as 128"):
+    with pytest.raises(UserError, match=r"threshold=0\.5 is on another scale.*such as 128"):
         folder(tmp_path, threshold=0.5)["x"]
     prints = [folder(tmp_path, **o).fingerprint for o in ({}, {"threshold": 2.0}, {"page": 1})]
     assert len({dataset.fingerprint, *prints}) == 3
@@ -549,7 +551,7 @@ def test_two_masks_for_one_image_are_refused(tmp_path):
         len(folder(tmp_path))
 
 
-def test_images_without_a_mask(tmp_path):
+def test_images_without_a_mask(tmp_path, caplog):
     own(tmp_path, LABELS)
     photograph(tmp_path / "images" / "none.jpg")
     with pytest.raises(
@@ -560,8 +562,10 @@ def test_images_without_a_mask(tmp_path):
         len(folder(tmp_path))
     empty, skip = folder(tmp_path, without_mask="empty"), folder(tmp_path, without_mask="skip")
     assert [len(sample.truth) for sample in empty.values()] == [0, 3]
+    assert "1 of 2 images have no mask and count as images without objects" in caplog.text
     assert empty["none"].truth.size == SIZE
     assert skip.ids == ("x",)
+    assert "1 of 2 images have no mask and are left out" in caplog.text
     assert len({empty.fingerprint, skip.fingerprint}) == 2
     save(tmp_path / "masks" / "none.png", LABELS * 0)
     assert [len(sample.truth) for sample in folder(tmp_path).values()] == [0, 3]

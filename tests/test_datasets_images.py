@@ -17,7 +17,7 @@ from sambench.datasets.coco import Coco
 from sambench.datasets.folder import Folder
 from sambench.datasets.pascal_voc import PascalVoc
 from sambench.errors import UserError
-from sambench.images import Decoding, Intensity, image_size, read_rgb
+from sambench.images import Decoding, Intensity, files, image_size, read_rgb
 from sambench.images.files import MOST_PIXELS
 
 RNG = np.random.default_rng(0)
@@ -238,7 +238,7 @@ def test_floats_are_refused_or_mapped(tmp_path, dtype):
         read_rgb(path)
     assert (read_rgb(path, mapped("full")) == as_rgb(GREY)).all()
     tifffile.imwrite(path, GREY.astype(dtype))
-    with pytest.raises(UserError, match=r"floats from 0 to 25., but the intensity full is for 0 to"):
+    with pytest.raises(UserError, match=r"floats from 0 to 25., but the intensity full is for"):
         read_rgb(path, mapped("full"))
     tifffile.imwrite(path, np.where(GREY > 9, np.nan, 0).astype(dtype))
     with pytest.raises(UserError, match=r"x\.tif has samples that are NaN or infinite"):
@@ -326,6 +326,9 @@ def test_previews_are_no_pages(tmp_path):
         file.write(RGB, photometric="rgb")
         file.write(RGB[::2, ::2], photometric="rgb", subfiletype=1)
     assert (read_rgb(tmp_path / "x.tif") == RGB).all()
+    tifffile.imwrite(tmp_path / "raw.tif", RGB, photometric="rgb", subfiletype=1)
+    with pytest.raises(UserError, match=r"raw\.tif shows only a preview, as raw files of cameras"):
+        read_rgb(tmp_path / "raw.tif")
 
 
 def test_stacks_of_imagej(tmp_path):
@@ -405,6 +408,14 @@ def test_large_images_are_read_and_huge_ones_refused(tmp_path):
         read_rgb(blank_png(path, 24000, 24000))
     assert 24000**2 > MOST_PIXELS > 14000**2
     assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_pillow_s_own_limit_never_applies(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    monkeypatch.setattr(files, "COMMON_PIXELS", 10)
+    for name in ("x.tif", "x.png", "x.bmp"):
+        assert (read_rgb(saved(tmp_path, name, RGB)) == RGB).all()
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 # Those who read

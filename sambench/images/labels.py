@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import chosen, damage_of, opened, pages
+from sambench.images.files import DAMAGE, chosen, damage_of, load, opened, pages
 from sambench.images.orientation import UPRIGHT, Size, orientation_of
 from sambench.images.samples import GREY_MODES, grey_samples, is_deep, rawmodes, white_is_zero
 
@@ -127,7 +128,7 @@ def _page(image: Image.Image, path: Path) -> LabelPage:
     if image.mode in GREY_MODES or (image.mode == "L" and is_deep(image)):
         return LabelPage(grey_samples(image)[0])
     spread = {SPREAD.get(raw[:3], 1) for raw in rawmodes(image)} if image.mode == "L" else {1}
-    image.load()
+    load(image)
     if image.mode == "P":
         colours = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return LabelPage(np.asarray(image), palette=colours)
@@ -156,16 +157,22 @@ def _grey_or_colours(image: Image.Image, path: Path) -> NDArray[np.uint8]:
 def _array(path: Path) -> NDArray[Any]:
     """The only array of a NumPy file."""
     try:
-        found = np.load(path, allow_pickle=False)
+        return _loaded(path)
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError, EOFError, SyntaxError, KeyError) as error:
+    except (*DAMAGE, BadZipFile) as error:
         if "pickle" in str(error):
             raise UserError(
                 f"{path} holds Python objects, not an array (Cellpose writes such _seg.npy); save "
                 "the masks as PNG or TIFF."
             ) from None
         raise UserError(f"{path} is no readable NumPy file ({error}); save it again.") from None
+
+
+def _loaded(path: Path) -> NDArray[Any]:
+    found = np.load(path, allow_pickle=False)
     if isinstance(found, np.ndarray):
         return found
     with found:

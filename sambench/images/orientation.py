@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from sambench.errors import UserError
-from sambench.images.files import opened_again
+from sambench.images.files import load, opened_again
 
 UPRIGHT = 1
 MIRRORED_OR_TURNED = frozenset(range(2, 9))
@@ -27,7 +27,7 @@ def orientation_of(image: Image.Image, path: Path) -> int:
     if not _exif_at_the_end(path):
         return UPRIGHT
     with opened_again(path, image.tell()) as decoded:
-        decoded.load()
+        load(decoded)
         return _stated(decoded)
 
 
