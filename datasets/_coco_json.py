@@ -248,7 +248,7 @@ class CocoJson(Dataset):
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
         path, entry = self.image_path(id), self.file.images[id]
-        image = read_rgb(path)
+        image = read_rgb(path, annotated=(entry["height"], entry["width"]))
         if image.shape[:2] != (entry["height"], entry["width"]):
             raise UserError(
                 f"{path} has size {image.shape[:2]}, but {self.annotations} says "

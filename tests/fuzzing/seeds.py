@@ -143,7 +143,12 @@ def coco(folder: Path) -> None:
 def detections(folder: Path) -> None:
     coco(folder)
     found = [
-        {"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 0.9}
+        {
+            "image_id": a["image_id"],
+            "category_id": a["category_id"],
+            "bbox": a["bbox"],
+            "score": 0.9,
+        }
         for a in annotations()
     ]
     dump(folder / "boxes.json", found)
@@ -386,7 +391,13 @@ def torch_file(folder: Path) -> None:
 FOLDER = "folder:images=images,masks=masks"
 COCO = "coco:annotations=ann.json,images=images"
 SCORE = ["score", f"--dataset={COCO}", *QUICK]
-EDGES = ["score", "--task=edges", "--dataset=bsds500:root=.,split=val", "--predictions=maps", *QUICK]
+EDGES = [
+    "score",
+    "--task=edges",
+    "--dataset=bsds500:root=.,split=val",
+    "--predictions=maps",
+    *QUICK,
+]
 PREDICT = ["predict", "photo.jpg", "--point=9,9", "--json", "-o", "o.png", "--device=cpu"]
 REPORTS = (
     ["merge", "runs", "--output=merged", "--resamples=0"],
