@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from sambench.errors import UserError
 
-from ..nn.checkpoint import read_state
 from ..nn.sam import build_sam
+from ..nn.state_file import read_state
 from .state import save
 
 ARCHITECTURES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
