@@ -161,7 +161,22 @@ def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise UserError(f"{name} has no option {key!r}; {nearest(key, known)}")
     typed = {key: _convert(value, known[key], f"{name}:{key}") for key, value in given.items()}
-    return {**preset, **typed}
+    resolved = {**preset, **typed}
+    _require_options(cls, name, resolved)
+    return resolved
+
+
+def _require_options(cls: type, name: str, given: Mapping[str, Any]) -> None:
+    """Refuse a plug-in without an option that has no default."""
+    parameters = inspect.signature(cls).parameters
+    lacking = [
+        key
+        for key in option_types(cls)
+        if parameters[key].default is inspect.Parameter.empty and key not in given
+    ]
+    if lacking:
+        example = ",".join(f"{key}=..." for key in lacking)
+        raise UserError(f"{name} needs {' and '.join(lacking)}; give {name}:{example}")
 
 
 def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:

@@ -128,13 +128,6 @@ def test_the_wrong_architecture_is_refused():
         load_sam(WEIGHTS, "vit_b")
 
 
-class Trojan:
-    """Runs code when unpickled."""
-
-    def __reduce__(self):
-        return pytest.fail, ("code of a checkpoint was run",)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [

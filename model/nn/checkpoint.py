@@ -60,10 +60,8 @@ _RELATIVES = {
     "sam_mask_decoder.": "SAM 2, which model sam2 reads",
     "memory_attention.": "SAM 2, which model sam2 reads",
     "detector.": "SAM 3, which model hf reads as the transformers library stores it",
-    "vision_encoder.": "SAM as the transformers library stores it, which model hf reads: its folder",
-    "shared_image_embedding.": (
-        "SAM as the transformers library stores it, which model hf reads: its folder"
-    ),
+    "vision_encoder.": "a SAM of the transformers library, whose folder model hf reads",
+    "shared_image_embedding.": "a SAM of the transformers library, whose folder model hf reads",
 }
 """Names of tensors begin so in checkpoints of others."""
 _ADAPTER = r"(^|\.)(lora_|w_[ab]_\d|hada_w|adapter\.)"

@@ -121,16 +121,26 @@ def _read(path: Path) -> Any:
         with warnings.catch_warnings(), path.open("rb") as file:  # a path's ending would count
             warnings.simplefilter("ignore")  # PyTorch warns of files that it refuses next
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged pickles raise anything
-        foreign = _foreign_classes(path) if isinstance(error, pickle.UnpicklingError) else []
-        if not foreign:
-            raise UserError(_damaged(path, error)) from None
+    except Exception as error:  # noqa: BLE001 (a damaged pickle raises anything)
+        if isinstance(error, pickle.UnpicklingError):
+            check_objects(path)
+        raise UserError(_damaged(path, error)) from None
+
+
+def check_objects(path: Path) -> None:
+    """Refuse a pickle of other things than tensors, by their names; none of them is made.
+
+    Raises:
+        UserError: there are any.
+    """
+    foreign = _foreign_classes(path)
+    if foreign:
         known = (_PACKAGES[p] for name in foreign for p in _PACKAGES if name.startswith(f"{p}."))
+        likely = next(known, "a pickled model, or a file of a training script")
         raise UserError(
             f"{path} holds objects other than tensors ({', '.join(foreign[:3])}), which would run "
-            f"code when read: it may be {next(known, 'a pickled model or a training script')}; "
-            "save the model's state_dict() alone and give that."
-        ) from None
+            f"code when read: it may be {likely}; save the model's state_dict() alone and give that."
+        )
 
 
 def _damaged(path: Path, error: Exception) -> str:
@@ -247,8 +257,8 @@ def check_finite(state: Mapping[str, Tensor], where: str) -> None:
             raise UserError(f"{where}: {name} is sparse or quantised; save it as plain floats.")
         if tensor.is_floating_point() and not _finite(tensor):
             raise UserError(
-                f"{where}: tensor {name} holds NaN or infinity, so every answer would be worthless; "
-                "give the checkpoint of an earlier step, or fetch the file again."
+                f"{where}: tensor {name} holds NaN or infinity, which no answer survives; give "
+                "the checkpoint of an earlier step, or fetch the file again."
             )
 
 
