@@ -188,7 +188,7 @@ def test_objects_beside_the_tensors_are_named_and_not_made(tmp_path, state, cont
     torch.save(beside, tmp_path / "training.pth")
     with pytest.raises(UserError, match=words) as error:
         load_sam(tmp_path / "training.pth")
-    assert "save the model's state_dict() alone" in str(error.value)
+    assert "save the model's state_dict() and give that" in str(error.value)
     assert "\x1b" not in str(error.value)
 
 

@@ -29,9 +29,9 @@ _SIGNS = (
         b"version https://git-lfs",
         "a Git LFS pointer, not the weights; fetch them with git lfs pull",
     ),
-    (b"GGUF", "a GGUF file; give PyTorch or safetensors weights"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes; give PyTorch or safetensors weights"),
-    (b"\x93NUMPY", "a NumPy array; give PyTorch or safetensors weights"),
+    (b"GGUF", "a GGUF file, not weights of PyTorch; convert it"),
+    (b"\x89HDF", "an HDF5 file, as Keras writes, not weights of PyTorch; convert it"),
+    (b"\x93NUMPY", "a NumPy array, not weights of PyTorch; convert it"),
     (b"\x1f\x8b", "a gzip archive; unpack it and give the weights in it"),
     (b"BZh", "a bzip2 archive; unpack it and give the weights in it"),
     (b"\xfd7zXZ", "an xz archive; unpack it and give the weights in it"),
@@ -41,7 +41,7 @@ _SIGNS = (
     (b"\xff\xd8\xff", "a JPEG image; give the weights"),
     (b"%PDF", "a PDF; give the weights"),
 )
-_ONNX = "an exported ONNX model, which model onnx reads (encoder=FILE,decoder=FILE)"
+ONNX = "an exported ONNX model, which model onnx reads (encoder=FILE,decoder=FILE)"
 _SCRIPT = "a TorchScript archive, which model torchscript reads (encoder=FILE,decoder=FILE)"
 _OF_TENSORS = (
     r"torch\.\w+$|torch\.(_utils|_tensor|storage|nn\.parameter|serialization)\.|"
@@ -74,7 +74,7 @@ def not_weights(path: Path) -> str | None:
             return words
     protobuf = head[0] == 0x08 and head[2:3] in (b"\x12", b"\x1a", b"\x3a")
     if head[4:8] == b"ORTM" or (protobuf and head[8:9] != b"{"):
-        return _ONNX
+        return ONNX
     return _text(head)
 
 
@@ -86,8 +86,8 @@ def _text(head: bytes) -> str | None:
     if any(byte < 9 or 13 < byte < 32 for byte in head):
         return None
     if text.startswith("{"):
-        return "a JSON file; give the weights themselves (.safetensors, .pth or .pt)"
-    return "a text file; give the weights themselves (.safetensors, .pth or .pt)"
+        return "a JSON file, not the weights; give the file that holds them"
+    return "a text file, not the weights; give the file that holds them"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -139,7 +139,7 @@ def check_objects(path: Path) -> None:
         likely = next(known, "a pickled model, or a file of a training script")
         raise UserError(
             f"{path} holds objects other than tensors ({', '.join(foreign[:3])}), which would run "
-            f"code when read: it may be {likely}; save the model's state_dict() alone and give that."
+            f"code when read: it may be {likely}; save the model's state_dict() and give that."
         )
 
 
