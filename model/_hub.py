@@ -131,7 +131,7 @@ def _quiet() -> Iterator[None]:
     from transformers.utils import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
+    logging.set_verbosity_error()
     try:
         yield
     finally:
@@ -145,7 +145,7 @@ def stated_preprocessing(checkpoint: str, place: dict[str, Any]) -> dict[str, An
         UserError: it is damaged, or asks for what is not done here.
     """
     from transformers.image_processing_base import ImageProcessingMixin
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     names = ("preprocessor_config.json", "processor_config.json")
     missing = {"_raise_exceptions_for_missing_entries": False}
