@@ -14,7 +14,7 @@ from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.evaluation import check_fit, complete, opened
 from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
-from sambench.jobs import MANIFEST, Job, Settings, file_stem, finish
+from sambench.jobs import MANIFEST, Settings, file_stem, finish
 from sambench.loop import Sink, Timed, Todo, timed_record
 from sambench.pipeline import Scored, Scorer, ahead, score_saved
 from sambench.plan import describe
@@ -78,11 +78,13 @@ def rescore(
     """
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
-    header = _header(name, task, folder, model, dataset)
+    saved = bool(manifest(folder))
+    own = task if saved else task.surveyed([folder / file_stem(id) for id in dataset.ids])
+    header = _header(name, own, folder, model, dataset)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(jobs[0], folder, dataset, todo, settings.workers, sink)
+            _score(own, folder, dataset, todo, settings.workers, sink)
 
         complete(jobs, ids, settings, work)
     return finish(jobs[0], ids, settings)
@@ -108,7 +110,7 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
 
 
 def _score(
-    job: Job, folder: Path, dataset: Dataset, todo: Sequence[Todo], workers: int, sink: Sink
+    task: Task, folder: Path, dataset: Dataset, todo: Sequence[Todo], workers: int, sink: Sink
 ) -> None:
     processes: set[int] = set()
 
@@ -121,7 +123,7 @@ def _score(
         sink.scored(0, key.id, timed_record(key, outcome, first=first))
 
     def read(item: Todo) -> Any:
-        return dataset.read_truth(item.id, job.task.truth)
+        return dataset.read_truth(item.id, task.truth)
 
     scorer = Scorer(workers, scored)
     try:
@@ -132,7 +134,7 @@ def _score(
                 sink.failed(0, item.id, error)
                 continue
             key = Timed(0, item.id, {}, 1, ())
-            scorer.submit(key, score_saved, job.task, folder / file_stem(item.id), truth)
+            scorer.submit(key, score_saved, task, folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
         scorer.close(keep=False)
