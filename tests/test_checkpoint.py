@@ -1,11 +1,13 @@
 """Checkpoints: loaded strictly, told apart by content, refused in one sentence."""
 
 import argparse
+import io
 import pickle
 import sys
 import types
 import urllib.error
 import zipfile
+from email.message import Message
 
 import numpy as np
 import pytest
@@ -315,7 +317,7 @@ def test_what_cannot_be_downloaded_says_what_to_put_where(tmp_path, monkeypatch)
         raise urllib.error.URLError("no network")
 
     monkeypatch.setenv("SAMBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(download, "_stream", offline)
+    monkeypatch.setattr(download, "_opened", offline)
     target = tmp_path / "checkpoints" / "mobile_sam.pt"
     with pytest.raises(UserError, match="no network") as error:
         MobileSam()
@@ -324,7 +326,9 @@ def test_what_cannot_be_downloaded_says_what_to_put_where(tmp_path, monkeypatch)
 
 def test_a_wrong_download_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("SAMBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(download, "_stream", lambda _url, part: part.write_bytes(b"an error page"))
+    answer = io.BytesIO(b"an error page")
+    answer.status, answer.headers = 200, Message()
+    monkeypatch.setattr(download, "_opened", lambda *_: answer)
     with pytest.raises(UserError, match="SHA-256"):
         MobileSam()
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
