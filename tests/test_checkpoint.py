@@ -97,6 +97,13 @@ def test_half_precision_weights_are_computed_with_in_full(tmp_path, state):
         (lambda s: s.update({"detector.a": torch.zeros(1)}), "SAM 3, which model hf"),
         (lambda s: s.update({"image_encoder.q.lora_A": torch.zeros(1)}), "an adapter such as LoRA"),
         (lambda s: (s.clear(), s.update(w_a_000=torch.zeros(4, 8))), "an adapter such as LoRA"),
+        (
+            lambda s: (
+                s.clear(),
+                s.update({"base_model.model.vision_encoder.q.lora_A.weight": torch.zeros(4, 8)}),
+            ),
+            "an adapter such as LoRA",
+        ),
         (lambda s: [s.pop(n) for n in list(s) if n.startswith("mask")], "under image_encoder"),
         (lambda s: s.clear(), "holds nothing, not tensors by name"),
         (

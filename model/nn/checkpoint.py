@@ -141,11 +141,11 @@ def looks_like(state: Mapping[str, Tensor]) -> str:
 
 
 def _relative(state: Mapping[str, Tensor]) -> str | None:
+    if any(re.search(_ADAPTER, name) for name in state):
+        return "an adapter such as LoRA; merge it into the weights of its base model and save those"
     for sign, words in _RELATIVES.items():
         if any(name.startswith(sign) for name in state):
             return words
-    if any(re.search(_ADAPTER, name) for name in state):
-        return "an adapter such as LoRA; merge it into the weights of its base model and save those"
     return None
 
 
