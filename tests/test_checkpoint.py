@@ -215,6 +215,7 @@ def test_a_pickled_model_of_ultralytics_is_called_so(tmp_path, monkeypatch):
     [
         ({"model": {}, "epoch": 3}, "a dictionary of model, epoch, not tensors by name"),
         ([1, 2], "a list"),
+        ({"a": torch.zeros(1), "epoch": 3}, "holds epoch among its tensors"),
         (torch.zeros(3), "a Tensor"),
         ({"state": {0: {"step": torch.zeros(1)}}, "param_groups": []}, "the state of an optimizer"),
         (

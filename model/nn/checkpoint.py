@@ -94,7 +94,9 @@ def load_sam(
             f"file there, or load these weights as model sam with checkpoint={path}."
         )
     state = _bare(read_state(path))
-    found = architecture(state)
+    found, relative = architecture(state), _relative(state)
+    if relative:
+        raise UserError(f"{path} looks like {relative}.")
     if found is None or arch not in ("auto", found):
         wanted = "a SAM checkpoint" if arch == "auto" else f"a checkpoint of SAM {arch}"
         raise UserError(
@@ -133,9 +135,9 @@ def architecture(state: Mapping[str, Tensor]) -> str | None:
 
 def looks_like(state: Mapping[str, Tensor]) -> str:
     """Say in words what these tensors seem to be."""
-    known = _relative(state) or architecture(state)
+    known = architecture(state)
     if known:
-        return known if known not in BUILDERS else f"SAM {known}"
+        return f"SAM {known}"
     parts = sorted({name.split(".")[0] for name in state})
     return f"{len(state)} tensors under {', '.join(parts[:4]) or 'no name'}"
 

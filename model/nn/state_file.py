@@ -226,7 +226,12 @@ def unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
         )
     if inner:
         return _plain(next(iter(inner.values())))
-    keys = ", ".join(map(str, list(content)[:3]))
+    odd = [str(key) for key, value in content.items() if not isinstance(value, Tensor)]
+    if len(odd) < len(content):
+        raise UserError(
+            f"{path} holds {', '.join(odd[:3])} among its tensors; save the state_dict() by itself."
+        )
+    keys = ", ".join(odd[:3])
     raise UserError(
         f"{path} holds {f'a dictionary of {keys}' if keys else 'nothing'}, not tensors by name; "
         "save the model's state_dict()."
