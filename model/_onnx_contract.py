@@ -138,6 +138,12 @@ def as_declared(entry: Entry, values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values, dtype=_TYPES[entry.type])
 
 
+def precision_of(entries: Sequence[Entry]) -> str:
+    """For the card: float16 where any input is of that, else float32."""
+    halves = any(entry.type == "tensor(float16)" for entry in entries)
+    return "float16" if halves else "float32"
+
+
 def _fits(shape: Sequence[Any], given: Sequence[Any]) -> bool:
     """Whether all lengths that are fixed on both sides are equal."""
     if not shape or not given:

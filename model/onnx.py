@@ -17,7 +17,14 @@ from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
 from ._framed import require
-from ._onnx_contract import Entry, as_declared, check_decoder, check_output, encoder_side
+from ._onnx_contract import (
+    Entry,
+    as_declared,
+    check_decoder,
+    check_output,
+    encoder_side,
+    precision_of,
+)
 from ._pair import Named, Pair, Style
 from .nn.state_file import ONNX, not_weights
 
@@ -64,6 +71,7 @@ class Onnx(Pair):
             name=name or encoder.name.partition(".")[0],
             weights_sha256=hashlib.sha256(both).hexdigest(),
             preprocessing=f"{self.frame.words}; onnxruntime {version(_package(runtime))}",
+            precision=precision_of([*self.encoder.get_inputs(), *self.decoder.get_inputs()]),
             licence="as the files'",
         )
 

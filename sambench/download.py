@@ -68,27 +68,45 @@ def download(url: str, target: Path, digest: str, *, anew: bool = False) -> Path
         if _identity(target) not in (None, before) and sha256(target).startswith(digest):
             part.unlink()  # another process was faster
             return target
-        try:
-            _stream(url, file, part.stem)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            if not os.path.getsize(part):  # noqa: PTH202
-                part.unlink()
-            if isinstance(error, UserError):
-                raise
-            raise UserError(
-                f"{url} cannot be downloaded ({_reason(error)}); try again, or fetch it elsewhere "
-                f"and put it at {target}."
-            ) from None
-        file.flush()
-        found = sha256(part)
-        if not found.startswith(digest):
-            part.unlink()
-            raise UserError(
-                f"{url} gave a file with SHA-256 {found}, expected {digest}; it was discarded: "
-                f"try again or put the right file at {target}."
-            )
+        _bring(url, file, part, target)
+        _check(url, part, target, digest)
         part.replace(target)
     return target
+
+
+def _bring(url: str, file: IO[bytes], part: Path, target: Path) -> None:
+    """Have a file's content come; what came of a transfer that fails is kept.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    try:
+        _stream(url, file, part.stem)
+        file.flush()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if not part.stat().st_size:
+            part.unlink()
+        if isinstance(error, UserError):
+            raise
+        raise UserError(
+            f"{url} cannot be downloaded ({_reason(error)}); try again, or fetch it elsewhere and "
+            f"put it at {target}."
+        ) from None
+
+
+def _check(url: str, part: Path, target: Path, digest: str) -> None:
+    """Discard a file that is not what it should be.
+
+    Raises:
+        UserError: it was not.
+    """
+    found = sha256(part)
+    if not found.startswith(digest):
+        part.unlink()
+        raise UserError(
+            f"{url} gave a file with SHA-256 {found}, expected {digest}; it was discarded: try "
+            f"again or put the right file at {target}."
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

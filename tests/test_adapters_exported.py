@@ -217,6 +217,7 @@ def graphs(tmp_path):
 def test_onnx_files_of_any_float_type_are_served(graphs, kind):
     model = load("model", graphs.summing(kind))
     assert model.frame.side == 64
+    assert model.card.precision == ("float16" if kind == "float16" else "float32")
     [embedding] = model.embed([IMAGE])
     masks = model.predict(
         embedding, Prompts(points=POINTS[:, :1], labels=LABELS[:, :1]), multimask=True

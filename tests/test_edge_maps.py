@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -209,6 +211,20 @@ def two(path):
     savemat(f"{path}.mat", {"E": outline(0), "O": outline(1)})
 
 
+def deep_colour(path):
+    """16 bits a channel, of which Pillow would keep the upper 8."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    rows = zlib.compress(b"".join(b"\0" + bytes(80 * 6) for _ in range(60)))
+    head = struct.pack(">IIBBBBB", 80, 60, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    path.with_suffix(".png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
 def of(name, content):
     return lambda path: path.with_suffix(name).write_bytes(content)
 
@@ -240,6 +256,11 @@ def of(name, content):
         (of(".png", b"<html>"), "cannot be read as an image"),
         (of(".png", b"\x89PNG\r\n\x1a\n"), "cannot be read as an image"),
         (of(".mat", b"MATLAB"), "is no MATLAB file"),
+        (
+            of(".mat", b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400)),
+            "is a MATLAB file of version 7.3; save it with -v7",
+        ),
+        (deep_colour, "is in colour with 16 bits a channel"),
         (two, "holds E, O; it must hold one edge map"),
         (lambda path: savemat(f"{path}.mat", {"note": "x"}), "holds an array|holds <U1"),
         (colours, "3 channels that differ; an edge map is grey"),
