@@ -504,3 +504,18 @@ class Task(ABC):
     def load(self, stem: Path) -> Prediction:
         """Read what `save` wrote."""
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
+
+    def surveyed(self, stems: Sequence[Path]) -> Task:
+        """Look at all predictions made elsewhere before any is scored.
+
+        Args:
+            stems: what the name of each prediction starts with; files may be missing.
+
+        Returns:
+            The task that reads them: with what they have in common settled.
+
+        Raises:
+            UserError: they cannot be read as what they are meant to be.
+        """
+        del stems
+        return self

@@ -132,7 +132,11 @@ class Scorer:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if keep:
-            self._collect(keep=0)
+            for future, work in self._waiting.items():
+                outcome = None if future.cancelled() else _caught(future.result)
+                # A signal to all processes of a job ends the workers, too: others do that work.
+                if outcome is not None and not isinstance(outcome, BrokenProcessPool):
+                    self._done(work.key, outcome)
 
     def _start(self, work: _Work) -> None:
         if self._pool is None:

@@ -178,7 +178,7 @@ def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     """Make a plug-in from its name and options, and note on it what it was made from.
 
     Raises:
-        UserError: see `load`; or the plug-in cannot do without an option that was not given.
+        UserError: see `load`.
     """
     cls = find(kind, name)
     given = dict(options)
@@ -186,13 +186,10 @@ def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:
     if kind != "task" and "name" not in option_types(cls):
         given.pop("name", None)
     arguments = resolve(cls, name, given)
-    signature = inspect.signature(cls)
-    try:
-        bound = signature.bind(**arguments)
-    except TypeError as error:
-        raise UserError(f"{name} cannot be made: {error}; see its options.") from None
     plugin = cls(**arguments)
     if kind != "task":
+        signature = inspect.signature(cls)
+        bound = signature.bind(**arguments)
         bound.apply_defaults()
         defaults = {p.name: p.default for p in signature.parameters.values()}
         changed = tuple(k for k, v in bound.arguments.items() if v != defaults[k] and k != "name")
@@ -247,7 +244,22 @@ def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise UserError(f"{name} has no option {key!r}; {nearest(key, known)}")
     typed = {key: _convert(value, known[key], f"{name}:{key}") for key, value in given.items()}
-    return {**preset, **typed}
+    resolved = {**preset, **typed}
+    _require_options(cls, name, resolved)
+    return resolved
+
+
+def _require_options(cls: type, name: str, given: Mapping[str, Any]) -> None:
+    """Refuse a plug-in without an option that has no default."""
+    parameters = inspect.signature(cls).parameters
+    lacking = [
+        key
+        for key in option_types(cls)
+        if parameters[key].default is inspect.Parameter.empty and key not in given
+    ]
+    if lacking:
+        example = ",".join(f"{key}=..." for key in lacking)
+        raise UserError(f"{name} needs {' and '.join(lacking)}; give {name}:{example}")
 
 
 def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.evaluation import check_fit, complete, opened
 from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
-from sambench.jobs import Job, Settings, finish
+from sambench.jobs import Settings, finish
 from sambench.loop import Sink, Timed, Todo, line_of
 from sambench.pipeline import Scored, Scorer, ahead, score_saved
 from sambench.results import Result, read_json
@@ -89,12 +89,15 @@ def rescore(
     """
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
-    header = _header(name, task, folder, model, dataset)
+    own = task
+    if not model.manifest:  # made elsewhere: how they are to be read shows in all of them
+        own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
+    header = _header(name, own, folder, model, dataset)
     files = PredictionFiles(folder)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(jobs[0], files, dataset, todo, settings.workers, sink)
+            _score(own, files, dataset, todo, settings.workers, sink)
 
         complete(jobs, ids, settings, files.sources(), work)
     return finish(jobs[0], ids, settings)
@@ -127,7 +130,7 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
 
 
 def _score(
-    job: Job,
+    task: Task,
     files: PredictionFiles,
     dataset: Dataset,
     todo: Sequence[Todo],
@@ -146,7 +149,7 @@ def _score(
 
     def read(item: Todo) -> tuple[Any, Made]:
         made = Made(files.digest(item.id), files.stamp(item.id))
-        return dataset.read_truth(item.id, job.task.truth), made
+        return dataset.read_truth(item.id, task.truth), made
 
     scorer = Scorer(workers, scored)
     try:
@@ -157,7 +160,7 @@ def _score(
                 sink.failed(0, item.id, error)
                 continue
             key = Timed(0, item.id, made, {}, 1, ())
-            scorer.submit(key, score_saved, job.task, files.folder / file_stem(item.id), truth)
+            scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
         scorer.close(keep=False)

@@ -1,16 +1,18 @@
 """Names, paths and options of plug-ins."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from sambench import registry
-from sambench.commands._options import flags, load_tasks, split_list
+from sambench.commands._options import flags, load_model, load_tasks, split_list
 from sambench.errors import UserError
 from sambench.interfaces import Model
 
 PLUGIN = '''
 """A model from a file."""
+import re
 from pathlib import Path
 from typing import Literal
 from sambench.interfaces import Model, ModelCard
@@ -162,3 +164,47 @@ def test_presets_are_checked_and_can_be_overridden():
     assert (tasks["points"].points, tasks["points"].mask) == (2, "confident")
     with pytest.raises(UserError, match="has no preset 'edgsam'; did you mean edgesam"):
         load_tasks(["points"], ["--preset", "edgsam"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "lacking"),
+    [
+        ("sam", "sam needs checkpoint; give sam:checkpoint=..."),
+        ("sam:device=cpu", "sam needs checkpoint"),
+        ("onnx", "onnx needs encoder and decoder; give onnx:encoder=...,decoder=..."),
+        ("torchscript:encoder=a.pt", "torchscript needs decoder"),
+        ("hf", "hf needs checkpoint"),
+    ],
+)
+def test_a_model_without_an_option_that_it_needs_is_refused(spec, lacking):
+    with pytest.raises(UserError, match=re.escape(lacking)):
+        registry.load("model", spec)
+    with pytest.raises(UserError, match=re.escape(lacking)):
+        load_model(spec, "cpu")
+
+
+def test_so_is_a_dataset(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from sambench.datasets.scenes import Scenes\n"
+        "class Mine(Scenes):\n"
+        "    def __init__(self, root: str, *, images: int = 2) -> None:\n"
+        "        super().__init__(images)\n"
+    )
+    with pytest.raises(UserError, match=r"mine\.py needs root; give .*mine\.py:root=\.\.\."):
+        registry.load("dataset", str(path))
+    assert len(registry.load("dataset", f"{path}:/x")) == 2
+
+
+def test_and_a_task(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "from sambench.tasks.points import Points\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Mine(Points):\n"
+        "    word: str\n"
+    )
+    with pytest.raises(UserError, match=r"mine\.py needs word"):
+        load_tasks([str(path)], [])
+    assert load_tasks([str(path)], ["--word", "x"])[str(path)].word == "x"

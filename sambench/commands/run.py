@@ -62,6 +62,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     ray.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
     ray.add_argument("--address", default="", help="of a Ray cluster; default: this machine")
     ray.add_argument("--actors", type=int, default=1, help="how many work at a time on Ray")
+    ray.add_argument(
+        "--patience", type=float,
+        help="seconds for 8 images, after which an actor counts as hanging; default: 1800",
+    )  # fmt: skip
     ray.add_argument("--gpus", type=float, help="of each actor; default: 1 if --device is a GPU")
 
 
@@ -142,10 +146,13 @@ def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
         from sambench.evaluation import Local
 
         return Local(load_model(spec, device))
-    from sambench.ray_engine import OnRay
+    from sambench.ray_engine import PATIENCE, OnRay
 
     gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
-    return OnRay(spec, device, arguments.actors, gpus, arguments.address)
+    patience = PATIENCE if arguments.patience is None else arguments.patience
+    if not patience > 0:
+        raise UserError(f"--patience {patience:g} is no time; give seconds.")
+    return OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
 
 
 def _run_selection(

@@ -1,7 +1,8 @@
 """Score predictions from files, without a model: those of --save-predictions or made elsewhere.
 
-For edges a folder of maps named by image: PNG of 8 or 16 bits, NPY or MAT. Maps made elsewhere are
-scored as they are; saved ones keep the options they were made with, and scoring options may change.
+For edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they
+are (--suppression structured thins them); the value that stands for 1 is told from all of them, or
+given as --scale. Saved ones keep the options they were made with, and scoring options may change.
 """
 
 import argparse

@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -204,7 +205,7 @@ class TestDisk:
         runner.run("--limit=2")
         room = runner.file(".records.jsonl").stat().st_size + 500
         process = runner.start(
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+            prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         )
         _, error = process.communicate()
         assert process.returncode == 2
@@ -230,6 +231,53 @@ class TestInterrupt:
         assert not [*runner.output.rglob("*mean.json")]
         runner.run()
         assert runner.scores == plain.scores
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_being_told_to_end_is_as_ctrl_c(self, runner, plain, workers, number):
+        runner.model = {"seconds": 0.1}
+        process = runner.start(f"--workers={workers}")
+        runner.wait_for(process, 3)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert f"ended by {number.name}; the same command continues.".encode() in error
+        assert b"Traceback" not in error
+        assert 2 <= len(runner.records) < 12
+        assert not [*runner.output.rglob("*mean.json")]
+        runner.run()
+        assert runner.scores == plain.scores
+
+    def test_a_signal_to_all_processes_of_a_job_is_survived_too(self, runner, plain):
+        """As a scheduler sends it; twice, as some do."""
+        runner.model = {"seconds": 0.1}
+        process = runner.start("--workers=2", start_new_session=True)
+        runner.wait_for(process, 3)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 143
+        assert b"Traceback" not in error
+        assert 2 <= len(runner.records) < 12
+        runner.run()
+        assert runner.scores == plain.scores
+
+    def test_nohup_is_respected(self, runner, plain):
+        runner.model = {"seconds": 0.02}
+        process = runner.start(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        runner.wait_for(process, 3)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert len(runner.records) == 12
+
+    def test_a_caller_has_its_own_ways_with_signals_back(self, runner):
+        before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+        runner.run("--limit=1")
+        after = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+        assert after == before
+        with ThreadPoolExecutor(1) as pool:  # where Python allows no handlers
+            pool.submit(runner.run, "--limit=2").result()
 
     def test_workers_end_with_the_process_that_began_them(self, runner):
         runner.model = {"seconds": 0.1}
