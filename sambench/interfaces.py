@@ -377,6 +377,11 @@ class Dataset(Mapping[str, Sample]):
     truths: ClassVar[tuple[type, ...]]
     """The types of truth it can give; the first is the default."""
 
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """Category id -> name, as far as they have names."""
+        return {}
+
     @cached_property
     @abstractmethod
     def ids(self) -> tuple[str, ...]:

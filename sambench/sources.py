@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ import numpy as np
 
 from sambench.download import cache_dir, download, sha256, unpack
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Segments
+from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Sample, Segments
 
 RECORD = "fetched.txt"
 """Lists the SHA-256 and address of each source that was fetched and unpacked in full."""
@@ -144,8 +144,13 @@ def status(dataset: type[Dataset], root: str = "") -> str:
     return "ready"
 
 
-def check(dataset: Dataset) -> list[str]:
-    """Read everything once and tell what is wrong, one sentence each; empty if all is well."""
+def check(dataset: Dataset, look: Callable[[Sample], None] | None = None) -> list[str]:
+    """Read everything once and tell what is wrong, one sentence each; empty if all is well.
+
+    Args:
+        dataset: what is to be read.
+        look: called with each sample that can be read.
+    """
     problems: list[str] = []
     masks, with_masks = 0, 0
     for id in dataset.ids:
@@ -154,6 +159,8 @@ def check(dataset: Dataset) -> list[str]:
         except UserError as error:
             problems.append(str(error))
             continue
+        if look is not None:
+            look(sample)
         problems += [f"{id}: {problem}" for problem in _wrong(sample.truth, sample.image.shape)]
         if isinstance(sample.truth, Instances):
             masks, with_masks = masks + len(sample.truth), with_masks + bool(len(sample.truth))

@@ -1,0 +1,398 @@
+"""What readers of people's own annotations share.
+
+An annotated image is a `Page` of `Item`s. All pages are read and checked when the dataset is made,
+so that a mistake in a file is told before a model runs; masks are drawn when they are asked for.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Concepts, Dataset, Instances, Segments, T
+from sambench.sources import require
+
+from ._concepts import from_categories
+from ._displayed import displayed_size, read_displayed
+from ._files import IMAGES, InstanceFiles, files_in
+from ._instances import area_of, from_rles
+from ._segments import from_instances
+from ._shapes import Shape, TooSmallError, check_extent, number
+
+EMPTY = "empty"
+"""What `skip` calls shapes that enclose no pixel."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was drawn.
+
+    Attributes:
+        where: its place in the file, for messages.
+        kind: what the format calls it, such as polygon.
+        label: name of its category, "" for none.
+        shape: its area; None for a kind that has none, such as a point.
+        group: items of one label and group are parts of one object; "" is an object of its own.
+        box: whether it is a box around an object rather than its outline.
+    """
+
+    where: str
+    kind: str
+    label: str
+    shape: Shape | None
+    group: str = ""
+    box: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """One annotated image.
+
+    Attributes:
+        id: its name in the dataset.
+        image: its file.
+        sources: files that the annotations are from; none for an image that has none.
+        size: (H, W) that the annotations are for.
+        items: what was drawn.
+    """
+
+    id: str
+    image: Path
+    sources: tuple[Path, ...]
+    size: tuple[int, int]
+    items: tuple[Item, ...]
+
+
+class OwnInstances(InstanceFiles):
+    """People's own images and objects, by categories if these have names.
+
+    Images are read as viewers display them, turned as their EXIF orientation says, because that is
+    what was annotated. The name of a category is a phrase, and negative where no object has it.
+    """
+
+    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
+
+    @property
+    @abstractmethod
+    def categories(self) -> Mapping[int, str]:
+        """Category id -> name."""
+
+    def read_image(self, id: str) -> NDArray[np.uint8]:
+        """See `Dataset`."""
+        return read_displayed(self.image_path(id))
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """See `Dataset`; segments are objects laid over each other, the rest is void."""
+        truth = self.instances(id)
+        size = self.size_of_image(id)
+        if truth.size != size:
+            raise UserError(
+                f"{self.image_path(id)} has size {size}, but its truth "
+                f"{self.truth_paths(id)[0]} has {truth.size} (height, width); they must be equal."
+            )
+        if kind is Segments:
+            return cast(T, from_instances(truth))
+        if kind is Concepts:
+            if 0 in truth.categories and 0 not in self.categories:
+                raise UserError(
+                    f"{self.truth_paths(id)[0]} has objects without a label for {id}, and a phrase "
+                    "is asked for; label them all."
+                )
+            absent = self.categories.keys() - set(truth.categories.tolist())
+            return cast(T, from_categories(truth, self.categories, absent=absent))
+        assert kind is Instances
+        return cast(T, truth)
+
+    def size_of_image(self, id: str) -> tuple[int, int]:
+        """(H, W) of an image as it is displayed."""
+        return displayed_size(self.image_path(id))
+
+
+class Pages(OwnInstances):
+    """Datasets of shapes.
+
+    Args:
+        pages: one function for each image that reads its page; all are called.
+        skip: kinds of shape to leave out, separated by ``+``.
+        categories: id -> name; None numbers the names that occur from 1, sorted.
+
+    Raises:
+        UserError: a page cannot be read, an item cannot be drawn, or two pages have one id.
+    """
+
+    def __init__(
+        self,
+        pages: Iterable[Callable[[], Page]],
+        skip: str,
+        categories: Mapping[int, str] | None = None,
+    ) -> None:
+        self.skip = frozenset(filter(None, skip.split("+")))
+        read = _all_read(pages)
+        self.pages = {page.id: _without(page, self.skip) for page in read}
+        if not self.pages:
+            raise UserError(f"{self.card.name} found no images; {self.card.steps}.")
+        if len(self.pages) < len(read):
+            id = next(id for id, count in Counter(page.id for page in read).items() if count > 1)
+            same = [str(page.sources[0] if page.sources else page.image) for page in read]
+            places = [path for path, page in zip(same, read, strict=True) if page.id == id]
+            raise UserError(
+                f"{' and '.join(places[:2])} annotate two images named {id}, or one image twice; "
+                "rename one or take it away."
+            )
+        self._names = dict(categories) if categories is not None else self._found_names()
+        self._number = {name: id for id, name in self._names.items()}
+        self.card = replace(self.card, note=" ".join(_notes(self.pages.values(), read, self.skip)))
+
+    def _found_names(self) -> dict[int, str]:
+        used = {item.label for page in self.pages.values() for item in page.items} - {""}
+        return dict(enumerate(sorted(used), 1))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the images."""
+        return tuple(self.pages)
+
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """Category id -> name."""
+        return self._names
+
+    def reading(self) -> JSON:
+        """What is left out, and the names of the categories."""
+        return {
+            "reader": self.card.name,
+            "skip": sorted(self.skip),
+            "categories": {str(id): name for id, name in self._names.items()},
+        }
+
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self.pages[id].image
+
+    def truth_paths(self, id: str) -> tuple[Path, ...]:
+        """Files that its annotations are from."""
+        return self.pages[id].sources
+
+    def instances(self, id: str) -> Instances:
+        """Objects in the order of the file."""
+        page = self.pages[id]
+        with place(page.sources[0] if page.sources else page.image, id):
+            drawn = [(_drawn(parts, page), parts) for parts in _objects(page.items)]
+        for rle, parts in drawn:
+            if area_of(rle) == 0 and EMPTY not in self.skip:
+                raise UserError(_refused(page, parts[0], "encloses no pixel", EMPTY))
+        kept = [(rle, parts[0].label) for rle, parts in drawn if area_of(rle) > 0]
+        numbers = [self._number[label] if label else 0 for _, label in kept]
+        return from_rles(page.size, [rle for rle, _ in kept], categories=numbers)
+
+
+def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
+    """Read all pages; if some cannot be, tell the first and how many more there are."""
+    found, problems = [], []
+    for read in pages:
+        try:
+            found.append(read())
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        more = len(problems) - 1
+        others = f" (So it is with {more} more image{'s' * (more > 1)}.)" if more else ""
+        raise UserError(problems[0] + others)
+    return found
+
+
+def _without(page: Page, skip: frozenset[str]) -> Page:
+    """The page without the kinds that are left out; the others must have an area in the image."""
+    kept = tuple(item for item in page.items if item.kind not in skip)
+    for item in kept:
+        if item.shape is None:
+            raise UserError(_refused(page, item, "has no area", item.kind))
+        try:
+            check_extent(item.shape.extent, page.size)
+        except ValueError as error:
+            raise UserError(
+                f"{page.sources[0]}: {item.where} {error}; use the image that was annotated."
+            ) from None
+    return replace(page, items=kept)
+
+
+def _refused(page: Page, item: Item, why: str, kind: str) -> str:
+    return (
+        f"{page.sources[0]}: {item.where}, a {item.kind} labelled {item.label!r}, {why}; correct "
+        f"it, or leave out all such shapes with skip={kind}."
+    )
+
+
+def _objects(items: Iterable[Item]) -> list[list[Item]]:
+    """Items of one label and group together, in the order of the first of each."""
+    found: dict[tuple[str, ...], list[Item]] = {}
+    for place_, item in enumerate(items):
+        key = (item.label, item.group) if item.group else ("", "", str(place_))
+        found.setdefault(key, []).append(item)
+    return list(found.values())
+
+
+def _drawn(parts: list[Item], page: Page) -> JSON:
+    rles = [item.shape.draw(page.size) for item in parts if item.shape is not None]
+    merged: JSON = coco_mask.merge(rles) if len(rles) > 1 else rles[0]
+    return merged
+
+
+def _notes(pages: Iterable[Page], read: Iterable[Page], skip: frozenset[str]) -> Iterator[str]:
+    """What must be said beside a number."""
+    objects = [parts for page in pages for parts in _objects(page.items)]
+    boxes = sum(all(item.box for item in parts) for parts in objects)
+    if boxes:
+        yield f"{boxes} of {len(objects)} objects are boxes, read as masks."
+    left = Counter(item.kind for page in read for item in page.items if item.kind in skip)
+    if left:
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
+        yield f"Shapes left out: {counts}."
+
+
+@contextmanager
+def place(path: Path, where: str) -> Iterator[None]:
+    """What goes wrong inside is told with its place in a file.
+
+    Raises:
+        UserError: instead of ValueError, whose message goes on after the place.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{path}: {where} {error}; correct the file.") from None
+
+
+def item_of(
+    where: str,
+    kind: str,
+    label: str,
+    draw: Callable[[], Shape | None],
+    *,
+    skip: frozenset[str],
+    group: str = "",
+    box: bool = False,
+) -> Iterator[Item]:
+    """One item, or none if it encloses nothing and such shapes are left out.
+
+    Raises:
+        ValueError: the shape cannot be read; nothing of a kind that is left out is looked at.
+    """
+    try:
+        shape = None if kind in skip else draw()
+    except TooSmallError as error:
+        if EMPTY not in skip:
+            raise ValueError(
+                f"{error}, and all such shapes can be left out with skip={EMPTY}"
+            ) from None
+        yield Item(where, EMPTY, label, None)
+        return
+    yield Item(where, kind, label, shape, group, box)
+
+
+def field(entry: Any, key: str, kind: type[T], what: str) -> T:
+    """A value of a JSON object.
+
+    Args:
+        entry: the object.
+        key: name of the value.
+        kind: its type.
+        what: the type in words.
+
+    Raises:
+        ValueError: there is none, or it is of another type.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError(f"is {str(entry)[:40]!r}, not an object")
+    if key not in entry:
+        raise ValueError(f'has no "{key}"')
+    value = entry[key]
+    if not isinstance(value, kind):
+        raise ValueError(f'has {str(value)[:40]!r} for "{key}", which is not {what}')
+    return value
+
+
+def label_of(value: Any) -> str:
+    """A category's name; numbers are names too.
+
+    Raises:
+        ValueError: it is neither text nor a whole number, or it is empty.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise ValueError(f"has the label {str(value)[:40]!r}, which is not a name")
+    return str(value).strip()
+
+
+def matched_size(image: Path, source: Path, width: Any, height: Any) -> tuple[int, int]:
+    """(H, W) of an image, which must be what its annotations say, where they say it.
+
+    Raises:
+        UserError: the sizes differ, or the image cannot be read.
+    """
+    size = displayed_size(image)
+    if width is None and height is None:
+        return size
+    with place(source, f"the size of {image.name}"):
+        given = (int(number(height, "height")), int(number(width, "width")))
+    if given != size:
+        raise UserError(
+            f"{image} is {size[1]} x {size[0]} pixels, but {source} was made for {given[1]} x "
+            f"{given[0]}; use the image that was annotated."
+        )
+    return size
+
+
+def all_images(folder: Path) -> list[Path]:
+    """Images of a folder and of the folders in it, sorted by path; hidden ones left out."""
+    found = [*files_in(folder, IMAGES)]
+    for below in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if not below.name.startswith("."):
+            found += all_images(below)
+    return found
+
+
+def id_of(path: Path, folder: Path) -> str:
+    """Path below a folder without its ending: the name of an image."""
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def one_file(
+    dataset: type[Dataset], root: str, annotations: str, images: str, ending: str
+) -> tuple[Path, Path]:
+    """The annotation file and the folder of images that options name.
+
+    Args:
+        dataset: whose options they are.
+        root: folder with the one file of that ending, and the images beside it or in ``images``.
+        annotations: the file itself, instead.
+        images: folder of images, where it is another.
+        ending: such as .json.
+
+    Raises:
+        UserError: something is missing, or the folder has several such files.
+    """
+    if not (root or annotations):
+        raise UserError(f"{dataset.card.name} needs a folder; {dataset.card.steps}.")
+    file = require(Path(annotations or root).expanduser(), dataset)
+    if file.is_dir():
+        found = files_in(file, {ending})
+        if len(found) != 1:
+            raise UserError(
+                f"{file} has {len(found)} {ending} files, expected one; name it with annotations=."
+            )
+        file = found[0]
+    beside = file.parent / "images"
+    folder = Path(images).expanduser() if images else beside if beside.is_dir() else file.parent
+    return file, require(folder, dataset)
