@@ -138,6 +138,8 @@ class Pages(OwnInstances):
     ) -> None:
         self.skip = frozenset(filter(None, skip.split("+")))
         read = _all_read(pages)
+        if EMPTY in self.skip:
+            read = [_empty_marked(page) for page in read]
         self.pages = {page.id: _without(page, self.skip) for page in read}
         if not self.pages:
             raise UserError(f"{self.card.name} found no images; {self.card.steps}.")
@@ -186,14 +188,14 @@ class Pages(OwnInstances):
     def instances(self, id: str) -> Instances:
         """Objects in the order of the file."""
         page = self.pages[id]
-        with place(page.sources[0] if page.sources else page.image, id):
-            drawn = [(_drawn(parts, page), parts) for parts in _objects(page.items)]
-        for rle, parts in drawn:
-            if area_of(rle) == 0 and EMPTY not in self.skip:
+        objects = _objects(page.items)
+        rles = [_drawn(parts, page) for parts in objects]
+        for rle, parts in zip(rles, objects, strict=True):
+            if not area_of(rle):
                 raise UserError(_refused(page, parts[0], "encloses no pixel", EMPTY))
-        kept = [(rle, parts[0].label) for rle, parts in drawn if area_of(rle) > 0]
-        numbers = [self._number[label] if label else 0 for _, label in kept]
-        return from_rles(page.size, [rle for rle, _ in kept], categories=numbers)
+        labels = [parts[0].label for parts in objects]
+        numbers = [self._number[label] if label else 0 for label in labels]
+        return from_rles(page.size, rles, categories=numbers)
 
 
 def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
@@ -209,6 +211,17 @@ def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
         others = f" (So it is with {more} more image{'s' * (more > 1)}.)" if more else ""
         raise UserError(problems[0] + others)
     return found
+
+
+def _empty_marked(page: Page) -> Page:
+    """The page with shapes that enclose no pixel named so."""
+    items = tuple(
+        replace(item, kind=EMPTY)
+        if item.shape is not None and not area_of(_drawn([item], page))
+        else item
+        for item in page.items
+    )
+    return replace(page, items=items)
 
 
 def _without(page: Page, skip: frozenset[str]) -> Page:
@@ -243,7 +256,12 @@ def _objects(items: Iterable[Item]) -> list[list[Item]]:
 
 
 def _drawn(parts: list[Item], page: Page) -> JSON:
-    rles = [item.shape.draw(page.size) for item in parts if item.shape is not None]
+    """Run lengths of what all parts cover together."""
+    rles = []
+    for item in parts:
+        assert item.shape is not None, "others are refused"
+        with place(page.sources[0], item.where):
+            rles.append(item.shape.draw(page.size))
     merged: JSON = coco_mask.merge(rles) if len(rles) > 1 else rles[0]
     return merged
 
@@ -262,7 +280,7 @@ def _notes(pages: Iterable[Page], read: Iterable[Page], skip: frozenset[str]) ->
 
 @contextmanager
 def place(path: Path, where: str) -> Iterator[None]:
-    """What goes wrong inside is told with its place in a file.
+    """What goes wrong inside is told with its place in a file, and a remedy if it names none.
 
     Raises:
         UserError: instead of ValueError, whose message goes on after the place.
@@ -272,7 +290,8 @@ def place(path: Path, where: str) -> Iterator[None]:
     except UserError:
         raise
     except ValueError as error:
-        raise UserError(f"{path}: {where} {error}; correct the file.") from None
+        remedy = "." if ";" in str(error) else "; correct the file."
+        raise UserError(f"{path}: {where} {error}{remedy}") from None
 
 
 def item_of(
@@ -295,7 +314,7 @@ def item_of(
     except TooSmallError as error:
         if EMPTY not in skip:
             raise ValueError(
-                f"{error}, and all such shapes can be left out with skip={EMPTY}"
+                f"{error}; correct it, or leave out all such shapes with skip={EMPTY}"
             ) from None
         yield Item(where, EMPTY, label, None)
         return

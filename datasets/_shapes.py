@@ -99,7 +99,7 @@ def polygon(points: Any) -> Polygon:
     if not isinstance(points, list):
         raise ValueError("has no list of corners")
     if len(points) < CORNERS:
-        raise TooSmallError(f"has {len(points)} corners, which enclose nothing")
+        raise TooSmallError(f"has fewer than {CORNERS} corners, which enclose nothing")
     return Polygon(tuple(corner(point) for point in points))
 
 

@@ -157,7 +157,7 @@ def _address(data: JSON, key: str) -> str:
     if not chosen:
         raise ValueError(
             f"has the data {', '.join(sorted(data)) or 'of nothing'}; say which is the image with "
-            "data=KEY, if you do not"
+            "data=KEY"
         )
     return field(data, chosen, str, "an address")
 

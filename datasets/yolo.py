@@ -206,7 +206,7 @@ def _items(
     if kind == "box" and boxes == "refuse":
         raise ValueError(
             f"has {BOX} values, which is a box and not an outline; give boxes=masks to take "
-            "rectangles for objects, or boxes=skip to leave them out, if you do not"
+            "rectangles for objects, or boxes=skip to leave them out"
         )
     draw = partial(_shape, kind, row[1:], size)
     yield from item_of(where, kind, label, draw, skip=skip, box=kind == "box")
@@ -226,8 +226,8 @@ def _shape(kind: str, row: list[str], size: tuple[int, int]) -> Shape:
     values = [number(text, "a coordinate") for text in row]
     if len(values) % 2:
         raise ValueError(
-            f"has {len(row) + 1} values, expected a class and pairs x, y; a last value that is a "
-            "score has to go"
+            f"has {len(row) + 1} values, expected a class and pairs x, y; remove the last value if "
+            "it is a score"
         )
     pairs = flat(values)
     for x, y in pairs:
