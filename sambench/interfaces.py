@@ -399,6 +399,11 @@ class Dataset(Mapping[str, Sample]):
     def fingerprint(self) -> str:
         """SHA-256 over the annotations: two datasets of equal fingerprint give equal truth."""
 
+    @property
+    def annotated(self) -> tuple[int, int] | None:
+        """How many objects and crowd regions are annotated; None where only the truths tell."""
+        return None
+
     def sample(self, id: str, kind: type) -> Sample:
         """Image and truth of the kind asked for."""
         return Sample(id, self.read_image(id), self.read_truth(id, kind))
