@@ -9,10 +9,11 @@ import numpy as np
 
 from sambench.interfaces import JSON, Instances
 from sambench.json_input import At, names, read
+from sambench.json_masks import check_runs
 
 from ._box_fit import Pair, check_fit
 from ._instances import area_of, box_of
-from ._outlines import Outline, bounds, check_runs, read_outline, to_rle
+from ._outlines import Outline, bounds, read_outline, to_rle
 
 PIXELS = 2**31
 """pycocotools counts the pixels of an image in 32 bits."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, cast
@@ -61,10 +62,9 @@ class CocoJson(Dataset):
         """Category id -> name."""
         return self.file.categories
 
-    @property
-    def annotated(self) -> tuple[int, int]:
+    def annotated(self, ids: Sequence[str]) -> tuple[int, int]:
         """See `Dataset`."""
-        listed = [annotation for id in self.ids for annotation in self.selected(id)]
+        listed = [annotation for id in ids for annotation in self.selected(id)]
         crowds = sum(annotation.crowd for annotation in listed)
         return len(listed) - crowds, crowds
 

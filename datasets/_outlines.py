@@ -1,14 +1,13 @@
 """Outlines of objects as COCO-format files have them, polygons or run lengths, checked."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from pycocotools import mask as coco_mask
 
-from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.json_input import At
+from sambench.json_masks import read_run_lengths
 
 Ring = list[float]
 """Corners x, y, x, y and so on."""
@@ -20,8 +19,6 @@ MIN_COORDINATES = 6
 REACH = 10
 """How many times its longer side a polygon may reach beyond an image. pycocotools walks along the
 edges in steps of a fifth of a pixel: what is very far away takes all memory or ends the process."""
-ALPHABET = bytes(range(48, 48 + 64))
-"""Characters of compressed run lengths."""
 
 
 def read_outline(at: At, size: tuple[int, int]) -> Outline:
@@ -29,14 +26,14 @@ def read_outline(at: At, size: tuple[int, int]) -> Outline:
 
     Polygons may come as COCO has them, one flat list each; as one flat list; or as corners (x, y).
     Those of fewer than three corners enclose nothing and are left out, so the list may be empty.
-    Compressed run lengths are not parsed here, see `check_runs`.
+    Compressed run lengths are not parsed here, see `json_masks.check_runs`.
 
     Raises:
         UserError: it is something else, a coordinate is no finite number or far outside the image,
             or the run lengths are of another size.
     """
     if isinstance(at.value, dict):
-        return _run_lengths(at, size)
+        return read_run_lengths(at, size)
     if not isinstance(at.value, list):
         at.expected("polygons or run lengths")
     rings = _rings(at, size)
@@ -83,74 +80,6 @@ def within_reach(ring: Sequence[float], size: tuple[int, int]) -> bool:
 
 def _far(size: tuple[int, int]) -> str:
     return f"far outside the image of {size[1]} x {size[0]} pixels"
-
-
-def _run_lengths(at: At, size: tuple[int, int]) -> JSON:
-    given = [int(side) for side in at["size"].numbers(2, "[height, width]")]
-    if given != list(size):
-        at.fail(f"is a mask of size {given} in an image of {list(size)}")
-    counts = at["counts"]
-    if isinstance(counts.value, list):
-        return _uncompressed(counts, size)
-    if not isinstance(counts.value, str):
-        counts.expected("run lengths")
-    if counts.value.startswith(("b'", 'b"')):
-        counts.fail("is the spelling of bytes in Python", "write counts.decode() to the file")
-    return {"size": given, "counts": counts.value.encode()}
-
-
-def _uncompressed(at: At, size: tuple[int, int]) -> JSON:
-    runs = at.value
-    if set(map(type, runs)) != {int} or min(runs) < 0:
-        runs = [item.whole(0) for item in at.items()]
-    if sum(runs) != size[0] * size[1]:
-        at.fail(f"has run lengths that do not add up to {size[0] * size[1]} pixels")
-    rle: JSON = coco_mask.frPyObjects({"size": list(size), "counts": runs}, *size)
-    return rle
-
-
-def check_runs(encoded: Iterable[tuple[At, JSON]]) -> list[Ring]:
-    """Check that compressed run lengths cover their sizes: pycocotools reads on beyond short ones.
-
-    Args:
-        encoded: where each stands, and the encoding.
-
-    Returns:
-        The tight box (x0, y0, x1, y1) of each.
-
-    Raises:
-        UserError: one is damaged.
-    """
-    from sambench.metrics.rle import boxes
-
-    listed = list(encoded)
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, (at, rle) in enumerate(listed):
-        if rle["counts"].translate(None, ALPHABET):
-            at["counts"].fail("has damaged run lengths")
-        groups[tuple(rle["size"])].append(index)
-    found: list[Ring] = [[]] * len(listed)
-    for members in groups.values():
-        try:
-            tight = boxes([listed[i][1] for i in members])
-        except UserError:
-            _name_damaged([listed[i] for i in members])
-            raise
-        for i, box in zip(members, tight.tolist(), strict=True):
-            found[i] = box
-    return found
-
-
-def _name_damaged(encoded: Iterable[tuple[At, JSON]]) -> None:
-    from sambench.metrics.rle import runs
-
-    for at, rle in encoded:
-        try:
-            runs([rle])
-        except UserError:
-            at["counts"].fail(
-                f"has damaged run lengths, or those of another size than {rle['size']}"
-            )
 
 
 def to_rle(outline: Outline, size: tuple[int, int]) -> JSON:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from sambench.interfaces import DatasetCard, Instances
 from sambench.json_input import At, read
+from sambench.json_masks import check_runs
 from sambench.sources import data_root, require
 
 from ._coco_file import distinct, inside, order, size_of
 from ._files import InstanceFiles
 from ._instances import from_rles, without_empty
-from ._outlines import check_runs, read_outline, to_rle
+from ._outlines import read_outline, to_rle
 from ._subsample import Sampled
 
 

@@ -370,7 +370,7 @@ def test_damage_is_one_sentence(tmp_path):
         len(Streets(str(tmp_path / "streets")))
     dataset = woodscape(tmp_path / "woodscape")[0]
     write(dataset.truth_paths("00000_FV")[0], {})
-    with pytest.raises(UserError, match='has no "00000_FV.json"'):
+    with pytest.raises(UserError, match=r'has no "00000_FV\.json"'):
         dataset.read_truth("00000_FV", dataset.truths[0])
     dataset = bbbc038v1(tmp_path / "bbbc")[0]
     for path in dataset.truth_paths("abc"):
