@@ -9,18 +9,16 @@ from pathlib import Path
 from sambench.errors import UserError
 from sambench.images import image_size
 from sambench.interfaces import Instances
+from sambench.json_input import At, read
 
-from ._coco_json import MIN_COORDINATES, read_json, to_rle
-from ._files import InstanceFiles, read_as
+from ._files import InstanceFiles
 from ._instances import from_rles, without_empty
-
-Ring = list[float]
-"""Corners x, y, x, y and so on."""
+from ._outlines import MIN_COORDINATES, Ring, to_rle, within_reach
 
 
-def ring(points: Iterable[Sequence[float]]) -> Ring:
-    """Corners (x, y) -> flat list."""
-    return [float(value) for x, y in points for value in (x, y)]
+def corners(at: At) -> Ring:
+    """A list of corners (x, y) -> flat list."""
+    return [value for item in at.items() for value in item.numbers(2, "a corner x, y")]
 
 
 def from_polygons(
@@ -34,16 +32,22 @@ def from_polygons(
     Args:
         path: where they are from, for messages.
         size: (H, W) of the image.
-        objects: polygons in pixels of the image.
+        objects: polygons in pixels of the image, all coordinates finite.
 
     Raises:
-        UserError: a polygon is none.
+        UserError: a polygon is far outside the image.
     """
-    outlined = [rings for rings in objects if any(len(r) >= MIN_COORDINATES for r in rings)]
-    try:
-        rles = [to_rle(list(rings), *size) for rings in outlined]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: an object {error}; fetch it again.") from None
+    rles = []
+    for number, rings in enumerate(objects):
+        parts = [ring for ring in rings if len(ring) >= MIN_COORDINATES]
+        for ring in parts:
+            if not within_reach(ring, size):
+                raise UserError(
+                    f"{path}: object {number} of an image of {size[1]} x {size[0]} pixels has the "
+                    f"coordinate {max(ring, key=abs):g}, far outside; correct the file."
+                )
+        if parts:
+            rles.append(to_rle(parts, size))
     return without_empty(from_rles(size, rles))
 
 
@@ -55,18 +59,23 @@ def read_via(path: Path) -> dict[str, list[Ring]]:
     Raises:
         UserError: it is no such file.
     """
-    content = read_json(path)
+    top = read(path)
     found: dict[str, list[Ring]] = {}
-    with read_as(path, "file of the VGG Image Annotator"):
-        for entry in content.get("_via_img_metadata", content).values():
-            regions = entry["regions"]
-            listed = regions.values() if isinstance(regions, dict) else regions
-            shapes = [region["shape_attributes"] for region in listed]
-            found.setdefault(entry["filename"], []).extend(
-                ring(zip(shape["all_points_x"], shape["all_points_y"], strict=True))
-                for shape in shapes
-            )
+    for _, entry in (top.get("_via_img_metadata") or top).members():
+        regions = entry["regions"]
+        shapes = (
+            regions.items() if isinstance(regions.value, list) else dict(regions.members()).values()
+        )
+        rings = [_ring(shape["shape_attributes"]) for shape in shapes]
+        found.setdefault(entry["filename"].text(), []).extend(rings)
     return found
+
+
+def _ring(shape: At) -> Ring:
+    xs, ys = shape["all_points_x"].numbers(), shape["all_points_y"].numbers()
+    if len(xs) != len(ys):
+        shape.fail(f"has {len(xs)} x and {len(ys)} y coordinates")
+    return [float(value) for corner in zip(xs, ys, strict=True) for value in corner]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -404,6 +406,10 @@ class Dataset(Mapping[str, Sample]):
     def fingerprint(self) -> str:
         """SHA-256 over the annotations: two datasets of equal fingerprint give equal truth."""
 
+    def annotated(self, ids: Sequence[str]) -> tuple[int, int] | None:
+        """How many objects and crowd regions images have; None where only their truths tell."""
+        return None
+
     def sample(self, id: str, kind: type) -> Sample:
         """Image and truth of the kind asked for."""
         return Sample(id, self.read_image(id), self.read_truth(id, kind))
@@ -450,6 +456,13 @@ class Task(ABC):
             UserError: a file given as an option belongs to another dataset.
         """
 
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:  # noqa: B027
+        """Refuse, before anything is predicted, images that cannot be scored with these options.
+
+        Raises:
+            UserError: a file given as an option lacks one, or none has anything to score.
+        """
+
     @abstractmethod
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:
         """GPU half: recast the task as prompts. Returns NumPy arrays."""
@@ -480,3 +493,14 @@ class Task(ABC):
     def load(self, stem: Path) -> Prediction:
         """Read what `save` wrote."""
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
+
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Prediction]:
+        """Read the predictions of all images from one file, made elsewhere.
+
+        Raises:
+            UserError: there is no such format, or the file is not of it or of another dataset.
+        """
+        raise UserError(
+            f"{path} is a file, but predictions for this task are a folder with one file an image; "
+            "give the folder."
+        )

@@ -6,17 +6,17 @@ They are those that a run saved, or made elsewhere in a format that the task rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.download import sha256
 from sambench.errors import UserError
-from sambench.evaluation import check_fit, complete, opened
+from sambench.evaluation import check_fit, check_images, complete, opened
 from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
 from sambench.jobs import MANIFEST, Job, Settings, file_stem, finish
 from sambench.loop import Sink, Timed, Todo, timed_record
-from sambench.pipeline import Scored, Scorer, ahead, score_saved
+from sambench.pipeline import Scored, Scorer, ahead, score_image, score_saved
 from sambench.plan import describe
 from sambench.records import differences
 from sambench.results import Result, read_json
@@ -46,11 +46,17 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def saved_model(folder: Path, name: str = "") -> Saved:
-    """The model behind a folder of predictions, named after the folder where nothing says more.
+    """The model behind predictions, named after their folder or file where nothing says more.
+
+    Args:
+        folder: one file an image, or one file of all images.
+        name: to give it.
 
     Raises:
         UserError: the folder does not exist or is empty.
     """
+    if folder.is_file():
+        return Saved(ModelCard(name=name or folder.stem, weights_sha256=sha256(folder)))
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(f"{folder} holds no predictions; give the folder they are in.")
     made = manifest(folder).get("predictions")
@@ -67,7 +73,7 @@ def rescore(
     Args:
         name: of the task.
         task: scores and reads the predictions.
-        folder: one prediction an image, named by its id.
+        folder: one prediction an image, named by its id; or one file of all images.
         model: what the result is filed under.
         dataset: gives the truth.
         settings: see `Settings`; nothing is saved again.
@@ -78,11 +84,15 @@ def rescore(
     """
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
+    check_images([task], dataset, ids)
+    whole = task.load_all(folder, dataset) if folder.is_file() else None
     header = _header(name, task, folder, model, dataset)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(jobs[0], folder, dataset, todo, settings.workers, sink)
+            _score(
+                jobs[0], folder if whole is None else whole, dataset, todo, settings.workers, sink
+            )
 
         complete(jobs, ids, settings, work)
     return finish(jobs[0], ids, settings)
@@ -108,8 +118,14 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
 
 
 def _score(
-    job: Job, folder: Path, dataset: Dataset, todo: Sequence[Todo], workers: int, sink: Sink
+    job: Job,
+    given: Path | Mapping[str, Any],
+    dataset: Dataset,
+    todo: Sequence[Todo],
+    workers: int,
+    sink: Sink,
 ) -> None:
+    """Score images; given is the folder of their predictions, or the predictions by id."""
     processes: set[int] = set()
 
     def scored(key: Timed, outcome: Scored | Exception) -> None:
@@ -132,7 +148,10 @@ def _score(
                 sink.failed(0, item.id, error)
                 continue
             key = Timed(0, item.id, {}, 1, ())
-            scorer.submit(key, score_saved, job.task, folder / file_stem(item.id), truth)
+            if isinstance(given, Path):
+                scorer.submit(key, score_saved, job.task, given / file_stem(item.id), truth)
+            else:
+                scorer.submit(key, score_image, job.task, given[item.id], truth, None)
         scorer.finish()
     finally:
         scorer.close(keep=False)

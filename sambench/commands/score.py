@@ -1,6 +1,7 @@
 """Score predictions from files, without a model: those of --save-predictions or made elsewhere.
 
-For edges a folder of maps named by image: PNG of 8 or 16 bits, NPY or MAT. Maps made elsewhere are
+For masks a COCO results file of all images, or a folder with one an image, named by its id. For
+edges a folder of maps named by image: PNG of 8 or 16 bits, NPY or MAT. Maps made elsewhere are
 scored as they are; saved ones keep the options they were made with, and scoring options may change.
 """
 
@@ -18,7 +19,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.add_argument("--task", required=True, help="name with options")
     parser.add_argument("--dataset", required=True, help="name with options")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of predictions")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        help="folder with one file an image, or one COCO results file",
+    )
     parser.add_argument("--name", default="", help="what to file the result under")
     add_run_options(parser)
 
