@@ -8,12 +8,12 @@ one, and the value or values. Values are the red, green, blue and opacity of the
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON
+from sambench.json_input import At
 
 from ._instances import encode
 from ._shapes import Extent
@@ -41,20 +41,20 @@ class Brush:
         return encode(pixels[..., -1] > 0)
 
 
-def brush(data: Any, size: tuple[int, int]) -> Brush:
-    """Run lengths of a file, for an image of size (H, W).
+def brush(at: At, size: tuple[int, int]) -> Brush:
+    """Run lengths of a JSON file, for an image of size (H, W).
 
     Raises:
-        ValueError: they are no list of bytes, or are for another number of pixels.
+        UserError: they are no list of bytes, or are for another number of pixels.
     """
-    if not isinstance(data, list) or not all(isinstance(v, int) and 0 <= v < 256 for v in data):
-        raise ValueError('has an "rle" that is not a list of whole numbers from 0 to 255')
-    stream = bytes(data)
+    data = at.numbers(what="a list of run lengths")
+    if not all(type(value) is int and 0 <= value < 256 for value in data):
+        at.expected("a list of whole numbers from 0 to 255")
+    stream = bytes(map(int, data))
     count = int.from_bytes(stream[:4], "big")
     if len(stream) * 8 < HEADER or count != size[0] * size[1] * CHANNELS:
-        raise ValueError(
-            f'has an "rle" of {count} values, expected {CHANNELS} for each pixel of '
-            f"{size[1]} x {size[0]}"
+        at.fail(
+            f"holds {count} values, expected {CHANNELS} for each pixel of {size[1]} x {size[0]}"
         )
     return Brush(stream, size)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from pycocotools import mask as coco_mask
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, Dataset, Instances, Segments, T
+from sambench.json_input import At
 from sambench.sources import require
 
 from ._concepts import from_categories
@@ -27,7 +28,7 @@ from ._displayed import displayed_size, read_displayed
 from ._files import IMAGES, InstanceFiles, files_in
 from ._instances import area_of, from_rles
 from ._segments import from_instances
-from ._shapes import Shape, TooSmallError, check_extent, number
+from ._shapes import Shape, TooSmallError, check_extent
 
 EMPTY = "empty"
 """What `skip` calls shapes that enclose no pixel."""
@@ -168,6 +169,10 @@ class Pages(OwnInstances):
     def categories(self) -> Mapping[int, str]:
         """Category id -> name."""
         return self._names
+
+    def annotated(self, ids: Sequence[str]) -> tuple[int, int]:
+        """See `Dataset`; there are no crowd regions."""
+        return sum(len(_objects(self.pages[id].items)) for id in ids), 0
 
     def reading(self) -> JSON:
         """What is left out, and the names of the categories."""
@@ -321,51 +326,31 @@ def item_of(
     yield Item(where, kind, label, shape, group, box)
 
 
-def field(entry: Any, key: str, kind: type[T], what: str) -> T:
-    """A value of a JSON object.
+def label_of(at: At) -> str:
+    """A category's name in JSON; numbers are names too.
+
+    Raises:
+        UserError: it is neither text nor a whole number, or it is blank.
+    """
+    name = str(at.id()).strip()
+    return name or at.expected("a name")
+
+
+def matched_size(
+    image: Path, source: Path, given: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """(H, W) of an image, which must be what its annotations say.
 
     Args:
-        entry: the object.
-        key: name of the value.
-        kind: its type.
-        what: the type in words.
-
-    Raises:
-        ValueError: there is none, or it is of another type.
-    """
-    if not isinstance(entry, dict):
-        raise ValueError(f"is {str(entry)[:40]!r}, not an object")
-    if key not in entry:
-        raise ValueError(f'has no "{key}"')
-    value = entry[key]
-    if not isinstance(value, kind):
-        raise ValueError(f'has {str(value)[:40]!r} for "{key}", which is not {what}')
-    return value
-
-
-def label_of(value: Any) -> str:
-    """A category's name; numbers are names too.
-
-    Raises:
-        ValueError: it is neither text nor a whole number, or it is empty.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-        raise ValueError(f"has the label {str(value)[:40]!r}, which is not a name")
-    return str(value).strip()
-
-
-def matched_size(image: Path, source: Path, width: Any, height: Any) -> tuple[int, int]:
-    """(H, W) of an image, which must be what its annotations say, where they say it.
+        image: its file.
+        source: the file of its annotations.
+        given: (H, W) that they are for, if they say it.
 
     Raises:
         UserError: the sizes differ, or the image cannot be read.
     """
     size = displayed_size(image)
-    if width is None and height is None:
-        return size
-    with place(source, f"the size of {image.name}"):
-        given = (int(number(height, "height")), int(number(width, "width")))
-    if given != size:
+    if given and given != size:
         raise UserError(
             f"{image} is {size[1]} x {size[0]} pixels, but {source} was made for {given[1]} x "
             f"{given[0]}; use the image that was annotated."

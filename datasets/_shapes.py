@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON
+from sambench.json_input import At
 
-from ._coco_json import to_rle
 from ._instances import encode
+from ._outlines import to_rle
 
 Extent = tuple[float, float, float, float]
 """x0, y0, x1, y1 of the smallest box around a shape."""
@@ -54,7 +55,7 @@ class Polygon:
 
     def draw(self, size: tuple[int, int]) -> JSON:
         """See `Shape`."""
-        return to_rle([[value for corner in self.corners for value in corner]], *size)
+        return to_rle([[value for corner in self.corners for value in corner]], size)
 
 
 @dataclass(frozen=True)
@@ -90,48 +91,44 @@ class Ellipse:
         return encode(u**2 + v**2 <= 1)
 
 
-def polygon(points: Any) -> Polygon:
-    """Corners of a file.
-
-    Raises:
-        ValueError: there are fewer than three, or one is not two finite numbers.
-    """
-    if not isinstance(points, list):
-        raise ValueError("has no list of corners")
-    if len(points) < CORNERS:
-        raise TooSmallError(f"has fewer than {CORNERS} corners, which enclose nothing")
-    return Polygon(tuple(corner(point) for point in points))
-
-
 class TooSmallError(ValueError):
     """A shape without an area."""
 
 
-def corner(point: Any) -> tuple[float, float]:
-    """A point of a file.
+def polygon(corners: Iterable[Sequence[float]]) -> Polygon:
+    """A polygon of corners (x, y).
 
     Raises:
-        ValueError: it is not two finite numbers.
+        TooSmallError: there are fewer than three.
     """
-    if not isinstance(point, list | tuple) or len(point) != 2:
-        raise ValueError(f"has the point {str(point)[:40]}, which is not x and y")
-    return number(point[0], "x"), number(point[1], "y")
+    listed = tuple((float(x), float(y)) for x, y in corners)
+    if len(listed) < CORNERS:
+        raise TooSmallError(f"has fewer than {CORNERS} corners, which enclose nothing")
+    return Polygon(listed)
 
 
-def number(value: Any, name: str) -> float:
-    """A finite number of a file; text that is one will do.
+def corners_of(at: At) -> list[list[float]]:
+    """A JSON list of corners (x, y).
+
+    Raises:
+        UserError: it is none.
+    """
+    return [item.numbers(2, "a corner x, y") for item in at.items("a list of corners x, y")]
+
+
+def number(text: str, name: str) -> float:
+    """A finite number that is written as text.
 
     Raises:
         ValueError: it is none.
     """
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            found = float(value)
-        except (ValueError, OverflowError):
-            found = math.nan
-        if math.isfinite(found):
-            return found
-    raise ValueError(f"has {str(value)[:40]!r} for {name}, which is not a number")
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"has {text[:40]!r} for {name}, which is not a number")
+    return found
 
 
 def rectangle(
@@ -140,7 +137,7 @@ def rectangle(
     """A rectangle, turned clockwise by an angle in degrees around its centre or top left corner.
 
     Raises:
-        ValueError: its width or height is not positive.
+        TooSmallError: its width or height is not positive.
     """
     if not (width > 0 and height > 0):
         raise TooSmallError(f"is {width:g} wide and {height:g} high, which encloses nothing")
@@ -158,7 +155,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, angle: float = 0.0) -> E
     """An ellipse, turned clockwise by an angle in degrees.
 
     Raises:
-        ValueError: a half axis is not positive.
+        TooSmallError: a half axis is not positive.
     """
     if not (rx > 0 and ry > 0):
         raise TooSmallError(f"has the half axes {rx:g} and {ry:g}, which enclose nothing")
@@ -186,18 +183,6 @@ def check_extent(extent: Extent, size: tuple[int, int]) -> None:
             f"spans x {x0:g} to {x1:g} and y {y0:g} to {y1:g}, far outside of the image of "
             f"{width} x {height} pixels"
         )
-
-
-def flat(values: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """x, y, x, y and so on -> pairs.
-
-    Raises:
-        ValueError: the last one has no partner.
-    """
-    listed: Sequence[Any] = list(values)
-    if len(listed) % 2:
-        raise ValueError(f"has {len(listed)} coordinates, an odd number")
-    return list(zip(listed[::2], listed[1::2], strict=True))
 
 
 def _turn(angle: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 
-from ._own import Item, Page, Pages, id_of, item_of, label_of, matched_size, one_file, place
+from ._own import Item, Page, Pages, id_of, item_of, matched_size, one_file, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
 NOT_DRAWN = ("tag", "attribute")
@@ -89,7 +89,9 @@ def _page(file: Path, folder: Path, entry: ET.Element, skip: frozenset[str]) -> 
         raise UserError(f"{file}: an image has no name; export it again.")
     places = [folder / name, folder / entry.get("subset", "") / name]
     image = next((path for path in places if path.is_file()), places[0])
-    size = matched_size(image, file, entry.get("width"), entry.get("height"))
+    with place(file, f"image {name}"):
+        given = (int(_value(entry, "height")), int(_value(entry, "width")))
+    size = matched_size(image, file, given)
     items: list[Item] = []
     for number_, shape in enumerate(entry, 1):
         where = f"image {name}, shape {number_}"
@@ -102,11 +104,13 @@ def _page(file: Path, folder: Path, entry: ET.Element, skip: frozenset[str]) -> 
 def _items(
     where: str, entry: ET.Element, skip: frozenset[str], size: tuple[int, int]
 ) -> Iterator[Item]:
-    group = entry.get("group_id", "0")
+    group, label = entry.get("group_id", "0"), entry.get("label", "").strip()
+    if not label:
+        raise ValueError("has no label")
     yield from item_of(
         where,
         entry.tag,
-        label_of(entry.get("label", "")),
+        label,
         partial(_shape, entry, size),
         skip=skip,
         group="" if group == "0" else group,
@@ -117,7 +121,7 @@ def _items(
 def _shape(entry: ET.Element, size: tuple[int, int]) -> Shape | None:
     if entry.tag == "polygon":
         points = entry.get("points", "").split(";")
-        return polygon([point.split(",") for point in points if point.strip()])
+        return polygon([_corner(point) for point in points if point.strip()])
     if entry.tag == "box":
         x0, y0, x1, y1 = (_value(entry, key) for key in ("xtl", "ytl", "xbr", "ybr"))
         return rectangle(x0, y0, x1 - x0, y1 - y0, angle=_value(entry, "rotation", "0"))
@@ -125,6 +129,13 @@ def _shape(entry: ET.Element, size: tuple[int, int]) -> Shape | None:
         cx, cy, rx, ry = (_value(entry, key) for key in ("cx", "cy", "rx", "ry"))
         return ellipse(cx, cy, rx, ry, _value(entry, "rotation", "0"))
     return _runs(entry, size) if entry.tag == "mask" else None
+
+
+def _corner(text: str) -> tuple[float, float]:
+    x, comma, y = text.partition(",")
+    if not comma:
+        raise ValueError(f"has the point {text[:40]!r}, expected x,y")
+    return number(x, "x"), number(y, "y")
 
 
 def _value(entry: ET.Element, key: str, default: str = "") -> float:

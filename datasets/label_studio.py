@@ -1,22 +1,22 @@
 """Your own data: Label Studio's JSON export."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard
+from sambench.interfaces import DatasetCard
+from sambench.json_input import At, read
 
 from ._brush import brush
 from ._own import (
     Item,
     Page,
     Pages,
-    field,
     id_of,
     item_of,
     label_of,
@@ -24,7 +24,7 @@ from ._own import (
     one_file,
     place,
 )
-from ._shapes import Shape, ellipse, number, polygon, rectangle
+from ._shapes import Shape, corners_of, ellipse, polygon, rectangle
 
 NOT_DRAWN = (
     "choices",
@@ -37,6 +37,8 @@ NOT_DRAWN = (
     "labels",
 )
 """Results that are no regions of their own; ``labels`` name a region of the same id."""
+DRAWN = ("polygon", "rectangle", "ellipse", "brush")
+"""Regions that have an area."""
 UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the name of a file that was uploaded."""
 
@@ -83,152 +85,131 @@ class LabelStudio(Pages):
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".json")
         left_out = frozenset(skip.split("+"))
-        super().__init__(self._pages(data, unlabelled, left_out), skip)
+        pages = list(self._pages(data, unlabelled, left_out))
+        super().__init__(pages, skip)
+        several = sum(len(_annotations(task)) > 1 for task in _tasks(self.annotations))
+        if several:
+            note = f"The first of several annotations counts in {several} tasks."
+            self.card = replace(self.card, note=f"{self.card.note} {note}".strip())
 
     def _pages(
         self, key: str, unlabelled: str, skip: frozenset[str]
     ) -> Iterator[Callable[[], Page]]:
-        tasks = [(task, _annotation(task)) for task in _tasks(self.annotations)]
-        bare = [task for task, results in tasks if results is None]
+        tasks = [(task, _annotations(task)) for task in _tasks(self.annotations)]
+        bare = [task for task, annotations in tasks if not annotations]
         if bare and unlabelled == "refuse":
-            raise UserError(
-                f"{self.annotations}: task {bare[0].get('id')} has no annotation ({len(bare)} of "
-                f"{len(tasks)} tasks have none); give unlabelled=skip to leave such tasks out, or "
-                "unlabelled=empty if they show no objects."
+            bare[0].fail(
+                f"has no annotation ({len(bare)} of {len(tasks)} tasks have none)",
+                "give unlabelled=skip to leave such tasks out, or unlabelled=empty if they show no "
+                "objects",
             )
-        for task, results in tasks:
-            if results is not None or unlabelled == "empty":
-                yield partial(_page, self.annotations, self.images, task, key, results or [], skip)
+        for task, annotations in tasks:
+            if annotations or unlabelled == "empty":
+                results = annotations[0]["result"].items() if annotations else []
+                yield partial(_page, self.annotations, self.images, task, key, results, skip)
 
 
-def _tasks(file: Path) -> list[JSON]:
-    try:
-        tasks = json.loads(file.read_bytes())
-    except OSError as error:
-        raise UserError(f"{file} cannot be read ({error.strerror}); check the path.") from None
-    except ValueError as error:
-        raise UserError(f"{file} is no valid JSON ({error}); export it again.") from None
-    known = isinstance(tasks, list) and all(
-        isinstance(task, dict)
-        and isinstance(task.get("annotations"), list)
-        and isinstance(task.get("data"), dict)
-        for task in tasks
-    )
-    if not known:
+def _tasks(file: Path) -> list[At]:
+    tasks = read(file).items("a list of tasks")
+    if not all("annotations" in task and "data" in task for task in tasks):
         raise UserError(
-            f'{file} is no list of tasks with "annotations" and "data"; export it as JSON, not as '
-            "JSON-MIN."
+            f'{file} has tasks without "annotations" or "data"; export it as JSON, not as JSON-MIN.'
         )
-    return list(tasks)
+    return tasks
 
 
-def _annotation(task: JSON) -> list[Any] | None:
-    """Results of the first annotation that was not cancelled; None if there is none."""
-    for annotation in task["annotations"]:
-        if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
-            results = annotation.get("result")
-            return results if isinstance(results, list) else []
-    return None
+def _annotations(task: At) -> list[At]:
+    """Those that were not cancelled."""
+    return [
+        annotation
+        for annotation in task["annotations"].items()
+        if not ((cancelled := annotation.get("was_cancelled")) and cancelled.flag())
+    ]
 
 
 def _page(
-    file: Path, folder: Path, task: JSON, key: str, results: list[Any], skip: frozenset[str]
+    file: Path, folder: Path, task: At, key: str, results: list[At], skip: frozenset[str]
 ) -> Page:
-    name = f"task {task.get('id')}"
-    with place(file, name):
-        image = _image(folder, _address(task["data"], key))
-    size = matched_size(image, file, None, None)
-    named: JSON = {
-        str(r.get("id")): r for r in results if isinstance(r, dict) and r.get("type") == "labels"
+    image = _image(folder, _address(task["data"], key))
+    size = matched_size(image, file)
+    named = {
+        result["id"].id(): result["value"]
+        for result in results
+        if result["type"].value == "labels" and "id" in result
     }
     items: list[Item] = []
-    for number_, result in enumerate(results):
-        where = f"{name}, result[{number_}]"
-        with place(file, where):
-            kind = field(result, "type", str, "a name")
-            if kind not in NOT_DRAWN:
-                items += _items(where, kind, result, named, size, skip)
+    for result in results:
+        kind = result["type"].text()
+        if kind not in NOT_DRAWN:
+            with place(file, result.place):
+                items += _items(kind, result, named, size, skip)
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _address(data: JSON, key: str) -> str:
+def _address(data: At, key: str) -> At:
     """Where the image of a task was."""
-    chosen = key or ("image" if "image" in data else next(iter(data), "") if len(data) == 1 else "")
+    keys = [name for name, _ in data.members()]
+    chosen = key or ("image" if "image" in keys else keys[0] if len(keys) == 1 else "")
     if not chosen:
-        raise ValueError(
-            f"has the data {', '.join(sorted(data)) or 'of nothing'}; say which is the image with "
-            "data=KEY"
-        )
-    return field(data, chosen, str, "an address")
+        data.fail(f"has {', '.join(keys) or 'nothing'}", "say which is the image with data=KEY")
+    return data[chosen]
 
 
-def _image(folder: Path, address: str) -> Path:
+def _image(folder: Path, address: At) -> Path:
     """The file in a folder that an address ends in."""
-    parts = urlsplit(address)
+    parts = urlsplit(address.text())
     local = parse_qs(parts.query).get("d")  # /data/local-files/?d=path
     path = local[0] if local else unquote(parts.path)
     names = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     if not names:
-        raise ValueError(f"has the address {address!r}, which names no file")
-    tails = [*(Path(*names[n:]) for n in range(len(names))), Path(UPLOADED.sub("", names[-1], 1))]
-    for tail in tails:
-        if (folder / tail).is_file():
-            return folder / tail
-    raise ValueError(
-        f"has the image {address}, of which {folder} has no file {tails[-1]}; put it there, or "
-        "give another folder as images=DIR"
-    )
+        address.expected("the address of an image")
+    tails = [*(Path(*names[n:]) for n in range(len(names))), Path(UPLOADED.sub("", names[-1]))]
+    found = [folder / tail for tail in tails if (folder / tail).is_file()]
+    if not found:
+        address.fail(
+            f"is {address.value}, but {folder} has no file {tails[-1]}",
+            "put it there, or give another folder as images=DIR",
+        )
+    return found[0]
 
 
 def _items(
-    where: str,
-    kind: str,
-    result: JSON,
-    named: JSON,
-    size: tuple[int, int],
-    skip: frozenset[str],
+    kind: str, result: At, named: dict[int | str, At], size: tuple[int, int], skip: frozenset[str]
 ) -> Iterator[Item]:
-    form = kind.removesuffix("labels")
-    value = field(result, "value", dict, "an object")
-    sibling = named.get(str(result.get("id")), {}).get("value", {})
-    labels = value.get(kind) or value.get("labels") or sibling.get("labels") or []
-    if not isinstance(labels, list) or len(labels) > 1:
-        raise ValueError(f"has the labels {str(labels)[:40]}, expected one")
+    form, value = kind.removesuffix("labels"), result["value"]
+    other = named.get(result["id"].id() if "id" in result else "")
+    listed = value.get(kind) or value.get("labels") or (other.get("labels") if other else None)
+    labels = listed.items("a list of labels") if listed else []
+    if len(labels) > 1:
+        result.fail(f"has {len(labels)} labels, expected one")
     draw = partial(_shape, form, result, value, size)
     label = label_of(labels[0]) if labels else ""
-    yield from item_of(where, form, label, draw, skip=skip, box=form == "rectangle")
+    yield from item_of(result.place, form, label, draw, skip=skip, box=form == "rectangle")
 
 
-def _shape(form: str, result: JSON, value: JSON, size: tuple[int, int]) -> Shape | None:
+def _shape(form: str, result: At, value: At, size: tuple[int, int]) -> Shape | None:
+    if form not in DRAWN:
+        return None
     height, width = size
-    given = (result.get("original_height"), result.get("original_width"))
+    given = (result["original_height"].whole(1), result["original_width"].whole(1))
     if given != size:
-        raise ValueError(
-            f"is for {given[1]} x {given[0]} pixels, but the image has {width} x {height}"
-        )
-    if result.get("image_rotation"):
-        raise ValueError("is on an image that was turned; turn it back and annotate it anew")
+        result.fail(f"is for {given[1]} x {given[0]} pixels, but the image has {width} x {height}")
+    turned, angle = result.get("image_rotation"), value.get("rotation")
+    if turned and turned.number():
+        result.fail("is on an image that was turned", "turn it back and annotate it anew")
+    degrees = angle.number() if angle else 0.0
 
-    def read(key: str, whole: int) -> float:
-        return number(field(value, key, object, "a number"), key) * whole / 100
+    def read_part(key: str, whole: int) -> float:
+        return value[key].number() * whole / 100
 
-    angle = number(value.get("rotation") or 0, "rotation")
     if form == "polygon":
-        return _polygon(value, size)
-    if form == "rectangle":
-        sides = (read("x", width), read("y", height), read("width", width), read("height", height))
-        return rectangle(*sides, angle=angle, pivot="corner")
-    if form == "ellipse":
-        radii = read("radiusX", width), read("radiusY", height)
-        return ellipse(read("x", width), read("y", height), *radii, angle)
+        if (closed := value.get("closed")) and not closed.flag():
+            result.fail("is a polygon that was not closed")
+        return polygon((x * width / 100, y * height / 100) for x, y in corners_of(value["points"]))
     if form == "brush":
-        return brush(value.get("rle"), size)
-    return None
-
-
-def _polygon(value: JSON, size: tuple[int, int]) -> Shape:
-    if value.get("closed") is False:
-        raise ValueError("is a polygon that was not closed")
-    shape = polygon(field(value, "points", list, "a list of points"))
-    height, width = size
-    return polygon([[x * width / 100, y * height / 100] for x, y in shape.corners])
+        return brush(value["rle"], size)
+    x, y = read_part("x", width), read_part("y", height)
+    if form == "rectangle":
+        sides = read_part("width", width), read_part("height", height)
+        return rectangle(x, y, *sides, angle=degrees, pivot="corner")
+    return ellipse(x, y, read_part("radiusX", width), read_part("radiusY", height), degrees)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,21 @@ from PIL import Image, UnidentifiedImageError
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
+from sambench.json_input import At, read
 from sambench.sources import require
 
-from ._coco_json import read_json
 from ._own import (
     Item,
     Page,
     Pages,
     all_images,
-    field,
     id_of,
     item_of,
     label_of,
     matched_size,
     place,
 )
-from ._shapes import Extent, Shape, corner, ellipse, pasted, polygon, rectangle
+from ._shapes import Extent, Shape, corners_of, ellipse, pasted, polygon, rectangle
 
 TWO = 2
 """Points of a circle, and of a box that is given by opposite corners."""
@@ -86,7 +85,7 @@ class Labelme(Pages):
         named = {id_of(file, self.root) for file in files}
         found = [path for path in all_images(self.root) if id_of(path, self.root) not in named]
         if found and choice == "refuse":
-            used = {_image_file(read_json(file), file, self.images).resolve() for file in files}
+            used = {_image_file(read(file), self.images).resolve() for file in files}
             found = [path for path in found if path.resolve() not in used]
         if found and choice == "refuse":
             raise UserError(
@@ -99,7 +98,11 @@ class Labelme(Pages):
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; from the JSON file where there is no other."""
         path = self.image_path(id)
-        return _embedded(path) if path.suffix.lower() == ".json" else super().read_image(id)
+        return (
+            _embedded(read(path)["imageData"])
+            if path.suffix.lower() == ".json"
+            else super().read_image(id)
+        )
 
     def size_of_image(self, id: str) -> tuple[int, int]:
         """(H, W)."""
@@ -110,82 +113,74 @@ class Labelme(Pages):
 
 
 def _empty(path: Path, root: Path) -> Page:
-    return Page(id_of(path, root), path, (), matched_size(path, path, None, None), ())
+    return Page(id_of(path, root), path, (), matched_size(path, path), ())
 
 
-def _image_file(content: JSON, file: Path, images: Path | None) -> Path:
+def _image_file(top: At, images: Path | None) -> Path:
     """The image that a JSON file names; paths may be written as Windows does."""
-    written = content.get("imagePath")
-    if not isinstance(written, str) or not written or not isinstance(content.get("shapes"), list):
-        raise UserError(
-            f'{file} has no "imagePath" or no list "shapes", so it is no LabelMe file; take '
-            "it away."
-        )
-    relative = Path(written.replace("\\", "/"))
-    return images / relative.name if images else file.parent / relative
+    if "imagePath" not in top or "shapes" not in top:
+        top.fail('has no "imagePath" or no "shapes", so it is no LabelMe file', "take it away")
+    relative = Path(top["imagePath"].text().replace("\\", "/"))
+    return images / relative.name if images else top.path.parent / relative
 
 
 def _page(file: Path, root: Path, images: Path | None, skip: frozenset[str]) -> Page:
-    content = read_json(file)
-    image = _image_file(content, file, images)
-    width, height = content.get("imageWidth"), content.get("imageHeight")
+    top = read(file)
+    image, data = _image_file(top, images), top.get("imageData")
+    width, height = top.get("imageWidth"), top.get("imageHeight")
+    given = (height.whole(1), width.whole(1)) if width and height else None
     if image.is_file():
-        size = matched_size(image, file, width, height)
-    elif content.get("imageData") and not images:
-        image, pixels = file, _embedded(file, content)
+        size = matched_size(image, file, given)
+    elif data is not None and not images:
+        image, pixels = file, _embedded(data)
         size = (pixels.shape[0], pixels.shape[1])
-        if (height, width) not in (size, (None, None)):
-            raise UserError(
-                f'{file}: its "imageData" is {size[1]} x {size[0]} pixels, but it was made for '
-                f"{width} x {height}; put the image that was annotated at {content['imagePath']}."
+        if given and given != size:
+            data.fail(
+                f"is {size[1]} x {size[0]} pixels, but the shapes are for {given[1]} x {given[0]}",
+                f"put the image that was annotated at {top['imagePath'].value}",
             )
     else:
-        raise UserError(
-            f'{file} names the image {image}, which is missing, and has no copy in "imageData"; '
-            "put it there, or give its folder as images=DIR."
+        top["imagePath"].fail(
+            f'is {image}, which is missing, and there is no copy in "imageData"',
+            "put it there, or give its folder as images=DIR",
         )
     items: list[Item] = []
-    for number, shape in enumerate(content["shapes"]):
-        where = f"shapes[{number}]"
-        with place(file, where):
-            items += _items(where, shape, skip, size)
+    for shape in top["shapes"].items():
+        with place(file, shape.place):
+            items += _items(shape, skip, size)
     return Page(id_of(file, root), image, (file,), size, tuple(items))
 
 
-def _items(where: str, shape: Any, skip: frozenset[str], size: tuple[int, int]) -> Iterator[Item]:
-    label = label_of(field(shape, "label", object, "a name"))
-    kind = shape.get("shape_type") or "polygon"  # files of early versions have none
-    if not isinstance(kind, str):
-        raise ValueError(f"has the shape_type {str(kind)[:40]!r}, which is not a name")
-    group = shape.get("group_id")
+def _items(shape: At, skip: frozenset[str], size: tuple[int, int]) -> Iterator[Item]:
+    label = label_of(shape["label"])
+    given, group = shape.get("shape_type"), shape.get("group_id")
+    kind = given.text() if given is not None else "polygon"  # early versions did not say
     yield from item_of(
-        where,
+        shape.place,
         kind,
         label,
         partial(_shape, kind, shape, size),
         skip=skip,
-        group="" if group is None else str(group),
+        group="" if group is None else str(group.id()),
         box=kind == "rectangle",
     )
 
 
-def _shape(kind: str, entry: JSON, size: tuple[int, int]) -> Shape | None:
-    points = field(entry, "points", list, "a list of points")
-    if kind == "polygon":
-        return polygon(points)
-    if kind in TURNED or (kind == "rectangle" and len(points) == 2 * TWO):
-        return polygon(points)
-    if kind not in ("rectangle", "circle", "mask"):
+def _shape(kind: str, entry: At, size: tuple[int, int]) -> Shape | None:
+    if kind not in ("polygon", "rectangle", "circle", "mask", *TURNED):
         return None
+    points = corners_of(entry["points"])
+    if kind in ("polygon", *TURNED) or (kind == "rectangle" and len(points) == 2 * TWO):
+        return polygon(points)
     if len(points) != TWO:
-        raise ValueError(f"is a {kind} of {len(points)} points, expected {TWO}")
-    (ax, ay), (bx, by) = map(corner, points)
+        entry["points"].expected(f"the {TWO} points of a {kind}")
+    (ax, ay), (bx, by) = points
     if kind == "circle":
         radius = float(np.hypot(bx - ax, by - ay))
         return ellipse(ax, ay, radius, radius)
     if kind == "rectangle":
         return rectangle(min(ax, bx), min(ay, by), abs(bx - ax), abs(by - ay))
-    return _patch(field(entry, "mask", str, "a PNG in base64"), (ax, ay, bx, by), size)
+    return _patch(entry["mask"].text(), (ax, ay, bx, by), size)
 
 
 @dataclass(frozen=True)
@@ -232,15 +227,13 @@ def _patch(text: str, corners: Extent, size: tuple[int, int]) -> _Patch:
     return _Patch(png, left, top, (left, top, left + width, top + height))
 
 
-def _embedded(file: Path, content: JSON | None = None) -> NDArray[np.uint8]:
+def _embedded(at: At) -> NDArray[np.uint8]:
     """The image in a JSON file, (H, W, 3) uint8 RGB; LabelMe stores it turned as displayed."""
-    text = (content or read_json(file)).get("imageData")
     try:
-        data = base64.b64decode(text or "", validate=True)
+        data = base64.b64decode(at.text(), validate=True)
         with Image.open(io.BytesIO(data)) as image:
             return np.array(image.convert("RGB"), dtype=np.uint8)
-    except (binascii.Error, TypeError, ValueError, OSError, SyntaxError) as error:
-        raise UserError(
-            f'{file} has an "imageData" that is no image in base64 ({error}); put the image beside '
-            "the file."
-        ) from None
+    except UserError:
+        raise
+    except (ValueError, OSError, SyntaxError) as error:
+        at.fail(f"is no image in base64 ({error})", "put the image beside the file")

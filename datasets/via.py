@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
+from sambench.json_input import At, read
 
-from ._coco_json import read_json
-from ._own import Item, Page, Pages, field, id_of, item_of, label_of, matched_size, one_file, place
-from ._shapes import Shape, ellipse, number, polygon, rectangle
+from ._own import Item, Page, Pages, id_of, item_of, label_of, matched_size, one_file, place
+from ._shapes import Shape, ellipse, polygon, rectangle
 
 PROJECT = "_via_img_metadata"
 """Where a project keeps its annotations; in an export of annotations they are the whole file."""
@@ -58,8 +57,8 @@ class Via(Pages):
         left_out = frozenset(skip.split("+"))
         self.label = "" if label == "none" else label or _attribute(self.annotations, entries)
         pages = [
-            partial(_page, self.annotations, self.images, key, entry, self.label, left_out)
-            for key, entry in entries.items()
+            partial(_page, self.annotations, self.images, entry, self.label, left_out)
+            for entry in entries
         ]
         super().__init__(pages, skip)
 
@@ -68,37 +67,33 @@ class Via(Pages):
         return {**super().reading(), "label": self.label}
 
 
-def _entries(file: Path) -> JSON:
-    """Images of a file by key."""
-    content = read_json(file)
-    entries = content.get(PROJECT, content)
-    known = isinstance(entries, dict) and all(
-        isinstance(entry, dict) and isinstance(entry.get("regions"), list | dict)
-        for entry in entries.values()
-    )
-    if not known:
+def _entries(file: Path) -> list[At]:
+    """Images of a file."""
+    top = read(file)
+    entries = [entry for _, entry in (top.get(PROJECT) or top).members()]
+    if not all("regions" in entry for entry in entries):
         raise UserError(
             f'{file} has entries without "regions"; give a project or an export of annotations '
             "(JSON) of the VGG Image Annotator, version 1 or 2."
         )
-    found: JSON = entries
-    return found
+    return entries
 
 
-def _regions(entry: JSON) -> list[Any]:
+def _regions(entry: At) -> list[At]:
     """A list in version 2, numbered in version 1."""
     regions = entry["regions"]
-    return list(regions.values()) if isinstance(regions, dict) else list(regions)
+    if isinstance(regions.value, dict):
+        return [region for _, region in regions.members()]
+    return regions.items()
 
 
-def _attribute(file: Path, entries: JSON) -> str:
+def _attribute(file: Path, entries: list[At]) -> str:
     """The one attribute of the regions, or "" if they have none."""
     found = {
         name
-        for entry in entries.values()
+        for entry in entries
         for region in _regions(entry)
-        if isinstance(region, dict) and isinstance(region.get("region_attributes"), dict)
-        for name in region["region_attributes"]
+        for name, _ in region["region_attributes"].members()
     }
     if len(found) > 1:
         raise UserError(
@@ -108,48 +103,39 @@ def _attribute(file: Path, entries: JSON) -> str:
     return next(iter(found), "")
 
 
-def _page(
-    file: Path, folder: Path, key: str, entry: JSON, label: str, skip: frozenset[str]
-) -> Page:
-    with place(file, key):
-        name = field(entry, "filename", str, "a name")
-    image = folder / name
-    size = matched_size(image, file, None, None)
+def _page(file: Path, folder: Path, entry: At, label: str, skip: frozenset[str]) -> Page:
+    name = entry["filename"]
+    image = folder / name.text()
+    with place(file, name.place):
+        size = matched_size(image, file)
     items: list[Item] = []
-    for number_, region in enumerate(_regions(entry)):
-        where = f"{name}, regions[{number_}]"
-        with place(file, where):
-            items += _items(where, region, label, skip)
+    for region in _regions(entry):
+        with place(file, region.place):
+            items += _items(region, label, skip)
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _items(where: str, region: Any, label: str, skip: frozenset[str]) -> Iterator[Item]:
-    shape = field(region, "shape_attributes", dict, "an object")
-    kind = field(shape, "name", str, "a name")
-    category = ""
-    if label:
-        attributes = field(region, "region_attributes", dict, "an object")
-        category = label_of(field(attributes, label, object, "a name"))
+def _items(region: At, label: str, skip: frozenset[str]) -> Iterator[Item]:
+    shape = region["shape_attributes"]
+    kind = shape["name"].text()
+    category = label_of(region["region_attributes"][label]) if label else ""
     draw = partial(_shape, kind, shape)
-    yield from item_of(where, kind, category, draw, skip=skip, box=kind == "rect")
+    yield from item_of(region.place, kind, category, draw, skip=skip, box=kind == "rect")
 
 
-def _shape(kind: str, shape: JSON) -> Shape | None:
-    def value(key: str) -> float:
-        return number(field(shape, key, object, "a number"), key)
-
+def _shape(kind: str, shape: At) -> Shape | None:
     if kind == "polygon":
-        x = field(shape, "all_points_x", list, "a list")
-        y = field(shape, "all_points_y", list, "a list")
+        x, y = shape["all_points_x"].numbers(), shape["all_points_y"].numbers()
         if len(x) != len(y):
-            raise ValueError(f"has {len(x)} values of x and {len(y)} of y")
-        return polygon([[across, down] for across, down in zip(x, y, strict=True)])
+            shape.fail(f"has {len(x)} values of x and {len(y)} of y")
+        return polygon(zip(x, y, strict=True))
     if kind == "rect":
-        return rectangle(*map(value, ("x", "y", "width", "height")))
+        return rectangle(*(shape[key].number() for key in ("x", "y", "width", "height")))
     if kind == "circle":
-        radius = value("r")
-        return ellipse(value("cx"), value("cy"), radius, radius)
+        radius = shape["r"].number()
+        return ellipse(shape["cx"].number(), shape["cy"].number(), radius, radius)
     if kind == "ellipse":
-        angle = math.degrees(number(shape.get("theta", 0), "theta"))
-        return ellipse(value("cx"), value("cy"), value("rx"), value("ry"), angle)
+        cx, cy, rx, ry = (shape[key].number() for key in ("cx", "cy", "rx", "ry"))
+        theta = shape.get("theta")
+        return ellipse(cx, cy, rx, ry, math.degrees(theta.number()) if theta else 0.0)
     return None

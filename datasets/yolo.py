@@ -10,7 +10,7 @@ from sambench.interfaces import JSON, Concepts, DatasetCard, T
 from sambench.sources import require
 
 from ._own import Item, Page, Pages, all_images, id_of, item_of, matched_size, place
-from ._shapes import Shape, flat, number, polygon, rectangle
+from ._shapes import Shape, number, polygon, rectangle
 
 BOX = 5
 """Values of a row that is a box: class, centre x and y, width, height."""
@@ -177,7 +177,7 @@ def _page(
     boxes: str,
     skip: frozenset[str],
 ) -> Page:
-    size = matched_size(image, file, None, None)
+    size = matched_size(image, file)
     id = id_of(image, root)
     if not file.is_file():
         return Page(id, image, (), size, ())
@@ -229,7 +229,7 @@ def _shape(kind: str, row: list[str], size: tuple[int, int]) -> Shape:
             f"has {len(row) + 1} values, expected a class and pairs x, y; remove the last value if "
             "it is a score"
         )
-    pairs = flat(values)
+    pairs = list(zip(values[::2], values[1::2], strict=True))
     for x, y in pairs:
         if not (-1 <= x * width <= width + 1 and -1 <= y * height <= height + 1):
             raise ValueError(

@@ -422,10 +422,10 @@ REFUSED = {
         ["a.json: shapes[0]", "fewer than 3 corners", "skip=empty"],
     ),
     "no label": (lambda root: labelme(root, [can_without("label")]), ["shapes[0]", '"label"']),
-    "odd label": (lambda root: labelme(root, [can(label=None)]), ["None", "not a name"]),
+    "odd label": (lambda root: labelme(root, [can(label=None)]), ["shapes[0].label", "null"]),
     "NaN": (
         lambda root: labelme(root, [can(points=[[1, 2], [3, float("nan")], [4, 4]])]),
-        ["shapes[0]", "nan", "not a number"],
+        ["shapes[0].points[1][1]", "NaN", "a number"],
     ),
     "far outside": (
         lambda root: labelme(root, [can(points=[[0, 0], [3e8, 0], [3e8, 9]])]),
@@ -448,7 +448,7 @@ REFUSED = {
         ),
         ["shapes[0]", "PNG in base64"],
     ),
-    "no LabelMe": (lambda root: labelme(root, "none"), ["a.json", '"shapes"']),
+    "no LabelMe": (lambda root: labelme(root, "none"), ["a.json: shapes", "none", "a list"]),
     "pixels": (
         lambda root: yolo(root, [[0, 10, 10, 30, 10, 30, 30]]),
         ["a.txt: line 1", "10, 10", "divide x by the width"],
@@ -502,7 +502,7 @@ REFUSED = {
     ),
     "VIA polyline": (
         lambda root: via(root, [region("polyline", all_points_x=[1], all_points_y=[1])]),
-        ["via.json", "a.png, regions[0]", "skip=polyline"],
+        ["via.json", "a.png99.regions[0]", "skip=polyline"],
     ),
     "VIA lengths": (
         lambda root: via(root, [region("polygon", all_points_x=[1, 2], all_points_y=[1])]),
@@ -511,7 +511,7 @@ REFUSED = {
     "VIA radius": (lambda root: via(root, [region("circle", cx=9, cy=9, r=0)]), ["half axes 0"]),
     "keypoint": (
         lambda root: label_studio(root, [result("keypoint", x=1, y=1, width=1)]),
-        ["export.json", "task 7, result[0]", "skip=keypoint"],
+        ["export.json: [0].annotations[1].result[0]", "skip=keypoint"],
     ),
     "other size": (
         lambda root: label_studio(root, [result("polygon", size=(9, 9), points=[])]),
@@ -529,11 +529,11 @@ REFUSED = {
     ),
     "missing upload": (
         lambda root: label_studio(root, address="/data/upload/1/0a1b2c3d-b.png"),
-        ["task 7", "b.png", "images=DIR"],
+        ["export.json: [0].data.image", "b.png", "images=DIR"],
     ),
     "only cancelled": (
         lambda root: label_studio(root, annotations=[{"was_cancelled": True, "result": []}]),
-        ["task 7", "unlabelled=skip", "unlabelled=empty"],
+        ["export.json: [0]", "unlabelled=skip", "unlabelled=empty"],
     ),
     "unknown colour": (
         lambda root: colour_masks(root, "can 255 0 0\n"),
@@ -558,7 +558,9 @@ def test_what_cannot_be_read_is_named_with_its_place(make, said, tmp_path):
 
 def test_a_damaged_brush_is_named_with_its_image(tmp_path):
     spec = label_studio(tmp_path, [result("brush", rle=packed(SQUARE)[:40])])
-    with pytest.raises(UserError, match=r"task 7, result\[0\] has an \"rle\" that ends too early"):
+    with pytest.raises(
+        UserError, match=r"annotations\[1\].result\[0\] has an \"rle\" that ends too early"
+    ):
         masks_of(spec)
 
 
@@ -669,7 +671,9 @@ def test_the_copy_of_an_image_is_used_only_where_the_file_is_missing(tmp_path):
     assert check(dataset) == []
     labelme(tmp_path, imageData=base64_of(png(grey[:9])))
     (tmp_path / "a.png").unlink()
-    with pytest.raises(UserError, match="80 x 9 pixels, but it was made for 80 x 64"):
+    with pytest.raises(
+        UserError, match="imageData is 80 x 9 pixels, but the shapes are for 80 x 64"
+    ):
         load("dataset", spec)
 
 
@@ -706,7 +710,7 @@ def test_the_category_of_via_is_chosen(tmp_path):
     with pytest.raises(UserError, match="without a label"):
         bare.read_truth("a", Concepts)
     unlike = [both, region("rect", x=0, y=0, width=4, height=4)]
-    with pytest.raises(UserError, match=r"regions\[1\] has no \"colour\""):
+    with pytest.raises(UserError, match=r"regions\[1\].region_attributes has no \"colour\""):
         load("dataset", via(tmp_path, unlike) + ",label=colour")
 
 
