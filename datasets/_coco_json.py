@@ -86,7 +86,7 @@ class CocoJson(Dataset):
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
         path, size = self.image_path(id), self.file.images[id].size
-        image = read_rgb(path)
+        image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
             raise UserError(
                 f"{path} has size {image.shape[:2]}, but {self.annotations} says {size} (height, "

@@ -116,7 +116,7 @@ class Saco(Dataset):
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
         path, size = self._first(id).path, self._first(id).size
-        image = read_rgb(path)
+        image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
             raise UserError(
                 f"{path} has size {image.shape[:2]}, but {self.paths[0]} says {size} (height, "
