@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.images import read_rgb
 
-from ._displayed import read_displayed
+from ._label_maps import colour_labels
 
 Colour = tuple[int, int, int]
 
@@ -115,11 +116,9 @@ def coded(colour: Colour) -> int:
 
 
 def read_codes(path: Path) -> NDArray[np.int64]:
-    """Colours (H, W) of a mask, each as `coded`; a palette's indices are its colours.
+    """Colours (H, W) of a mask, each as `coded`; those of a palette for its indices.
 
     Raises:
         UserError: it cannot be read.
     """
-    red, green, blue = np.moveaxis(read_displayed(path).astype(np.int64), 2, 0)
-    codes: NDArray[np.int64] = red << 16 | green << 8 | blue
-    return codes
+    return colour_labels(read_rgb(path))

@@ -1,84 +1,51 @@
-"""What readers of people's own annotations share.
-
-An annotated image is a `Page` of `Item`s. All pages are read and checked when the dataset is made,
-so that a mistake in a file is told before a model runs; masks are drawn when they are asked for.
-"""
+"""What readers of people's own images and annotations share."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
-
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Concepts, Dataset, Instances, Segments, T
+from sambench.images import Decoding, Intensity, image_size
+from sambench.interfaces import Concepts, Dataset, Instances, Segments, T
 from sambench.json_input import At
 from sambench.sources import require
 
 from ._concepts import from_categories
-from ._displayed import displayed_size, read_displayed
 from ._files import IMAGES, InstanceFiles, files_in
-from ._instances import area_of, from_rles
 from ._segments import from_instances
-from ._shapes import Shape, TooSmallError, check_extent
-
-EMPTY = "empty"
-"""What `skip` calls shapes that enclose no pixel."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing that was drawn.
+class Reading:
+    """How files are read.
 
     Attributes:
-        where: its place in the file, for messages.
-        kind: what the format calls it, such as polygon.
-        label: name of its category, "" for none.
-        shape: its area; None for a kind that has none, such as a point.
-        group: items of one label and group are parts of one object; "" is an object of its own.
-        box: whether it is a box around an object rather than its outline.
+        skip: kinds of shape to leave out.
+        decoding: settles what image files leave open.
     """
 
-    where: str
-    kind: str
-    label: str
-    shape: Shape | None
-    group: str = ""
-    box: bool = False
+    skip: frozenset[str]
+    decoding: Decoding
 
+    @classmethod
+    def of(cls, skip: str, orientation: str, intensity: str, page: int) -> Reading:
+        """From options; kinds are separated by ``+``.
 
-@dataclass(frozen=True)
-class Page:
-    """One annotated image.
-
-    Attributes:
-        id: its name in the dataset.
-        image: its file.
-        sources: files that the annotations are from; none for an image that has none.
-        size: (H, W) that the annotations are for.
-        items: what was drawn.
-    """
-
-    id: str
-    image: Path
-    sources: tuple[Path, ...]
-    size: tuple[int, int]
-    items: tuple[Item, ...]
+        Raises:
+            UserError: one is unknown.
+        """
+        decoding = Decoding(orientation, Intensity.parse(intensity), page, "{}=")
+        return cls(frozenset(filter(None, skip.split("+"))), decoding)
 
 
 class OwnInstances(InstanceFiles):
     """People's own images and objects, by categories if these have names.
 
-    Images are read as viewers display them, turned as their EXIF orientation says, because that is
-    what was annotated. The name of a category is a phrase, and negative where no object has it.
+    The name of a category is a phrase, and negative where no object has it.
     """
 
     truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
@@ -88,19 +55,9 @@ class OwnInstances(InstanceFiles):
     def categories(self) -> Mapping[int, str]:
         """Category id -> name."""
 
-    def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`."""
-        return read_displayed(self.image_path(id))
-
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`; segments are objects laid over each other, the rest is void."""
-        truth = self.instances(id)
-        size = self.size_of_image(id)
-        if truth.size != size:
-            raise UserError(
-                f"{self.image_path(id)} has size {size}, but its truth "
-                f"{self.truth_paths(id)[0]} has {truth.size} (height, width); they must be equal."
-            )
+        truth = self.of_image_size(id)
         if kind is Segments:
             return cast(T, from_instances(truth))
         if kind is Concepts:
@@ -114,216 +71,9 @@ class OwnInstances(InstanceFiles):
         assert kind is Instances
         return cast(T, truth)
 
-    def size_of_image(self, id: str) -> tuple[int, int]:
-        """(H, W) of an image as it is displayed."""
-        return displayed_size(self.image_path(id))
-
-
-class Pages(OwnInstances):
-    """Datasets of shapes.
-
-    Args:
-        pages: one function for each image that reads its page; all are called.
-        skip: kinds of shape to leave out, separated by ``+``.
-        categories: id -> name; None numbers the names that occur from 1, sorted.
-
-    Raises:
-        UserError: a page cannot be read, an item cannot be drawn, or two pages have one id.
-    """
-
-    def __init__(
-        self,
-        pages: Iterable[Callable[[], Page]],
-        skip: str,
-        categories: Mapping[int, str] | None = None,
-    ) -> None:
-        self.skip = frozenset(filter(None, skip.split("+")))
-        read = _all_read(pages)
-        if EMPTY in self.skip:
-            read = [_empty_marked(page) for page in read]
-        self.pages = {page.id: _without(page, self.skip) for page in read}
-        if not self.pages:
-            raise UserError(f"{self.card.name} found no images; {self.card.steps}.")
-        if len(self.pages) < len(read):
-            id = next(id for id, count in Counter(page.id for page in read).items() if count > 1)
-            same = [str(page.sources[0] if page.sources else page.image) for page in read]
-            places = [path for path, page in zip(same, read, strict=True) if page.id == id]
-            raise UserError(
-                f"{' and '.join(places[:2])} annotate two images named {id}, or one image twice; "
-                "rename one or take it away."
-            )
-        self._names = dict(categories) if categories is not None else self._found_names()
-        self._number = {name: id for id, name in self._names.items()}
-        self.card = replace(self.card, note=" ".join(_notes(self.pages.values(), read, self.skip)))
-
-    def _found_names(self) -> dict[int, str]:
-        used = {item.label for page in self.pages.values() for item in page.items} - {""}
-        return dict(enumerate(sorted(used), 1))
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Names of the images."""
-        return tuple(self.pages)
-
-    @property
-    def categories(self) -> Mapping[int, str]:
-        """Category id -> name."""
-        return self._names
-
-    def annotated(self, ids: Sequence[str]) -> tuple[int, int]:
-        """See `Dataset`; there are no crowd regions."""
-        return sum(len(_objects(self.pages[id].items)) for id in ids), 0
-
-    def reading(self) -> JSON:
-        """What is left out, and the names of the categories."""
-        return {
-            "reader": self.card.name,
-            "skip": sorted(self.skip),
-            "categories": {str(id): name for id, name in self._names.items()},
-        }
-
-    def image_path(self, id: str) -> Path:
-        """File of an image."""
-        return self.pages[id].image
-
-    def truth_paths(self, id: str) -> tuple[Path, ...]:
-        """Files that its annotations are from."""
-        return self.pages[id].sources
-
-    def instances(self, id: str) -> Instances:
-        """Objects in the order of the file."""
-        page = self.pages[id]
-        objects = _objects(page.items)
-        rles = [_drawn(parts, page) for parts in objects]
-        for rle, parts in zip(rles, objects, strict=True):
-            if not area_of(rle):
-                raise UserError(_refused(page, parts[0], "encloses no pixel", EMPTY))
-        labels = [parts[0].label for parts in objects]
-        numbers = [self._number[label] if label else 0 for label in labels]
-        return from_rles(page.size, rles, categories=numbers)
-
-
-def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
-    """Read all pages; if some cannot be, tell the first and how many more there are."""
-    found, problems = [], []
-    for read in pages:
-        try:
-            found.append(read())
-        except UserError as error:
-            problems.append(str(error))
-    if problems:
-        more = len(problems) - 1
-        others = f" (So it is with {more} more image{'s' * (more > 1)}.)" if more else ""
-        raise UserError(problems[0] + others)
-    return found
-
-
-def _empty_marked(page: Page) -> Page:
-    """The page with shapes that enclose no pixel named so."""
-    items = tuple(
-        replace(item, kind=EMPTY)
-        if item.shape is not None and not area_of(_drawn([item], page))
-        else item
-        for item in page.items
-    )
-    return replace(page, items=items)
-
-
-def _without(page: Page, skip: frozenset[str]) -> Page:
-    """The page without the kinds that are left out; the others must have an area in the image."""
-    kept = tuple(item for item in page.items if item.kind not in skip)
-    for item in kept:
-        if item.shape is None:
-            raise UserError(_refused(page, item, "has no area", item.kind))
-        try:
-            check_extent(item.shape.extent, page.size)
-        except ValueError as error:
-            raise UserError(
-                f"{page.sources[0]}: {item.where} {error}; use the image that was annotated."
-            ) from None
-    return replace(page, items=kept)
-
-
-def _refused(page: Page, item: Item, why: str, kind: str) -> str:
-    return (
-        f"{page.sources[0]}: {item.where}, a {item.kind} labelled {item.label!r}, {why}; correct "
-        f"it, or leave out all such shapes with skip={kind}."
-    )
-
-
-def _objects(items: Iterable[Item]) -> list[list[Item]]:
-    """Items of one label and group together, in the order of the first of each."""
-    found: dict[tuple[str, ...], list[Item]] = {}
-    for place_, item in enumerate(items):
-        key = (item.label, item.group) if item.group else ("", "", str(place_))
-        found.setdefault(key, []).append(item)
-    return list(found.values())
-
-
-def _drawn(parts: list[Item], page: Page) -> JSON:
-    """Run lengths of what all parts cover together."""
-    rles = []
-    for item in parts:
-        assert item.shape is not None, "others are refused"
-        with place(page.sources[0], item.where):
-            rles.append(item.shape.draw(page.size))
-    merged: JSON = coco_mask.merge(rles) if len(rles) > 1 else rles[0]
-    return merged
-
-
-def _notes(pages: Iterable[Page], read: Iterable[Page], skip: frozenset[str]) -> Iterator[str]:
-    """What must be said beside a number."""
-    objects = [parts for page in pages for parts in _objects(page.items)]
-    boxes = sum(all(item.box for item in parts) for parts in objects)
-    if boxes:
-        yield f"{boxes} of {len(objects)} objects are boxes, read as masks."
-    left = Counter(item.kind for page in read for item in page.items if item.kind in skip)
-    if left:
-        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
-        yield f"Shapes left out: {counts}."
-
-
-@contextmanager
-def place(path: Path, where: str) -> Iterator[None]:
-    """What goes wrong inside is told with its place in a file, and a remedy if it names none.
-
-    Raises:
-        UserError: instead of ValueError, whose message goes on after the place.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except ValueError as error:
-        remedy = "." if ";" in str(error) else "; correct the file."
-        raise UserError(f"{path}: {where} {error}{remedy}") from None
-
-
-def item_of(
-    where: str,
-    kind: str,
-    label: str,
-    draw: Callable[[], Shape | None],
-    *,
-    skip: frozenset[str],
-    group: str = "",
-    box: bool = False,
-) -> Iterator[Item]:
-    """One item, or none if it encloses nothing and such shapes are left out.
-
-    Raises:
-        ValueError: the shape cannot be read; nothing of a kind that is left out is looked at.
-    """
-    try:
-        shape = None if kind in skip else draw()
-    except TooSmallError as error:
-        if EMPTY not in skip:
-            raise ValueError(
-                f"{error}; correct it, or leave out all such shapes with skip={EMPTY}"
-            ) from None
-        yield Item(where, EMPTY, label, None)
-        return
-    yield Item(where, kind, label, shape, group, box)
+    def of_image_size(self, id: str) -> Instances:
+        """The objects of an image, of whose size they must be."""
+        return super().read_truth(id, Instances)
 
 
 def label_of(at: At) -> str:
@@ -337,19 +87,20 @@ def label_of(at: At) -> str:
 
 
 def matched_size(
-    image: Path, source: Path, given: tuple[int, int] | None = None
+    image: Path, source: Path, decoding: Decoding, given: tuple[int, int] | None = None
 ) -> tuple[int, int]:
     """(H, W) of an image, which must be what its annotations say.
 
     Args:
         image: its file.
         source: the file of its annotations.
+        decoding: settles what the image file leaves open.
         given: (H, W) that they are for, if they say it.
 
     Raises:
         UserError: the sizes differ, or the image cannot be read.
     """
-    size = displayed_size(image)
+    size = image_size(image, decoding, given)
     if given and given != size:
         raise UserError(
             f"{image} is {size[1]} x {size[0]} pixels, but {source} was made for {given[1]} x "

@@ -16,7 +16,7 @@ from sambench.sources import require
 from ._colours import coded, read_codes, read_table
 from ._files import LABELS
 from ._instances import encode, from_rles
-from ._own import OwnInstances, all_images, id_of
+from ._own import OwnInstances, Reading, all_images, id_of
 
 BLACK = (0, 0, 0)
 
@@ -39,6 +39,7 @@ class ColourMasks(OwnInstances):
         ignore: names in the table whose pixels do not count, such as void.
         least: parts of fewer pixels are no objects.
         suffix: what a mask's name has more than its image's, such as _mask.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: something is missing, the table cannot be read, or a name is not in it.
@@ -62,12 +63,16 @@ class ColourMasks(OwnInstances):
         ignore: str = "",
         least: int = 1,
         suffix: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         if not (images and masks and table):
             raise UserError(f"colour_masks needs two folders and a table; {self.card.steps}.")
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
         self.table_file = require(Path(table).expanduser(), type(self))
+        self.decoding = Reading.of("", orientation, intensity, page).decoding
         self.objects, self.least, self.suffix = objects, least, suffix
         names = {coded(colour): name for colour, name in read_table(self.table_file).items()}
         names.setdefault(coded(BLACK), "background")

@@ -11,7 +11,8 @@ import numpy as np
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 
-from ._own import Item, Page, Pages, id_of, item_of, matched_size, one_file, place
+from ._own import Reading, id_of, matched_size, one_file
+from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
 NOT_DRAWN = ("tag", "attribute")
@@ -33,6 +34,7 @@ class Cvat(Pages):
         images: folder of the images, where it is another.
         skip: kinds of shape to leave out, separated by ``+``, such as points+polyline; empty
             stands for shapes that enclose no pixel.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a file is missing, is another export, or has a shape that cannot be read.
@@ -47,13 +49,20 @@ class Cvat(Pages):
     )
 
     def __init__(
-        self, root: str = "", annotations: str = "", images: str = "", skip: str = ""
+        self,
+        root: str = "",
+        annotations: str = "",
+        images: str = "",
+        skip: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".xml")
-        left_out = frozenset(skip.split("+"))
+        how = Reading.of(skip, orientation, intensity, page)
         entries = _images(self.annotations)
-        pages = [partial(_page, self.annotations, self.images, e, left_out) for e in entries]
-        super().__init__(pages, skip)
+        pages = [partial(_page, self.annotations, self.images, e, how) for e in entries]
+        super().__init__(pages, how)
 
 
 class _Plain(ET.TreeBuilder):
@@ -83,7 +92,7 @@ def _images(file: Path) -> list[ET.Element]:
     return root.findall("image")
 
 
-def _page(file: Path, folder: Path, entry: ET.Element, skip: frozenset[str]) -> Page:
+def _page(file: Path, folder: Path, entry: ET.Element, how: Reading) -> Page:
     name = entry.get("name", "")
     if not name:
         raise UserError(f"{file}: an image has no name; export it again.")
@@ -91,19 +100,17 @@ def _page(file: Path, folder: Path, entry: ET.Element, skip: frozenset[str]) -> 
     image = next((path for path in places if path.is_file()), places[0])
     with place(file, f"image {name}"):
         given = (int(_value(entry, "height")), int(_value(entry, "width")))
-    size = matched_size(image, file, given)
+    size = matched_size(image, file, how.decoding, given)
     items: list[Item] = []
     for number_, shape in enumerate(entry, 1):
         where = f"image {name}, shape {number_}"
         if shape.tag not in NOT_DRAWN:
             with place(file, where):
-                items += _items(where, shape, skip, size)
+                items += _items(where, shape, how, size)
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _items(
-    where: str, entry: ET.Element, skip: frozenset[str], size: tuple[int, int]
-) -> Iterator[Item]:
+def _items(where: str, entry: ET.Element, how: Reading, size: tuple[int, int]) -> Iterator[Item]:
     group, label = entry.get("group_id", "0"), entry.get("label", "").strip()
     if not label:
         raise ValueError("has no label")
@@ -112,7 +119,7 @@ def _items(
         entry.tag,
         label,
         partial(_shape, entry, size),
-        skip=skip,
+        skip=how.skip,
         group="" if group == "0" else group,
         box=entry.tag == "box",
     )

@@ -13,17 +13,8 @@ from sambench.interfaces import DatasetCard
 from sambench.json_input import At, read
 
 from ._brush import brush
-from ._own import (
-    Item,
-    Page,
-    Pages,
-    id_of,
-    item_of,
-    label_of,
-    matched_size,
-    one_file,
-    place,
-)
+from ._own import Reading, id_of, label_of, matched_size, one_file
+from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, corners_of, ellipse, polygon, rectangle
 
 NOT_DRAWN = (
@@ -61,6 +52,7 @@ class LabelStudio(Pages):
             yet) or empty (without objects).
         skip: kinds of region to leave out, separated by ``+``, such as keypoint; empty stands for
             regions that enclose no pixel.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a file is missing, is another export, or has a region that cannot be read.
@@ -82,19 +74,20 @@ class LabelStudio(Pages):
         data: str = "",
         unlabelled: Literal["refuse", "skip", "empty"] = "refuse",
         skip: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".json")
-        left_out = frozenset(skip.split("+"))
-        pages = list(self._pages(data, unlabelled, left_out))
-        super().__init__(pages, skip)
+        how = Reading.of(skip, orientation, intensity, page)
+        pages = list(self._pages(data, unlabelled, how))
+        super().__init__(pages, how)
         several = sum(len(_annotations(task)) > 1 for task in _tasks(self.annotations))
         if several:
             note = f"The first of several annotations counts in {several} tasks."
             self.card = replace(self.card, note=f"{self.card.note} {note}".strip())
 
-    def _pages(
-        self, key: str, unlabelled: str, skip: frozenset[str]
-    ) -> Iterator[Callable[[], Page]]:
+    def _pages(self, key: str, unlabelled: str, how: Reading) -> Iterator[Callable[[], Page]]:
         tasks = [(task, _annotations(task)) for task in _tasks(self.annotations)]
         bare = [task for task, annotations in tasks if not annotations]
         if bare and unlabelled == "refuse":
@@ -106,7 +99,7 @@ class LabelStudio(Pages):
         for task, annotations in tasks:
             if annotations or unlabelled == "empty":
                 results = annotations[0]["result"].items() if annotations else []
-                yield partial(_page, self.annotations, self.images, task, key, results, skip)
+                yield partial(_page, self.annotations, self.images, task, key, results, how)
 
 
 def _tasks(file: Path) -> list[At]:
@@ -127,11 +120,9 @@ def _annotations(task: At) -> list[At]:
     ]
 
 
-def _page(
-    file: Path, folder: Path, task: At, key: str, results: list[At], skip: frozenset[str]
-) -> Page:
+def _page(file: Path, folder: Path, task: At, key: str, results: list[At], how: Reading) -> Page:
     image = _image(folder, _address(task["data"], key))
-    size = matched_size(image, file)
+    size = matched_size(image, file, how.decoding)
     named = {
         result["id"].id(): result["value"]
         for result in results
@@ -142,7 +133,7 @@ def _page(
         kind = result["type"].text()
         if kind not in NOT_DRAWN:
             with place(file, result.place):
-                items += _items(kind, result, named, size, skip)
+                items += _items(kind, result, named, size, how)
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
@@ -174,7 +165,7 @@ def _image(folder: Path, address: At) -> Path:
 
 
 def _items(
-    kind: str, result: At, named: dict[int | str, At], size: tuple[int, int], skip: frozenset[str]
+    kind: str, result: At, named: dict[int | str, At], size: tuple[int, int], how: Reading
 ) -> Iterator[Item]:
     form, value = kind.removesuffix("labels"), result["value"]
     other = named.get(result["id"].id() if "id" in result else "")
@@ -184,7 +175,7 @@ def _items(
         result.fail(f"has {len(labels)} labels, expected one")
     draw = partial(_shape, form, result, value, size)
     label = label_of(labels[0]) if labels else ""
-    yield from item_of(result.place, form, label, draw, skip=skip, box=form == "rectangle")
+    yield from item_of(result.place, form, label, draw, skip=how.skip, box=form == "rectangle")
 
 
 def _shape(form: str, result: At, value: At, size: tuple[int, int]) -> Shape | None:

@@ -18,17 +18,8 @@ from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 from sambench.sources import require
 
-from ._own import (
-    Item,
-    Page,
-    Pages,
-    all_images,
-    id_of,
-    item_of,
-    label_of,
-    matched_size,
-    place,
-)
+from ._own import Reading, all_images, id_of, label_of, matched_size
+from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, corners_of, ellipse, pasted, polygon, rectangle
 
 TWO = 2
@@ -51,6 +42,7 @@ class Labelme(Pages):
             (not annotated yet) or empty (without objects).
         skip: kinds of shape to leave out, separated by ``+``, such as point+linestrip; empty
             stands for shapes that enclose no pixel.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a file is missing, is no LabelMe file, or has a shape that cannot be read.
@@ -70,17 +62,20 @@ class Labelme(Pages):
         images: str = "",
         unlabelled: Literal["refuse", "skip", "empty"] = "refuse",
         skip: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         if not root:
             raise UserError(f"labelme needs a folder; {self.card.steps}.")
         self.root = require(Path(root).expanduser(), type(self))
         self.images = require(Path(images).expanduser(), type(self)) if images else None
-        left_out = frozenset(skip.split("+"))
+        how = Reading.of(skip, orientation, intensity, page)
         files = sorted(path for path in self.root.rglob("*.json") if path.name[0] != ".")
-        pages = [partial(_page, file, self.root, self.images, left_out) for file in files]
-        super().__init__([*pages, *self._unlabelled(files, unlabelled)], skip)
+        pages = [partial(_page, file, self.root, self.images, how) for file in files]
+        super().__init__([*pages, *self._unlabelled(files, unlabelled, how)], how)
 
-    def _unlabelled(self, files: list[Path], choice: str) -> list[Callable[[], Page]]:
+    def _unlabelled(self, files: list[Path], choice: str, how: Reading) -> list[Callable[[], Page]]:
         """Pages of images without a JSON file of their name, or of one that names them."""
         named = {id_of(file, self.root) for file in files}
         found = [path for path in all_images(self.root) if id_of(path, self.root) not in named]
@@ -93,7 +88,7 @@ class Labelme(Pages):
                 "none); give unlabelled=skip to leave such images out, or unlabelled=empty if they "
                 "show no objects."
             )
-        return [partial(_empty, path, self.root) for path in found if choice == "empty"]
+        return [partial(_empty, path, self.root, how) for path in found if choice == "empty"]
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; from the JSON file where there is no other."""
@@ -104,16 +99,9 @@ class Labelme(Pages):
             else super().read_image(id)
         )
 
-    def size_of_image(self, id: str) -> tuple[int, int]:
-        """(H, W)."""
-        path = self.image_path(id)
-        if path.suffix.lower() == ".json":
-            return self.pages[id].size  # was compared when the file was read
-        return super().size_of_image(id)
 
-
-def _empty(path: Path, root: Path) -> Page:
-    return Page(id_of(path, root), path, (), matched_size(path, path), ())
+def _empty(path: Path, root: Path, how: Reading) -> Page:
+    return Page(id_of(path, root), path, (), matched_size(path, path, how.decoding), ())
 
 
 def _image_file(top: At, images: Path | None) -> Path:
@@ -124,13 +112,13 @@ def _image_file(top: At, images: Path | None) -> Path:
     return images / relative.name if images else top.path.parent / relative
 
 
-def _page(file: Path, root: Path, images: Path | None, skip: frozenset[str]) -> Page:
+def _page(file: Path, root: Path, images: Path | None, how: Reading) -> Page:
     top = read(file)
     image, data = _image_file(top, images), top.get("imageData")
     width, height = top.get("imageWidth"), top.get("imageHeight")
     given = (height.whole(1), width.whole(1)) if width and height else None
     if image.is_file():
-        size = matched_size(image, file, given)
+        size = matched_size(image, file, how.decoding, given)
     elif data is not None and not images:
         image, pixels = file, _embedded(data)
         size = (pixels.shape[0], pixels.shape[1])
@@ -147,11 +135,11 @@ def _page(file: Path, root: Path, images: Path | None, skip: frozenset[str]) -> 
     items: list[Item] = []
     for shape in top["shapes"].items():
         with place(file, shape.place):
-            items += _items(shape, skip, size)
+            items += _items(shape, how, size)
     return Page(id_of(file, root), image, (file,), size, tuple(items))
 
 
-def _items(shape: At, skip: frozenset[str], size: tuple[int, int]) -> Iterator[Item]:
+def _items(shape: At, how: Reading, size: tuple[int, int]) -> Iterator[Item]:
     label = label_of(shape["label"])
     given, group = shape.get("shape_type"), shape.get("group_id")
     kind = given.text() if given is not None else "polygon"  # early versions did not say
@@ -160,7 +148,7 @@ def _items(shape: At, skip: frozenset[str], size: tuple[int, int]) -> Iterator[I
         kind,
         label,
         partial(_shape, kind, shape, size),
-        skip=skip,
+        skip=how.skip,
         group="" if group is None else str(group.id()),
         box=kind == "rectangle",
     )

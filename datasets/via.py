@@ -9,7 +9,8 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 
-from ._own import Item, Page, Pages, id_of, item_of, label_of, matched_size, one_file, place
+from ._own import Reading, id_of, label_of, matched_size, one_file
+from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, ellipse, polygon, rectangle
 
 PROJECT = "_via_img_metadata"
@@ -30,6 +31,7 @@ class Via(Pages):
         label: region attribute that holds the category; none for objects without category.
         skip: kinds of region to leave out, separated by ``+``, such as point+polyline; empty stands
             for regions that enclose no pixel.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a file is missing, is of another kind, or has a region that cannot be read; or
@@ -51,16 +53,19 @@ class Via(Pages):
         images: str = "",
         label: str = "",
         skip: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".json")
         entries = _entries(self.annotations)
-        left_out = frozenset(skip.split("+"))
+        how = Reading.of(skip, orientation, intensity, page)
         self.label = "" if label == "none" else label or _attribute(self.annotations, entries)
         pages = [
-            partial(_page, self.annotations, self.images, entry, self.label, left_out)
+            partial(_page, self.annotations, self.images, entry, self.label, how)
             for entry in entries
         ]
-        super().__init__(pages, skip)
+        super().__init__(pages, how)
 
     def reading(self) -> JSON:
         """The attribute that is the category, too."""
@@ -103,24 +108,24 @@ def _attribute(file: Path, entries: list[At]) -> str:
     return next(iter(found), "")
 
 
-def _page(file: Path, folder: Path, entry: At, label: str, skip: frozenset[str]) -> Page:
+def _page(file: Path, folder: Path, entry: At, label: str, how: Reading) -> Page:
     name = entry["filename"]
     image = folder / name.text()
     with place(file, name.place):
-        size = matched_size(image, file)
+        size = matched_size(image, file, how.decoding)
     items: list[Item] = []
     for region in _regions(entry):
         with place(file, region.place):
-            items += _items(region, label, skip)
+            items += _items(region, label, how)
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _items(region: At, label: str, skip: frozenset[str]) -> Iterator[Item]:
+def _items(region: At, label: str, how: Reading) -> Iterator[Item]:
     shape = region["shape_attributes"]
     kind = shape["name"].text()
     category = label_of(region["region_attributes"][label]) if label else ""
     draw = partial(_shape, kind, shape)
-    yield from item_of(region.place, kind, category, draw, skip=skip, box=kind == "rect")
+    yield from item_of(region.place, kind, category, draw, skip=how.skip, box=kind == "rect")
 
 
 def _shape(kind: str, shape: At) -> Shape | None:

@@ -16,7 +16,7 @@ from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles
 from ._label_maps import read_ids
 from ._listed import read_names
-from ._own import OwnInstances, all_images, id_of
+from ._own import OwnInstances, Reading, all_images, id_of
 
 VOID, VOID_COLOUR = 255, coded((224, 224, 192))
 """Pixels that do not count, in maps of one channel and in the colours that VOC gives numbers."""
@@ -36,6 +36,7 @@ class Voc(OwnInstances):
     Args:
         root: folder with SegmentationObject and JPEGImages.
         split: only the names in ``ImageSets/Segmentation/<split>.txt``; all maps if empty.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a folder is missing, or a list of names cannot be read.
@@ -49,13 +50,21 @@ class Voc(OwnInstances):
         steps="give the folder with JPEGImages and SegmentationObject as voc:root=DIR",
     )
 
-    def __init__(self, root: str = "", split: str = "") -> None:
+    def __init__(
+        self,
+        root: str = "",
+        split: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
+    ) -> None:
         if not root:
             raise UserError(f"voc needs a folder; {self.card.steps}.")
         self.root = require(Path(root).expanduser(), type(self))
         self.maps = require(self.root / "SegmentationObject", type(self))
         self.images = require(self.root / "JPEGImages", type(self))
         self.split = split
+        self.decoding = Reading.of("", orientation, intensity, page).decoding
         self._names, self._by_colour = _names(self.root)
 
     @cached_property

@@ -9,7 +9,8 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, T
 from sambench.sources import require
 
-from ._own import Item, Page, Pages, all_images, id_of, item_of, matched_size, place
+from ._own import Reading, all_images, id_of, matched_size
+from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, number, polygon, rectangle
 
 BOX = 5
@@ -30,6 +31,7 @@ class Yolo(Pages):
         names: a YAML file with ``names``, or a text file of one name a line; none for numbers.
         boxes: what a row of five values is: refuse, masks (its rectangle is the object) or skip.
         skip: empty, to leave out shapes that enclose no pixel.
+        orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
         UserError: a file is missing, a label belongs to no image, or a row cannot be read.
@@ -50,6 +52,9 @@ class Yolo(Pages):
         names: str = "",
         boxes: Literal["refuse", "masks", "skip"] = "refuse",
         skip: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         if not root:
             raise UserError(f"yolo needs a folder; {self.card.steps}.")
@@ -65,13 +70,14 @@ class Yolo(Pages):
                 f"{labels[images[0]]} and all other label files are missing; {self.card.steps}."
             )
         self._refuse_orphans(set(labels.values()))
-        left_out = frozenset([*skip.split("+"), *(["box"] if boxes == "skip" else [])])
+        skipped = f"{skip}+box" if boxes == "skip" else skip
+        how = Reading.of(skipped, orientation, intensity, page)
         pages = [
-            partial(_page, image, file, self.root, classes, boxes, left_out)
+            partial(_page, image, file, self.root, classes, boxes, how)
             for image, file in labels.items()
         ]
         self.named = bool(classes)
-        super().__init__(pages, "+".join(sorted(filter(None, left_out))), classes or None)
+        super().__init__(pages, how, classes or None)
 
     def _refuse_orphans(self, known: set[Path]) -> None:
         for folder in {file.parent for file in known if "labels" in file.parts}:
@@ -175,9 +181,9 @@ def _page(
     root: Path,
     classes: Mapping[int, str],
     boxes: str,
-    skip: frozenset[str],
+    how: Reading,
 ) -> Page:
-    size = matched_size(image, file)
+    size = matched_size(image, file, how.decoding)
     id = id_of(image, root)
     if not file.is_file():
         return Page(id, image, (), size, ())
@@ -189,7 +195,7 @@ def _page(
     for line, text in enumerate(lines, 1):
         if text.strip():
             with place(file, f"line {line}"):
-                items += _items(f"line {line}", text.split(), size, classes, boxes, skip)
+                items += _items(f"line {line}", text.split(), size, classes, boxes, how)
     return Page(id, image, (file,), size, tuple(items))
 
 
@@ -199,7 +205,7 @@ def _items(
     size: tuple[int, int],
     classes: Mapping[int, str],
     boxes: str,
-    skip: frozenset[str],
+    how: Reading,
 ) -> Iterator[Item]:
     label = _class(row[0], classes)
     kind = "box" if len(row) == BOX else "polygon"
@@ -209,7 +215,7 @@ def _items(
             "rectangles for objects, or boxes=skip to leave them out"
         )
     draw = partial(_shape, kind, row[1:], size)
-    yield from item_of(where, kind, label, draw, skip=skip, box=kind == "box")
+    yield from item_of(where, kind, label, draw, skip=how.skip, box=kind == "box")
 
 
 def _class(text: str, classes: Mapping[int, str]) -> str:
