@@ -84,7 +84,7 @@ class LabelStudio(Pages):
         super().__init__(pages, how)
         several = sum(len(_annotations(task)) > 1 for task in _tasks(self.annotations))
         if several:
-            note = f"The first of several annotations counts in {several} tasks."
+            note = f"Tasks with several annotations, of which the first counts: {several}."
             self.card = replace(self.card, note=f"{self.card.note} {note}".strip())
 
     def _pages(self, key: str, unlabelled: str, how: Reading) -> Iterator[Callable[[], Page]]:

