@@ -123,6 +123,21 @@ def id_of(path: Path, folder: Path) -> str:
     return path.relative_to(folder).with_suffix("").as_posix()
 
 
+def folder_of(dataset: type[Dataset], root: str) -> Path:
+    """The folder that an option names.
+
+    Raises:
+        UserError: there is none, or it is a file.
+    """
+    if not root:
+        raise UserError(f"{dataset.card.name} needs a folder; {dataset.card.steps}.")
+    folder = require(Path(root).expanduser(), dataset)
+    if not folder.is_dir():
+        way = "unpack it and " if folder.suffix.lower() == ".zip" else ""
+        raise UserError(f"{folder} is a file; {way}{dataset.card.steps}.")
+    return folder
+
+
 def one_file(
     dataset: type[Dataset], root: str, annotations: str, images: str, ending: str
 ) -> tuple[Path, Path]:
@@ -138,9 +153,12 @@ def one_file(
     Raises:
         UserError: something is missing, or the folder has several such files.
     """
-    if not (root or annotations):
-        raise UserError(f"{dataset.card.name} needs a folder; {dataset.card.steps}.")
-    file = require(Path(annotations or root).expanduser(), dataset)
+    named = Path(annotations or root).expanduser()
+    file = (
+        require(named, dataset)
+        if named.suffix.lower() == ending
+        else folder_of(dataset, annotations or root)
+    )
     if file.is_dir():
         found = files_in(file, {ending})
         if len(found) != 1:

@@ -51,6 +51,7 @@ class ColourMasks(OwnInstances):
         licence="as their owner says",
         citation="none",
         steps="give all three as colour_masks:images=DIR,masks=DIR,table=FILE",
+        layout="from documentation",
     )
 
     def __init__(

@@ -46,6 +46,7 @@ class Cvat(Pages):
         licence="as their owner says",
         citation="none",
         steps="export as CVAT for images 1.1 with images and give the folder as cvat:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(

@@ -64,6 +64,7 @@ class LabelStudio(Pages):
         licence="as their owner says",
         citation="none",
         steps="export as JSON and give the folder with it and the images as label_studio:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(
@@ -103,7 +104,10 @@ class LabelStudio(Pages):
 
 
 def _tasks(file: Path) -> list[At]:
-    tasks = read(file).items("a list of tasks")
+    top = read(file)
+    if not isinstance(top.value, list):
+        top.expected("a list of tasks", "export it from Label Studio as JSON")
+    tasks = top.items()
     if not all("annotations" in task and "data" in task for task in tasks):
         raise UserError(
             f'{file} has tasks without "annotations" or "data"; export it as JSON, not as JSON-MIN.'

@@ -18,7 +18,7 @@ from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 from sambench.sources import require
 
-from ._own import Reading, all_images, id_of, label_of, matched_size
+from ._own import Reading, all_images, folder_of, id_of, label_of, matched_size
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, corners_of, ellipse, pasted, polygon, rectangle
 
@@ -54,6 +54,7 @@ class Labelme(Pages):
         licence="as their owner says",
         citation="none",
         steps="give the folder with the JSON files as labelme:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(
@@ -66,12 +67,12 @@ class Labelme(Pages):
         intensity: str = "",
         page: int = 0,
     ) -> None:
-        if not root:
-            raise UserError(f"labelme needs a folder; {self.card.steps}.")
-        self.root = require(Path(root).expanduser(), type(self))
+        self.root = folder_of(type(self), root)
         self.images = require(Path(images).expanduser(), type(self)) if images else None
         how = Reading.of(skip, orientation, intensity, page)
         files = sorted(path for path in self.root.rglob("*.json") if path.name[0] != ".")
+        if not files:
+            raise UserError(f"{self.root} has no JSON files; {self.card.steps}.")
         pages = [partial(_page, file, self.root, self.images, how) for file in files]
         super().__init__([*pages, *self._unlabelled(files, unlabelled, how)], how)
 

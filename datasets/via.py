@@ -44,6 +44,7 @@ class Via(Pages):
         licence="as their owner says",
         citation="none",
         steps="give the folder with the JSON file and the images as via:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.images import read_labels
+from sambench.images import channels, read_labels
 from sambench.interfaces import JSON, DatasetCard, Instances
 from sambench.sources import require
 
@@ -16,7 +16,7 @@ from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles
 from ._label_maps import read_ids
 from ._listed import read_names
-from ._own import OwnInstances, Reading, all_images, id_of
+from ._own import OwnInstances, Reading, all_images, folder_of, id_of
 
 VOID, VOID_COLOUR = 255, coded((224, 224, 192))
 """Pixels that do not count, in maps of one channel and in the colours that VOC gives numbers."""
@@ -48,6 +48,7 @@ class Voc(OwnInstances):
         licence="as their owner says",
         citation="none",
         steps="give the folder with JPEGImages and SegmentationObject as voc:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(
@@ -58,9 +59,7 @@ class Voc(OwnInstances):
         intensity: str = "",
         page: int = 0,
     ) -> None:
-        if not root:
-            raise UserError(f"voc needs a folder; {self.card.steps}.")
-        self.root = require(Path(root).expanduser(), type(self))
+        self.root = folder_of(type(self), root)
         self.maps = require(self.root / "SegmentationObject", type(self))
         self.images = require(self.root / "JPEGImages", type(self))
         self.split = split
@@ -112,7 +111,12 @@ class Voc(OwnInstances):
         """Objects in ascending order of their value or colour."""
         path = self.truth_paths(id)[0]
         labels = read_ids(path)
-        void = VOID_COLOUR if labels.max() > VOID else VOID
+        void = VOID if channels(path) == 1 else VOID_COLOUR
+        if void == VOID < labels.max() and (labels == VOID).any():
+            raise UserError(
+                f"{path} has the value {VOID}, which is void, beside larger ones; give that object "
+                "another number."
+            )
         truth = from_labels(labels, ignore=(void,))
         if not self._names:
             return truth

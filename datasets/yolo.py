@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, T
-from sambench.sources import require
 
-from ._own import Reading, all_images, id_of, matched_size
+from ._own import Reading, all_images, folder_of, id_of, matched_size
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, number, polygon, rectangle
 
@@ -43,6 +42,7 @@ class Yolo(Pages):
         licence="as their owner says",
         citation="none",
         steps="give the folder with images and labels as yolo:root=DIR",
+        layout="from documentation",
     )
 
     def __init__(
@@ -56,11 +56,7 @@ class Yolo(Pages):
         intensity: str = "",
         page: int = 0,
     ) -> None:
-        if not root:
-            raise UserError(f"yolo needs a folder; {self.card.steps}.")
-        self.root = require(Path(root).expanduser(), type(self))
-        if not self.root.is_dir():
-            raise UserError(f"{self.root} is a file; {self.card.steps}.")
+        self.root = folder_of(type(self), root)
         self.boxes = boxes
         classes = _classes(self.root, names)
         images = [path for path in all_images(self.root) if _in_split(path, self.root, split)]

@@ -797,6 +797,29 @@ def test_values_that_differ_in_a_block_are_unpacked():
     assert unpacked(stream).tolist() == [1, 2, 3, 4, 5, 9]
 
 
+def test_blue_is_not_void(tmp_path):
+    spec = voc(tmp_path)
+    (tmp_path / "class_names.txt").unlink()
+    colours = np.zeros((H, W, 3), dtype=np.uint8)
+    colours[SQUARE], colours[ELL], colours[:4] = (0, 0, 255), (0, 0, 128), (224, 224, 192)
+    png(colours, tmp_path / "SegmentationObject/a.png")
+    truth = load("dataset", spec)["a"].truth
+    assert sorted(truth.areas.tolist()) == [SQUARE.sum(), ELL.sum()]
+    assert truth.ignore.sum() == 4 * W
+    Image.fromarray((SQUARE * 255 + ELL * 256).astype(np.uint16)).save(
+        tmp_path / "SegmentationObject/a.png"
+    )
+    with pytest.raises(UserError, match="the value 255, which is void, beside larger ones"):
+        load("dataset", spec)["a"]
+
+
+@pytest.mark.parametrize("name", ["labelme", "yolo", "cvat", "via", "label_studio", "voc"])
+def test_archives_are_to_be_unpacked(tmp_path, name):
+    archive = write(tmp_path / "export.zip", "PK")
+    with pytest.raises(UserError, match=r"export.zip is a file; unpack it and "):
+        load("dataset", f"{name}:root={archive}")
+
+
 def test_void_of_voc_does_not_count(tmp_path):
     spec = voc(tmp_path)
     labels = SQUARE * 1 + ELL * 2
