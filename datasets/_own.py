@@ -25,21 +25,32 @@ class Reading:
 
     Attributes:
         skip: kinds of shape to leave out.
+        ignore: labels of regions whose pixels do not count.
         decoding: settles what image files leave open.
     """
 
     skip: frozenset[str]
+    ignore: frozenset[str]
     decoding: Decoding
 
     @classmethod
-    def of(cls, skip: str, orientation: str, intensity: str, page: int) -> Reading:
-        """From options; kinds are separated by ``+``.
+    def of(cls, skip: str, ignore: str, decoding: Decoding) -> Reading:
+        """From options, whose parts are separated by ``+``."""
+        return cls(parts_of(skip), parts_of(ignore), decoding)
 
-        Raises:
-            UserError: one is unknown.
-        """
-        decoding = Decoding(orientation, Intensity.parse(intensity), page, "{}=")
-        return cls(frozenset(filter(None, skip.split("+"))), decoding)
+
+def parts_of(text: str) -> frozenset[str]:
+    """``a+b`` -> a and b."""
+    return frozenset(filter(None, text.split("+")))
+
+
+def decoding_of(orientation: str, intensity: str, page: int) -> Decoding:
+    """What settles image files, from options.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    return Decoding(orientation, Intensity.parse(intensity), page, "{}=")
 
 
 class OwnInstances(InstanceFiles):

@@ -7,11 +7,13 @@ mistake in a file is told before a model runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sambench.errors import UserError
@@ -21,6 +23,8 @@ from ._instances import area_of, from_rles
 from ._own import OwnInstances, Reading
 from ._shapes import Shape, TooSmallError, check_extent
 
+IGNORED = "__ignore__"
+"""What LabelMe's converters take for a region that does not count."""
 EMPTY = "empty"
 """What `skip` calls shapes that enclose no pixel."""
 
@@ -56,6 +60,7 @@ class Page:
         sources: files that the annotations are from; none for an image that has none.
         size: (H, W) that the annotations are for.
         items: what was drawn.
+        ignored: those of them whose pixels do not count; apart from the others once all is read.
     """
 
     id: str
@@ -63,6 +68,7 @@ class Page:
     sources: tuple[Path, ...]
     size: tuple[int, int]
     items: tuple[Item, ...]
+    ignored: tuple[Item, ...] = ()
 
 
 class Pages(OwnInstances):
@@ -83,24 +89,23 @@ class Pages(OwnInstances):
         how: Reading,
         categories: Mapping[int, str] | None = None,
     ) -> None:
-        self.skip, self.decoding = how.skip, how.decoding
-        read = _all_read(pages)
-        if EMPTY in self.skip:
-            read = [_empty_marked(page) for page in read]
-        self.pages = {page.id: _without(page, self.skip) for page in read}
-        if not self.pages:
+        self.how, self.decoding = how, how.decoding
+        read = _all_read(pages, how)
+        if not read:
             raise UserError(f"{self.card.name} found no images; {self.card.steps}.")
+        self.pages = {page.id: _sorted_out(page, how) for page in read}
         if len(self.pages) < len(read):
-            id = next(id for id, count in Counter(page.id for page in read).items() if count > 1)
-            same = [str(page.sources[0] if page.sources else page.image) for page in read]
-            places = [path for path, page in zip(same, read, strict=True) if page.id == id]
+            raise UserError(_two_of_one_name(read))
+        labels = {item.label for page in read for item in page.items}
+        if unknown := how.ignore - labels - {IGNORED}:
             raise UserError(
-                f"{' and '.join(places[:2])} annotate two images named {id}, or one image twice; "
-                "rename one or take it away."
+                f"no shape has the label {min(unknown)}, which is to be ignored; there are "
+                f"{', '.join(sorted(labels))}."
             )
-        self._names = dict(categories) if categories is not None else self._found_names()
+        listed = self._found_names() if categories is None else categories
+        self._names = {id: name for id, name in listed.items() if name not in how.ignore}
         self._number = {name: id for id, name in self._names.items()}
-        self.card = replace(self.card, note=" ".join(_notes(self.pages.values(), read, self.skip)))
+        self.card = replace(self.card, note=" ".join(_notes(self.pages.values(), read, how.skip)))
 
     def _found_names(self) -> dict[int, str]:
         used = {item.label for page in self.pages.values() for item in page.items} - {""}
@@ -124,7 +129,8 @@ class Pages(OwnInstances):
         """What is left out, and the names of the categories."""
         return {
             "reader": self.card.name,
-            "skip": sorted(self.skip),
+            "skip": sorted(self.how.skip),
+            "ignore": sorted(self.how.ignore),
             "categories": {str(id): name for id, name in self._names.items()},
         }
 
@@ -154,15 +160,18 @@ class Pages(OwnInstances):
                 raise UserError(_refused(page, parts[0], "encloses no pixel", EMPTY))
         labels = [parts[0].label for parts in objects]
         numbers = [self._number[label] if label else 0 for label in labels]
-        return from_rles(page.size, rles, categories=numbers)
+        ignored: NDArray[np.bool_] | None = None
+        if page.ignored:
+            ignored = coco_mask.decode(_drawn(page.ignored, page)).astype(bool)
+        return from_rles(page.size, rles, categories=numbers, ignore=ignored)
 
 
-def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
-    """Read all pages; if some cannot be, tell the first and how many more there are."""
+def _all_read(pages: Iterable[Callable[[], Page]], how: Reading) -> list[Page]:
+    """Read and check all pages; if some are wrong, tell the first and how many more there are."""
     found, problems = [], []
     for read in pages:
         try:
-            found.append(read())
+            found.append(_checked(read(), how.skip))
         except UserError as error:
             problems.append(str(error))
     if problems:
@@ -172,21 +181,14 @@ def _all_read(pages: Iterable[Callable[[], Page]]) -> list[Page]:
     return found
 
 
-def _empty_marked(page: Page) -> Page:
-    """The page with shapes that enclose no pixel named so."""
-    items = tuple(
-        replace(item, kind=EMPTY)
-        if item.shape is not None and not area_of(_drawn([item], page))
-        else item
-        for item in page.items
-    )
-    return replace(page, items=items)
+def _checked(page: Page, skip: frozenset[str]) -> Page:
+    """The page; what is not left out must have an area, and lie in the image or near it.
 
-
-def _without(page: Page, skip: frozenset[str]) -> Page:
-    """The page without the kinds that are left out; the others must have an area in the image."""
-    kept = tuple(item for item in page.items if item.kind not in skip)
-    for item in kept:
+    Where shapes that enclose no pixel are left out, they are of that kind from here on.
+    """
+    for item in page.items:
+        if item.kind in skip:
+            continue
         if item.shape is None:
             raise UserError(_refused(page, item, "has no area", item.kind))
         try:
@@ -195,13 +197,38 @@ def _without(page: Page, skip: frozenset[str]) -> Page:
             raise UserError(
                 f"{page.sources[0]}: {item.where} {error}; use the image that was annotated."
             ) from None
-    return replace(page, items=kept)
+    if EMPTY not in skip:
+        return page
+    drawn = [item.kind in skip or area_of(_drawn([item], page)) > 0 for item in page.items]
+    pairs = zip(page.items, drawn, strict=True)
+    return replace(page, items=tuple(i if seen else replace(i, kind=EMPTY) for i, seen in pairs))
+
+
+def _sorted_out(page: Page, how: Reading) -> Page:
+    """The page without the kinds that are left out, regions to be ignored apart."""
+    kept = [item for item in page.items if item.kind not in how.skip]
+    return replace(
+        page,
+        items=tuple(item for item in kept if item.label not in how.ignore),
+        ignored=tuple(item for item in kept if item.label in how.ignore),
+    )
+
+
+def _two_of_one_name(read: Sequence[Page]) -> str:
+    """Which files annotate two images of one name."""
+    id = next(id for id, count in Counter(page.id for page in read).items() if count > 1)
+    first, second, *_ = (page for page in read if page.id == id)
+    names = (str(page.sources[0] if page.sources else page.image) for page in (first, second))
+    return (
+        f"{' and '.join(names)} annotate two images named {id}, or one image twice; rename one or "
+        "take it away."
+    )
 
 
 def _refused(page: Page, item: Item, why: str, kind: str) -> str:
     return (
-        f"{page.sources[0]}: {item.where}, a {item.kind} labelled {item.label!r}, {why}; correct "
-        f"it, or leave out all such shapes with skip={kind}."
+        f"{page.sources[0]}: {item.where} ({item.kind} of label {item.label!r}) {why}; correct it, "
+        f"or leave out all such shapes with skip={kind}."
     )
 
 
@@ -214,7 +241,7 @@ def _objects(items: Iterable[Item]) -> list[list[Item]]:
     return list(found.values())
 
 
-def _drawn(parts: list[Item], page: Page) -> JSON:
+def _drawn(parts: Sequence[Item], page: Page) -> JSON:
     """Run lengths of what all parts cover together."""
     rles = []
     for item in parts:
@@ -225,12 +252,15 @@ def _drawn(parts: list[Item], page: Page) -> JSON:
     return merged
 
 
-def _notes(pages: Iterable[Page], read: Iterable[Page], skip: frozenset[str]) -> Iterator[str]:
+def _notes(pages: Collection[Page], read: Iterable[Page], skip: frozenset[str]) -> Iterator[str]:
     """What must be said beside a number."""
     objects = [parts for page in pages for parts in _objects(page.items)]
     boxes = sum(all(item.box for item in parts) for parts in objects)
     if boxes:
         yield f"{boxes} of {len(objects)} objects are boxes, read as masks."
+    regions = sum(len(page.ignored) for page in pages)
+    if regions:
+        yield f"{regions} regions do not count."
     left = Counter(item.kind for page in read for item in page.items if item.kind in skip)
     if left:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
@@ -262,11 +292,11 @@ def item_of(
     skip: frozenset[str],
     group: str = "",
     box: bool = False,
-) -> Iterator[Item]:
-    """One item, or none if it encloses nothing and such shapes are left out.
+) -> Item:
+    """One item, whose shape is not looked at if its kind is left out.
 
     Raises:
-        ValueError: the shape cannot be read; nothing of a kind that is left out is looked at.
+        ValueError: the shape cannot be read.
     """
     try:
         shape = None if kind in skip else draw()
@@ -275,6 +305,5 @@ def item_of(
             raise ValueError(
                 f"{error}; correct it, or leave out all such shapes with skip={EMPTY}"
             ) from None
-        yield Item(where, EMPTY, label, None)
-        return
-    yield Item(where, kind, label, shape, group, box)
+        return Item(where, EMPTY, label, None)
+    return Item(where, kind, label, shape, group, box)

@@ -16,7 +16,7 @@ from sambench.sources import require
 from ._colours import coded, read_codes, read_table
 from ._files import LABELS
 from ._instances import encode, from_rles
-from ._own import OwnInstances, Reading, all_images, id_of
+from ._own import OwnInstances, all_images, decoding_of, id_of
 
 BLACK = (0, 0, 0)
 
@@ -73,7 +73,7 @@ class ColourMasks(OwnInstances):
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
         self.table_file = require(Path(table).expanduser(), type(self))
-        self.decoding = Reading.of("", orientation, intensity, page).decoding
+        self.decoding = decoding_of(orientation, intensity, page)
         self.objects, self.least, self.suffix = objects, least, suffix
         names = {coded(colour): name for colour, name in read_table(self.table_file).items()}
         names.setdefault(coded(BLACK), "background")

@@ -1,7 +1,6 @@
 """Your own data: CVAT's export "CVAT for images 1.1"."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 
-from ._own import Reading, id_of, matched_size, one_file
+from ._own import Reading, decoding_of, id_of, matched_size, one_file
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
@@ -34,6 +33,7 @@ class Cvat(Pages):
         images: folder of the images, where it is another.
         skip: kinds of shape to leave out, separated by ``+``, such as points+polyline; empty
             stands for shapes that enclose no pixel.
+        ignore: labels of regions whose pixels do not count, separated by ``+``.
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
@@ -55,12 +55,13 @@ class Cvat(Pages):
         annotations: str = "",
         images: str = "",
         skip: str = "",
+        ignore: str = "",
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".xml")
-        how = Reading.of(skip, orientation, intensity, page)
+        how = Reading.of(skip, ignore, decoding_of(orientation, intensity, page))
         entries = _images(self.annotations)
         pages = [partial(_page, self.annotations, self.images, e, how) for e in entries]
         super().__init__(pages, how)
@@ -107,15 +108,15 @@ def _page(file: Path, folder: Path, entry: ET.Element, how: Reading) -> Page:
         where = f"image {name}, shape {number_}"
         if shape.tag not in NOT_DRAWN:
             with place(file, where):
-                items += _items(where, shape, how, size)
+                items.append(_item(where, shape, how, size))
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _items(where: str, entry: ET.Element, how: Reading, size: tuple[int, int]) -> Iterator[Item]:
+def _item(where: str, entry: ET.Element, how: Reading, size: tuple[int, int]) -> Item:
     group, label = entry.get("group_id", "0"), entry.get("label", "").strip()
     if not label:
         raise ValueError("has no label")
-    yield from item_of(
+    return item_of(
         where,
         entry.tag,
         label,

@@ -13,7 +13,7 @@ from sambench.interfaces import DatasetCard
 from sambench.json_input import At, read
 
 from ._brush import brush
-from ._own import Reading, id_of, label_of, matched_size, one_file
+from ._own import Reading, decoding_of, id_of, label_of, matched_size, one_file
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, corners_of, ellipse, polygon, rectangle
 
@@ -52,6 +52,7 @@ class LabelStudio(Pages):
             yet) or empty (without objects).
         skip: kinds of region to leave out, separated by ``+``, such as keypoint; empty stands for
             regions that enclose no pixel.
+        ignore: labels of regions whose pixels do not count, separated by ``+``.
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
@@ -75,12 +76,13 @@ class LabelStudio(Pages):
         data: str = "",
         unlabelled: Literal["refuse", "skip", "empty"] = "refuse",
         skip: str = "",
+        ignore: str = "",
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".json")
-        how = Reading.of(skip, orientation, intensity, page)
+        how = Reading.of(skip, ignore, decoding_of(orientation, intensity, page))
         pages = list(self._pages(data, unlabelled, how))
         super().__init__(pages, how)
         several = sum(len(_annotations(task)) > 1 for task in _tasks(self.annotations))
@@ -137,7 +139,7 @@ def _page(file: Path, folder: Path, task: At, key: str, results: list[At], how: 
         kind = result["type"].text()
         if kind not in NOT_DRAWN:
             with place(file, result.place):
-                items += _items(kind, result, named, size, how)
+                items.append(_item(kind, result, named, size, how))
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
@@ -168,9 +170,9 @@ def _image(folder: Path, address: At) -> Path:
     return found[0]
 
 
-def _items(
+def _item(
     kind: str, result: At, named: dict[int | str, At], size: tuple[int, int], how: Reading
-) -> Iterator[Item]:
+) -> Item:
     form, value = kind.removesuffix("labels"), result["value"]
     other = named.get(result["id"].id() if "id" in result else "")
     listed = value.get(kind) or value.get("labels") or (other.get("labels") if other else None)
@@ -179,7 +181,7 @@ def _items(
         result.fail(f"has {len(labels)} labels, expected one")
     draw = partial(_shape, form, result, value, size)
     label = label_of(labels[0]) if labels else ""
-    yield from item_of(result.place, form, label, draw, skip=how.skip, box=form == "rectangle")
+    return item_of(result.place, form, label, draw, skip=how.skip, box=form == "rectangle")
 
 
 def _shape(form: str, result: At, value: At, size: tuple[int, int]) -> Shape | None:

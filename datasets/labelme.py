@@ -3,7 +3,7 @@
 import base64
 import binascii
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 from sambench.sources import require
 
-from ._own import Reading, all_images, folder_of, id_of, label_of, matched_size
-from ._pages import Item, Page, Pages, item_of, place
+from ._own import Reading, all_images, decoding_of, folder_of, id_of, label_of, matched_size
+from ._pages import IGNORED, Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, corners_of, ellipse, pasted, polygon, rectangle
 
 TWO = 2
@@ -42,6 +42,7 @@ class Labelme(Pages):
             (not annotated yet) or empty (without objects).
         skip: kinds of shape to leave out, separated by ``+``, such as point+linestrip; empty
             stands for shapes that enclose no pixel.
+        ignore: labels of regions whose pixels do not count, separated by ``+``.
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
@@ -63,13 +64,14 @@ class Labelme(Pages):
         images: str = "",
         unlabelled: Literal["refuse", "skip", "empty"] = "refuse",
         skip: str = "",
+        ignore: str = IGNORED,
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
     ) -> None:
         self.root = folder_of(type(self), root)
         self.images = require(Path(images).expanduser(), type(self)) if images else None
-        how = Reading.of(skip, orientation, intensity, page)
+        how = Reading.of(skip, ignore, decoding_of(orientation, intensity, page))
         files = sorted(path for path in self.root.rglob("*.json") if path.name[0] != ".")
         if not files:
             raise UserError(f"{self.root} has no JSON files; {self.card.steps}.")
@@ -136,15 +138,15 @@ def _page(file: Path, root: Path, images: Path | None, how: Reading) -> Page:
     items: list[Item] = []
     for shape in top["shapes"].items():
         with place(file, shape.place):
-            items += _items(shape, how, size)
+            items.append(_item(shape, how, size))
     return Page(id_of(file, root), image, (file,), size, tuple(items))
 
 
-def _items(shape: At, how: Reading, size: tuple[int, int]) -> Iterator[Item]:
+def _item(shape: At, how: Reading, size: tuple[int, int]) -> Item:
     label = label_of(shape["label"])
     given, group = shape.get("shape_type"), shape.get("group_id")
     kind = given.text() if given is not None else "polygon"  # early versions did not say
-    yield from item_of(
+    return item_of(
         shape.place,
         kind,
         label,

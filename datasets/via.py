@@ -1,7 +1,6 @@
 """Your own data: the VGG Image Annotator's JSON, of version 1 or 2."""
 
 import math
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 
-from ._own import Reading, id_of, label_of, matched_size, one_file
+from ._own import Reading, decoding_of, id_of, label_of, matched_size, one_file
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, ellipse, polygon, rectangle
 
@@ -31,6 +30,7 @@ class Via(Pages):
         label: region attribute that holds the category; none for objects without category.
         skip: kinds of region to leave out, separated by ``+``, such as point+polyline; empty stands
             for regions that enclose no pixel.
+        ignore: labels of regions whose pixels do not count, separated by ``+``.
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
@@ -54,13 +54,14 @@ class Via(Pages):
         images: str = "",
         label: str = "",
         skip: str = "",
+        ignore: str = "",
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
     ) -> None:
         self.annotations, self.images = one_file(type(self), root, annotations, images, ".json")
         entries = _entries(self.annotations)
-        how = Reading.of(skip, orientation, intensity, page)
+        how = Reading.of(skip, ignore, decoding_of(orientation, intensity, page))
         self.label = "" if label == "none" else label or _attribute(self.annotations, entries)
         pages = [
             partial(_page, self.annotations, self.images, entry, self.label, how)
@@ -117,16 +118,16 @@ def _page(file: Path, folder: Path, entry: At, label: str, how: Reading) -> Page
     items: list[Item] = []
     for region in _regions(entry):
         with place(file, region.place):
-            items += _items(region, label, how)
+            items.append(_item(region, label, how))
     return Page(id_of(image, folder), image, (file,), size, tuple(items))
 
 
-def _items(region: At, label: str, how: Reading) -> Iterator[Item]:
+def _item(region: At, label: str, how: Reading) -> Item:
     shape = region["shape_attributes"]
     kind = shape["name"].text()
     category = label_of(region["region_attributes"][label]) if label else ""
     draw = partial(_shape, kind, shape)
-    yield from item_of(region.place, kind, category, draw, skip=how.skip, box=kind == "rect")
+    return item_of(region.place, kind, category, draw, skip=how.skip, box=kind == "rect")
 
 
 def _shape(kind: str, shape: At) -> Shape | None:

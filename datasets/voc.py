@@ -16,7 +16,7 @@ from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles
 from ._label_maps import read_ids
 from ._listed import read_names
-from ._own import OwnInstances, Reading, all_images, folder_of, id_of
+from ._own import OwnInstances, all_images, decoding_of, folder_of, id_of
 
 VOID, VOID_COLOUR = 255, coded((224, 224, 192))
 """Pixels that do not count, in maps of one channel and in the colours that VOC gives numbers."""
@@ -63,7 +63,7 @@ class Voc(OwnInstances):
         self.maps = require(self.root / "SegmentationObject", type(self))
         self.images = require(self.root / "JPEGImages", type(self))
         self.split = split
-        self.decoding = Reading.of("", orientation, intensity, page).decoding
+        self.decoding = decoding_of(orientation, intensity, page)
         self._names, self._by_colour = _names(self.root)
 
     @cached_property

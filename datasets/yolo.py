@@ -1,6 +1,6 @@
 """Your own data: YOLO's text files of polygons, as Ultralytics and Roboflow write them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, T
 
-from ._own import Reading, all_images, folder_of, id_of, matched_size
+from ._own import Reading, all_images, decoding_of, folder_of, id_of, matched_size
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, number, polygon, rectangle
 
@@ -30,6 +30,7 @@ class Yolo(Pages):
         names: a YAML file with ``names``, or a text file of one name a line; none for numbers.
         boxes: what a row of five values is: refuse, masks (its rectangle is the object) or skip.
         skip: empty, to leave out shapes that enclose no pixel.
+        ignore: labels of regions whose pixels do not count, separated by ``+``.
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
@@ -52,6 +53,7 @@ class Yolo(Pages):
         names: str = "",
         boxes: Literal["refuse", "masks", "skip"] = "refuse",
         skip: str = "",
+        ignore: str = "",
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
@@ -64,7 +66,7 @@ class Yolo(Pages):
         self._refuse_strays(labels)
         self._refuse_orphans(set(labels.values()))
         skipped = f"{skip}+box" if boxes == "skip" else skip
-        how = Reading.of(skipped, orientation, intensity, page)
+        how = Reading.of(skipped, ignore, decoding_of(orientation, intensity, page))
         pages = [
             partial(_page, image, file, self.root, classes, boxes, how)
             for image, file in labels.items()
@@ -205,18 +207,18 @@ def _page(
     for line, text in enumerate(lines, 1):
         if text.strip():
             with place(file, f"line {line}"):
-                items += _items(f"line {line}", text.split(), size, classes, boxes, how)
+                items.append(_item(f"line {line}", text.split(), size, classes, boxes, how))
     return Page(id, image, (file,), size, tuple(items))
 
 
-def _items(
+def _item(
     where: str,
     row: list[str],
     size: tuple[int, int],
     classes: Mapping[int, str],
     boxes: str,
     how: Reading,
-) -> Iterator[Item]:
+) -> Item:
     label = _class(row[0], classes)
     kind = "box" if len(row) == BOX else "polygon"
     if kind == "box" and boxes == "refuse":
@@ -225,7 +227,7 @@ def _items(
             "rectangles for objects, or boxes=skip to leave them out"
         )
     draw = partial(_shape, kind, row[1:], size)
-    yield from item_of(where, kind, label, draw, skip=how.skip, box=kind == "box")
+    return item_of(where, kind, label, draw, skip=how.skip, box=kind == "box")
 
 
 def _class(text: str, classes: Mapping[int, str]) -> str:

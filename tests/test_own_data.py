@@ -601,6 +601,23 @@ def test_shapes_without_area_can_be_left_out_and_are_counted(tmp_path):
     assert note == "Shapes left out: 2 empty, 1 linestrip, 1 point."
 
 
+def test_regions_may_not_count(tmp_path):
+    """LabelMe's converters take the label __ignore__ for it; others have to be named."""
+    spec = labelme(tmp_path, [can(), can(label="__ignore__", points=CORNERS["roof"])])
+    dataset = load("dataset", spec)
+    np.testing.assert_array_equal(dataset["a"].truth.ignore, ELL)
+    assert (len(dataset["a"].truth), dict(dataset.categories)) == (1, {1: "can"})
+    assert dataset.card.note == "1 regions do not count."
+    assert dataset.annotated(["a"]) == (1, 0)
+    spec = yolo(tmp_path / "y")
+    one = load("dataset", spec + ",ignore=can")
+    assert one.categories == {1: "roof"}
+    np.testing.assert_array_equal(one["images/val/a"].truth.ignore, SQUARE)
+    assert one.fingerprint != load("dataset", spec).fingerprint
+    with pytest.raises(UserError, match="no shape has the label tin"):
+        load("dataset", spec + ",ignore=tin")
+
+
 def test_boxes_can_be_left_out(tmp_path):
     square = [0, *(v / s for p in CORNERS["can"] for v, s in zip(p, (W, H), strict=True))]
     spec = yolo(tmp_path, [square, [1, 0.5, 0.5, 0.2, 0.2]]) + ",boxes=skip"
@@ -906,7 +923,7 @@ def test_problems_are_found_and_equal_masks_counted(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "objects: 3 (3 small, 0 medium, 0 large)" in out
     assert "objects of the same mask as another: 2 (first in a)" in out
-    assert "b.json: shapes[0], a polygon labelled 'can', encloses no pixel; correct it" in out
+    assert "b.json: shapes[0] (polygon of label 'can') encloses no pixel; correct it" in out
     assert err == "labelme: 2 images, 1 problems\n"
 
 
