@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from sambench.interfaces import JSON
 from sambench.json_input import At
@@ -163,10 +164,21 @@ def ellipse(cx: float, cy: float, rx: float, ry: float, angle: float = 0.0) -> E
 
 
 def pasted(patch: NDArray[Any], left: int, top: int, size: tuple[int, int]) -> JSON:
-    """A mask (h, w) put at a place of an image of size (H, W), which holds it whole."""
-    mask = np.zeros(size, dtype=bool)
-    mask[top : top + patch.shape[0], left : left + patch.shape[1]] = patch != 0
-    return encode(mask)
+    """A mask (h, w) put at a place of an image of size (H, W), which holds it whole.
+
+    Equal to encoding the whole image, but in the time that the patch takes: runs are counted down
+    the columns, so those of a column of the patch begin where it lies in the image.
+    """
+    height, width = size
+    framed = np.pad((patch != 0).T.astype(np.int8), ((0, 0), (1, 1)))
+    columns, rows = np.nonzero(np.diff(framed, axis=1))  # each run begins and ends in its column
+    ends = (columns + left) * height + rows + top
+    joined = np.flatnonzero(ends[1:-1:2] == ends[2::2]) * 2 + 1  # over the end of a column
+    ends = np.delete(ends, [*joined, *(joined + 1)])
+    last = [] if len(ends) and ends[-1] == height * width else [height * width]
+    counts = np.diff([0, *ends, *last]).tolist()
+    rle: JSON = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, *size)
+    return rle
 
 
 def check_extent(extent: Extent, size: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from scipy.ndimage import label as components_of
 
 from sambench.errors import UserError
@@ -17,6 +18,7 @@ from ._colours import coded, read_codes, read_table
 from ._files import LABELS
 from ._instances import encode, from_rles
 from ._own import OwnInstances, all_images, decoding_of, id_of
+from ._shapes import pasted
 
 BLACK = (0, 0, 0)
 
@@ -169,9 +171,9 @@ class ColourMasks(OwnInstances):
                 name = self.names[code]
                 by_name[name] = by_name.get(name, np.zeros(codes.shape, bool)) | (codes == code)
         pairs = [
-            (self._numbers[name], encode(mask))
+            (self._numbers[name], rle)
             for name in sorted(by_name)
-            for mask in self._parts(by_name[name])
+            for rle in self._parts(by_name[name])
         ]
         return from_rles(
             (codes.shape[0], codes.shape[1]),
@@ -180,12 +182,13 @@ class ColourMasks(OwnInstances):
             ignore=unknown if unknown.any() else None,
         )
 
-    def _parts(self, mask: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    def _parts(self, mask: NDArray[np.bool_]) -> Iterator[JSON]:
+        """Run lengths of the objects of one colour."""
         if self.objects == "colours":
-            yield mask
+            yield encode(mask)
             return
-        numbered, count = components_of(mask, structure=np.ones((3, 3)))
-        sizes = np.bincount(numbered.ravel(), minlength=count + 1)
-        for number in range(1, count + 1):
-            if sizes[number] >= self.least:
-                yield numbered == number
+        numbered, _ = components_of(mask, structure=np.ones((3, 3)))
+        for number, (rows, columns) in enumerate(find_objects(numbered), 1):
+            part = numbered[rows, columns] == number
+            if part.sum() >= self.least:
+                yield pasted(part, columns.start, rows.start, mask.shape)

@@ -1,5 +1,6 @@
 """Your own data: YOLO's text files of polygons, as Ultralytics and Roboflow write them."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -241,14 +242,14 @@ def _class(text: str, classes: Mapping[int, str]) -> str:
 
 def _shape(kind: str, row: list[str], size: tuple[int, int]) -> Shape:
     height, width = size
-    values = [number(text, "a coordinate") for text in row]
+    values = _numbers(row)
     if len(values) % 2:
         raise ValueError(
             f"has {len(row) + 1} values, expected a class and pairs x, y; remove the last value if "
             "it is a score"
         )
     pairs = list(zip(values[::2], values[1::2], strict=True))
-    for x, y in pairs:
+    for x, y in pairs:  # a pixel more is rounding
         if not (-1 <= x * width <= width + 1 and -1 <= y * height <= height + 1):
             raise ValueError(
                 f"has the pair {x:g}, {y:g}, which is not in 0 to 1; divide x by the width and y "
@@ -258,3 +259,14 @@ def _shape(kind: str, row: list[str], size: tuple[int, int]) -> Shape:
         (cx, cy), (w, h) = pairs
         return rectangle((cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height)
     return polygon([[x * width, y * height] for x, y in pairs])
+
+
+def _numbers(row: list[str]) -> list[float]:
+    """Coordinates; the usual row of good ones is read at once."""
+    try:
+        values = list(map(float, row))
+    except ValueError:
+        values = [math.nan]
+    if math.isfinite(sum(values)):
+        return values
+    return [number(text, "a coordinate") for text in row]

@@ -12,7 +12,8 @@ from PIL import Image
 
 from sambench.cli import main
 from sambench.datasets._brush import unpacked
-from sambench.datasets._shapes import ellipse, rectangle
+from sambench.datasets._instances import encode
+from sambench.datasets._shapes import ellipse, pasted, rectangle
 from sambench.errors import UserError
 from sambench.interfaces import Concepts, Instances, Segments
 from sambench.registry import load
@@ -326,6 +327,17 @@ def test_a_rectangle_turns_around_its_centre_or_its_corner():
     assert np.allclose(around, [(25, 5), (25, 25), (15, 25), (15, 5)])
     corner = rectangle(10, 10, 20, 10, angle=90, pivot="corner").corners
     assert np.allclose(corner, [(10, 10), (10, 30), (0, 30), (0, 10)])
+
+
+def test_a_patch_is_encoded_as_if_in_its_image():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        height, width = rng.integers(1, 7, 2)
+        top, left = rng.integers(0, 3, 2)
+        below, right = rng.integers(0, 2, 2)
+        patch = rng.random((height, width)) < rng.choice([0, 0.3, 0.8, 1])
+        whole = np.pad(patch, ((top, below), (left, right)))
+        assert pasted(patch, int(left), int(top), whole.shape) == encode(whole)
 
 
 BOX = np.zeros((H, W), dtype=bool)
