@@ -259,7 +259,7 @@ def _require_category(at: At, categories: Mapping[int, str]) -> None:
     id = at["category_id"].whole()
     if id not in categories:
         known = names(sorted(categories), 5)
-        at["category_id"].fail(f"is {id}, which the categories do not list: {known}")
+        at["category_id"].fail(f"is {id}, which is none of the listed categories {known}")
 
 
 def require_outline(at: At, annotation: Annotation) -> None:

@@ -59,13 +59,13 @@ class At:
         return f"{before}.{self._key}" if before else self._key
 
     def fail(self, problem: str, remedy: str = "correct the file") -> NoReturn:
-        """Refuse the value, in the sentence ``<file>: <place> <problem>; <remedy>``.
+        """Refuse the value, in the sentence ``<file>: <place> (id 7) <problem>; <remedy>``.
 
         Raises:
             UserError: always.
         """
-        place = f": {self.place}" if self.place else ""
-        raise UserError(f"{self.path}{place} {problem}{self._owner()}; {remedy}.")
+        place = f": {self.place}{self._owner()}" if self.place else ""
+        raise UserError(f"{self.path}{place} {problem}; {remedy}.")
 
     def expected(self, what: str, remedy: str = "correct the file") -> NoReturn:
         """Refuse the value because it is something else.
