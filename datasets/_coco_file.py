@@ -156,6 +156,7 @@ def _require_coco(top: At) -> None:
                 "is a results file, a list of detections",
                 "give the annotation file here, and results as detections= or --predictions",
             )
+    if not isinstance(top.value, dict):
         top.expected('an object with the lists "images" and "annotations"')
     if "image" in top and "annotations" in top:
         top.fail("is of SA-1B, one file for each image", "give the folder as sa1b:root=")
