@@ -165,5 +165,5 @@ def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = sides.clip(min=0).prod(axis=2)
     areas = [(part[..., 2:] - part[..., :2]).clip(min=0).prod(axis=2) for part in (a, b)]
-    union: NDArray[np.float64] = np.maximum(areas[0] + areas[1] - common, 1e-9)
-    return common / union
+    iou: NDArray[np.float64] = common / np.maximum(areas[0] + areas[1] - common, 1e-9)
+    return iou
