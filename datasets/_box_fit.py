@@ -12,7 +12,8 @@ SLACK = 2.0
 """A box from the outline and one from the pixels of its mask differ by less, in pixels."""
 APART = 8.0
 """Below this the corner and the extent of a box are too alike to tell the conventions apart."""
-LEAST_OVERLAP = 0.5
+LEAST_OVERLAP = 0.25
+"""IoU below which a box is far from its mask; loose and amodal boxes are above."""
 
 
 class Pair(NamedTuple):
@@ -46,7 +47,7 @@ def check_fit(pairs: Sequence[Pair]) -> None:
             f"y0, x1, y1, as are {int(corners.sum())} of {len(pairs)} boxes",
             "write x, y, width, height",
         )
-    wrong = (_overlap(read, spans) < LEAST_OVERLAP) & (_apart(read, spans) > SLACK)
+    wrong = (_overlap(read, spans) < LEAST_OVERLAP) & (_apart(read, spans) > APART)
     if 2 * wrong.sum() >= len(pairs):
         first = pairs[int(wrong.argmax())]
         first.at.fail(

@@ -105,6 +105,8 @@ def inside(folder: Path, at: At, name: str | None = None) -> Path:
         UserError: it is no text, or leads out of the folder.
     """
     name = at.text() if name is None else name
+    if "\0" in name or name.encode(errors="ignore").decode() != name:
+        at.fail("is no name that a file can have")
     path = folder / name
     whole, within = map(os.path.abspath, (path, folder))  # links stay as they are
     if not Path(whole).is_relative_to(within):
@@ -156,6 +158,7 @@ def _require_coco(top: At) -> None:
                 "is a results file, a list of detections",
                 "give the annotation file here, and results as detections= or --predictions",
             )
+    if not isinstance(top.value, dict):
         top.expected('an object with the lists "images" and "annotations"')
     if "image" in top and "annotations" in top:
         top.fail("is of SA-1B, one file for each image", "give the folder as sa1b:root=")
@@ -259,7 +262,7 @@ def _require_category(at: At, categories: Mapping[int, str]) -> None:
     id = at["category_id"].whole()
     if id not in categories:
         known = names(sorted(categories), 5)
-        at["category_id"].fail(f"is {id}, which the categories do not list: {known}")
+        at["category_id"].fail(f"is {id}, which is none of the listed categories {known}")
 
 
 def require_outline(at: At, annotation: Annotation) -> None:

@@ -1,7 +1,6 @@
 """Outlines of objects as COCO-format files have them, polygons or run lengths, checked."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from pycocotools import mask as coco_mask
 
@@ -93,6 +92,6 @@ def to_rle(outline: Outline, size: tuple[int, int]) -> JSON:
 
 def bounds(outline: list[Ring]) -> Ring:
     """(x0, y0, x1, y1) of polygons."""
-    xs = [x for ring in outline for x in cast(Ring, ring[0::2])]
+    xs = [x for ring in outline for x in ring[0::2]]
     ys = [y for ring in outline for y in ring[1::2]]
     return [min(xs), min(ys), max(xs), max(ys)]

@@ -104,6 +104,11 @@ class Saco(Dataset):
         return found
 
     @cached_property
+    def phrases(self) -> dict[str, tuple[str, str]]:
+        """Id of a pair -> image and phrase: results are by pair."""
+        return {id: _pair(self.files[0], id)[:2] for id in self.files[0].images}
+
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """File names of the images, in the order of their first pairs."""
         return tuple(self.pairs)

@@ -59,13 +59,13 @@ class At:
         return f"{before}.{self._key}" if before else self._key
 
     def fail(self, problem: str, remedy: str = "correct the file") -> NoReturn:
-        """Refuse the value, in the sentence ``<file>: <place> <problem>; <remedy>``.
+        """Refuse the value, in the sentence ``<file>: <place> (id 7) <problem>; <remedy>``.
 
         Raises:
             UserError: always.
         """
-        place = f": {self.place}" if self.place else ""
-        raise UserError(f"{self.path}{place} {problem}{self._owner()}; {remedy}.")
+        place = f": {self.place}{self._owner()}" if self.place else ""
+        raise UserError(f"{self.path}{place} {problem}; {remedy}.")
 
     def expected(self, what: str, remedy: str = "correct the file") -> NoReturn:
         """Refuse the value because it is something else.
@@ -150,7 +150,7 @@ class At:
         value = self.value
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
             self.expected("a whole number or a name as id")
         return value
 
@@ -211,8 +211,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _reason(error: ValueError) -> str:
-    if not isinstance(error, json.JSONDecodeError):
+    if isinstance(error, UnicodeDecodeError):
         return f"{error}; save it as UTF-8"
+    if not isinstance(error, json.JSONDecodeError):
+        return f"{error}; correct it"
     if not error.doc.strip():
         return "it is empty; fetch it again"
     if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
@@ -244,7 +246,7 @@ def _shown(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

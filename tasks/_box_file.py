@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Dataset
+from sambench.interfaces import Dataset, Instances
 from sambench.json_input import At
 from sambench.metrics.assignment import by_score
 
 from ._coco_results import check_categories, read_entries
 
 Coverage = Literal["exact", "any"]
+LOOKED_AT = 100
+"""How many images show whether boxes are of the right convention."""
+HIT = 0.75
+"""IoU from which a detected box is that of an annotated object."""
 
 
 @dataclass(frozen=True)
@@ -123,3 +127,43 @@ def check_coverage(
             f"{dataset.card.name} that are asked for, such as {bare[0]}; use the file that belongs "
             "to them, or coverage=any if nothing was detected there."
         )
+
+
+def check_convention(
+    boxes: Mapping[str, Boxes], path: Path, dataset: Dataset, ids: Sequence[str]
+) -> None:
+    """Refuse boxes that find the annotated ones only if they are read as x0, y0, x1, y1.
+
+    Looked at are the first images whose objects are known beforehand.
+
+    Raises:
+        UserError: they do, for most images, and hardly any box does as COCO's.
+    """
+    given = [id for id in ids if id in boxes][:LOOKED_AT]
+    if dataset.annotated(given) is None:
+        return
+    hits = {"x, y, width, height": 0, "x0, y0, x1, y1": 0}
+    compared = 0
+    for id in given:
+        truth = dataset.read_truth(id, Instances)
+        read = boxes[id].corners
+        as_corners = np.hstack([read[:, :2], read[:, 2:] - read[:, :2]])
+        compared += bool(len(truth))
+        for name, corners in zip(hits, (read, as_corners), strict=True):
+            hits[name] += int((_overlap(corners, truth.boxes) >= HIT).any(axis=1).sum())
+    right, corner = hits.values()
+    if corner > 4 * right and 2 * corner >= compared:
+        raise UserError(
+            f"{path} has boxes x0, y0, x1, y1: read so, {corner} of them find an annotated box, "
+            f"and {right} do as x, y, width, height; write the latter, as COCO's results have it."
+        )
+
+
+def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU of N and M boxes XYXY, (N, M); those whose corners are swapped have none."""
+    a, b = first[:, None], second[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = sides.clip(min=0).prod(axis=2)
+    areas = [(part[..., 2:] - part[..., :2]).clip(min=0).prod(axis=2) for part in (a, b)]
+    iou: NDArray[np.float64] = common / np.maximum(areas[0] + areas[1] - common, 1e-9)
+    return iou

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,18 +136,21 @@ def _mask(entry: At) -> JSON:
     return read_run_lengths(at)
 
 
-def read_all(path: Path, dataset: Dataset, *, categories: bool) -> dict[str, Found]:
+def read_all(
+    path: Path, ids: Iterable[str], dataset: Dataset, *, categories: bool = False
+) -> dict[str, Found]:
     """Read the results of all images of a dataset from one file, as pycocotools takes it.
 
     Args:
         path: the file.
-        dataset: whose images they are; those without results are in what is returned, too.
+        ids: what ``image_id`` may be; those without results are in what is returned, too.
+        dataset: whose images they are.
         categories: they must be the dataset's.
 
     Raises:
         UserError: it is no such file, or has an image or a category that the dataset does not.
     """
-    grouped: dict[str, list[At]] = {id: [] for id in dataset.ids}
+    grouped: dict[str, list[At]] = {id: [] for id in ids}
     for entry in read_entries(path):
         id = entry["image_id"].id()
         if str(id) not in grouped:

@@ -34,7 +34,15 @@ from sambench.metrics.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
 
 from . import _official
-from ._box_file import NONE, Boxes, Coverage, check_boxes, check_coverage, read_boxes
+from ._box_file import (
+    NONE,
+    Boxes,
+    Coverage,
+    check_boxes,
+    check_convention,
+    check_coverage,
+    read_boxes,
+)
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
 from ._objects import SINGLE, require_objects
 from ._sizes import BINS, of_size
@@ -128,8 +136,10 @@ class Instances(Task):
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object, or that the file of detections lacks."""
-        if self.detections is not None and self.coverage == "exact":
-            check_coverage(self.boxes, self.detections, dataset, ids)
+        if self.detections is not None:
+            if self.coverage == "exact":
+                check_coverage(self.boxes, self.detections, dataset, ids)
+            check_convention(self.boxes, self.detections, dataset, ids)
         if self.scored:
             require_objects(dataset, ids, SINGLE)
         elif not self.crowd:
@@ -245,7 +255,7 @@ class Instances(Task):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
         """Read COCO results JSON of all images."""
-        return read_all(path, dataset, categories=True)
+        return read_all(path, dataset.ids, dataset, categories=True)
 
 
 def _is_lvis(truth: Truth) -> bool:

@@ -168,7 +168,7 @@ class Proposals(Task):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
         """Read COCO results JSON of all images, of whatever categories."""
-        return read_all(path, dataset, categories=False)
+        return read_all(path, dataset.ids, dataset)
 
 
 def _quality(found: Candidates) -> NDArray[np.float64]:

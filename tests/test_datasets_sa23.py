@@ -362,7 +362,7 @@ def test_dram_does_not_count_void(tmp_path):
 def test_damage_is_one_sentence(tmp_path):
     dataset = ovis(tmp_path / "ovis")[0]
     write(dataset.source, {"videos": [{"id": 1}], "annotations": []})
-    with pytest.raises(UserError, match=r'videos\[0\] has no "height"'):
+    with pytest.raises(UserError, match=r'videos\[0\] \(id 1\) has no "height"'):
         len(Ovis(str(tmp_path / "ovis")))
     dataset = streets(tmp_path / "streets")[0]
     write(dataset.source, {"a": {"filename": "a.jpg", "regions": [{}]}})

@@ -183,7 +183,7 @@ def test_saco_says_what_is_wrong(tmp_path):
     content = json.loads(lacking.paths[0].read_text())
     del content["images"][1]["is_instance_exhaustive"]
     lacking.paths[0].write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r'has no "is_instance_exhaustive" \(id 11'):
+    with pytest.raises(UserError, match=r'\(id 11\) has no "is_instance_exhaustive"'):
         lacking.ids  # noqa: B018
 
 

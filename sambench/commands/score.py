@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Score; 1 if any image failed."""
+    """Score; 1 if any image failed, or nothing was measured."""
     from sambench.report.table import result_table
     from sambench.rescoring import rescore, saved_model
 
@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(json.dumps(result.to_json(), indent=2))
     else:
         print(result_table(result, task.paper))
-    return 0 if result.complete else 1
+    return 0 if result.complete and result.defined else 1
 
 
 def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
