@@ -5,6 +5,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, cast
@@ -129,9 +130,18 @@ class InstanceFiles(FileDataset):
         if truth.size != size:
             raise UserError(
                 f"{image} has size {size}, but its truth {self.truth_paths(id)[0]} has "
-                f"{truth.size} (height, width); they must be equal."
+                f"{truth.size} (height, width); they must be equal"
+                f"{self._as_stored(id, truth.size)}."
             )
         return cast(T, truth)
+
+    def _as_stored(self, id: str, size: tuple[int, int]) -> str:
+        """The remedy, where masks fit the stored pixels of an image that is turned on display."""
+        stored = replace(self.decoding, orientation="stored")
+        ask = self.decoding.ask("orientation", "stored")
+        if not ask or image_size(self.image_path(id), stored) != size:
+            return ""
+        return f": EXIF data turn the image, so give {ask} if masks are of its stored pixels"
 
     def annotated_size(self, id: str) -> tuple[int, int] | None:
         """The size of the masks."""

@@ -1,5 +1,6 @@
 """Your own folders: which mask files belong to which image."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from sambench.errors import UserError
 
 from ._files import IMAGES
 
+log = logging.getLogger(__name__)
 MASKS = IMAGES | {".npy", ".npz"}
 WHOLE = ("_mask", "_masks", "_cp_masks", "_label", "_labels", "_seg", "_segmentation", "_gt")
 """What follows the image's name in the name of a file of all its objects."""
@@ -71,6 +73,9 @@ def pair(images: Path, masks: Path, without_mask: str) -> dict[str, Owned]:
             f"{_saw(masks)}, first {by_id[lacking[0]].name}: folder takes {LAYOUTS}; add it, or "
             "give without_mask=empty where there are no objects, or without_mask=skip."
         )
+    if lacking:
+        what = "count as images without objects" if without_mask == "empty" else "are left out"
+        log.warning("%d of %d images have no mask and %s", len(lacking), len(by_id), what)
     kept = by_id if without_mask != "skip" else {id: by_id[id] for id in by_id if id in owned}
     return {id: owned.get(id, Owned(path)) for id, path in kept.items()}
 
@@ -82,10 +87,10 @@ def _files(folder: Path, suffixes: Iterable[str], other: Path) -> list[Path]:
         UserError: it cannot be listed, or a file is of another kind.
     """
     wanted, apart = frozenset(suffixes), other.resolve()
+    below = folder.resolve() in apart.parents
     found = []
     for path in _walk(folder):
-        inside = path.parent.resolve()
-        if apart != folder.resolve() and (apart == inside or apart in inside.parents):
+        if below and path.resolve().is_relative_to(apart):
             continue
         if path.suffix.lower() in wanted:
             found.append(path)

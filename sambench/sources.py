@@ -18,6 +18,7 @@ import numpy as np
 
 from sambench.download import cache_dir, download, sha256, unpack
 from sambench.errors import UserError
+from sambench.images import taken_for_labels
 from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Sample, Segments
 
 RECORD = "fetched.txt"
@@ -181,6 +182,9 @@ def _wrong(truth: object, shape: tuple[int, ...]) -> Iterator[str]:
         empty = [truth.ids[i] for i in range(len(truth)) if not truth.mask(i).any()]
         if empty:
             yield f"empty masks: annotations {', '.join(map(str, empty))}"
+        doubt = taken_for_labels(truth)
+        if doubt:
+            yield f"its objects may be none: {doubt}"
     elif isinstance(truth, Boundaries | Regions):
         sizes = {np.shape(drawn) for drawn in truth.annotators}
         if sizes != {shape[:2]}:

@@ -8,7 +8,7 @@ whatever could be read in two ways is refused.
 from sambench.images.decoding import Decoding, image_size, read_rgb
 from sambench.images.intensity import Intensity
 from sambench.images.labels import LabelPage, channels, labels_of, read_label_pages, read_labels
-from sambench.images.plausible import grey_levels
+from sambench.images.plausible import grey_levels, taken_for_labels
 
 __all__ = [
     "Decoding",
@@ -21,4 +21,5 @@ __all__ = [
     "read_label_pages",
     "read_labels",
     "read_rgb",
+    "taken_for_labels",
 ]

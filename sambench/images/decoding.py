@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import damage_of, opened
+from sambench.images.files import damage_of, load, opened
 from sambench.images.intensity import WAYS, Intensity
 from sambench.images.orientation import (
     ORIENTATIONS,
@@ -126,7 +126,7 @@ def _turn(image: Image.Image, path: Path, how: Decoding, annotated: Annotated) -
 
 def _shallow(image: Image.Image, path: Path) -> NDArray[np.uint8]:
     """8 bits a sample."""
-    image.load()
+    load(image)
     if image.mode not in READ_AS_RGB:
         raise UserError(f"{path} has colours of the kind {image.mode}; convert it to RGB.")
     if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:

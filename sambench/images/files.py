@@ -19,6 +19,8 @@ from sambench.errors import UserError
 
 MOST_PIXELS = 2**29
 """About 537 megapixels, or 23,000 x 23,000: twice that much memory as RGB is what a laptop has."""
+COMMON_PIXELS = 2**26
+"""Of fewer pixels Pillow never warns."""
 ONE_PICTURE = frozenset({"MPO", "ICO"})
 """Formats whose further frames are previews or other sizes of the first."""
 DAMAGE = (
@@ -29,6 +31,7 @@ DAMAGE = (
     LookupError,
     TypeError,
     AttributeError,
+    RuntimeError,
     ArithmeticError,
     struct.error,
     zlib.error,
@@ -54,7 +57,7 @@ _CONTENTS = (
     (rb"\xff\xd8\xff", "a JPEG in a form that is not read, or damaged: save it anew as 8-bit RGB"),
 )
 """How a file begins that is no image that can be read -> what it is, and the way out."""
-_OPENING = threading.Lock()
+_LIMIT = threading.Lock()
 
 
 @contextmanager
@@ -113,20 +116,30 @@ def pages(image: Image.Image) -> list[int]:
     """Frames of an image that are pages of their own: no previews, no smaller copies.
 
     Raises:
-        UserError: a stack of ImageJ has pages that Pillow does not find.
+        UserError: the file has no page but a preview, or is a stack of ImageJ whose pages Pillow
+            does not find.
     """
     count = 1 if image.format in ONE_PICTURE else getattr(image, "n_frames", 1)
     if image.format != "TIFF":
         return list(range(count))
     told = re.search(r"^ImageJ=.*?^images=(\d+)", str(_tag(image, DESCRIPTION)), re.S | re.M)
     if count == 1 and told and int(told[1]) > 1:
-        raise UserError(f"{image.filename} is a stack of {told[1]}; save its pages as files.")  # type: ignore[attr-defined]
+        raise UserError(f"{_name(image)} is a stack of {told[1]}; save its pages as files.")
     found = []
     for frame in range(count):
         image.seek(frame)
-        if count == 1 or not int(_tag(image, NEW_SUBFILE_TYPE) or 0) & REDUCED_IMAGE:
+        if not int(_tag(image, NEW_SUBFILE_TYPE) or 0) & REDUCED_IMAGE:
             found.append(frame)
-    return found or [0]
+    if not found:
+        raise UserError(
+            f"{_name(image)} shows only a preview, as raw files of cameras do; convert it to JPEG "
+            "or 8-bit PNG."
+        )
+    return found
+
+
+def _name(image: Image.Image) -> str:
+    return str(getattr(image, "filename", "the image"))
 
 
 def _tag(image: Image.Image, number: int) -> Any:
@@ -135,7 +148,8 @@ def _tag(image: Image.Image, number: int) -> Any:
 
 def _open(path: Path) -> Image.Image:
     try:
-        return _open_any_size(path)
+        with _any_size():
+            return Image.open(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
     except UnidentifiedImageError:
@@ -144,18 +158,29 @@ def _open(path: Path) -> Image.Image:
             raise UserError(f"{path} {instead(path)}.") from None
         return image
     except DAMAGE as error:
-        reason = (isinstance(error, OSError) and error.strerror) or error
-        raise UserError(f"{path} cannot be read ({reason}).") from None
+        if isinstance(error, OSError) and error.strerror:
+            raise UserError(f"{path} cannot be read ({error.strerror}).") from None
+        raise UserError(f"{path} is damaged ({error}); fetch it again.") from None
 
 
-def _open_any_size(path: Path) -> Image.Image:
+@contextmanager
+def _any_size() -> Iterator[None]:
     """Pillow's own limit is for pictures from strangers; `MOST_PIXELS` takes its place."""
-    with _OPENING:
+    with _LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def load(image: Image.Image) -> None:
+    """Decode an image, of whatever size; images of common sizes in parallel."""
+    if image.width * image.height < COMMON_PIXELS:
+        image.load()
+        return
+    with _any_size():
+        image.load()
 
 
 def instead(path: Path) -> str:
@@ -180,7 +205,7 @@ def _by_tifffile(path: Path) -> Image.Image | None:
             if len(tiff.pages) != 1 or tiff.pages[0].ndim != 2:
                 return None
             samples = tiff.pages[0].asarray()
-    except (*DAMAGE, TiffFileError):
+    except (*DAMAGE, MemoryError, TiffFileError):
         return None
     image = Image.fromarray(samples.astype(np.float32))
     image.format = "TIFF"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import damage_of, opened, pages
+from sambench.images.files import DAMAGE, chosen, damage_of, load, opened, pages
 from sambench.images.orientation import UPRIGHT, Size, orientation_of
 from sambench.images.samples import GREY_MODES, grey_samples, is_deep, rawmodes, white_is_zero
 
@@ -20,6 +21,8 @@ ARRAYS = frozenset({".npy", ".npz"})
 SPREAD = {"L;4": 17, "L;2": 85}
 """Pillow multiplies grey values of 4 and 2 bits to fill 8; labels are the values themselves."""
 OPAQUE = 255
+NEARLY_GREY = 24
+"""So far apart are the channels of a grey image that was stored with loss as a colour image."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,13 @@ def labels_of(values: NDArray[Any], path: Path) -> NDArray[np.int64]:
     Raises:
         UserError: they are not whole numbers.
     """
-    if values.dtype.kind == "f" and not (
-        np.isfinite(values).all() and (values == np.rint(values)).all()
-    ):
-        shown = np.unique(values[~(values == np.rint(values))])[0]
-        raise UserError(f"{path} has the value {shown:g}, which is no whole number, so no label.")
-    if values.dtype.kind not in "biuf":
-        raise UserError(f"{path} has values of type {values.dtype}; labels are whole numbers.")
+    if values.dtype.kind == "f":
+        broken = ~np.isfinite(values) | (values != np.rint(values))
+        if broken.any():
+            shown = values[broken][0]
+            raise UserError(
+                f"{path} has the value {shown:g}, but labels are whole numbers; save it as such."
+            )
     return values.astype(np.int64)
 
 
@@ -91,7 +94,7 @@ def read_label_pages(path: Path, size: Size, page: int = 0) -> tuple[LabelPage, 
         path: the file.
         size: (H, W) of the image that it belongs to, which tells where a NumPy file of three
             dimensions has its pages.
-        page: from 1, of a file with several pages, to read alone; 0 reads all.
+        page: from 1, the one to read of a file with several; 0 reads all.
 
     Raises:
         UserError: the file is missing, damaged, neither of the two, or partly transparent.
@@ -99,10 +102,9 @@ def read_label_pages(path: Path, size: Size, page: int = 0) -> tuple[LabelPage, 
     if path.suffix.lower() in ARRAYS:
         layers = _layers(_array(path), size, path)
         return tuple(LabelPage(layer) for layer in _of_page(layers, page, path))
-    numbers = [page]
-    if not page:
-        with opened(path, 1) as image, damage_of(path):
-            numbers = list(range(1, len(pages(image)) + 1))
+    with opened(path, 1) as image, damage_of(path):
+        count = len(pages(image))
+    numbers = [page] if page and count > 1 else range(1, count + 1)
     found = []
     for number in numbers:
         with opened(path, number) as image, damage_of(path):
@@ -126,7 +128,7 @@ def _page(image: Image.Image, path: Path) -> LabelPage:
     if image.mode in GREY_MODES or (image.mode == "L" and is_deep(image)):
         return LabelPage(grey_samples(image)[0])
     spread = {SPREAD.get(raw[:3], 1) for raw in rawmodes(image)} if image.mode == "L" else {1}
-    image.load()
+    load(image)
     if image.mode == "P":
         colours = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return LabelPage(np.asarray(image), palette=colours)
@@ -145,23 +147,32 @@ def _grey_or_colours(image: Image.Image, path: Path) -> NDArray[np.uint8]:
             "grey without alpha."
         )
     colours = np.asarray(image.convert("RGB"))
-    grey = (colours == colours[..., :1]).all()
-    return colours[..., 0] if grey else colours
+    apart = int(np.ptp(colours, axis=2).max(initial=0))
+    if apart == 0:
+        return colours[..., 0]
+    lossy_grey = image.format in LOSSY and apart <= NEARLY_GREY
+    return np.asarray(image.convert("L")) if lossy_grey else colours
 
 
 def _array(path: Path) -> NDArray[Any]:
     """The only array of a NumPy file."""
     try:
-        found = np.load(path, allow_pickle=False)
+        return _loaded(path)
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError, EOFError, SyntaxError, KeyError) as error:
+    except (*DAMAGE, BadZipFile) as error:
         if "pickle" in str(error):
             raise UserError(
                 f"{path} holds Python objects, not an array (Cellpose writes such _seg.npy); save "
                 "the masks as PNG or TIFF."
             ) from None
         raise UserError(f"{path} is no readable NumPy file ({error}); save it again.") from None
+
+
+def _loaded(path: Path) -> NDArray[Any]:
+    found = np.load(path, allow_pickle=False)
     if isinstance(found, np.ndarray):
         return found
     with found:
@@ -187,6 +198,6 @@ def _layers(array: NDArray[Any], size: Size, path: Path) -> list[NDArray[Any]]:
 
 
 def _of_page(layers: list[NDArray[Any]], page: int, path: Path) -> list[NDArray[Any]]:
-    if page > len(layers):
-        raise UserError(f"{path} has no page {page}, only {len(layers)}; give one that it has.")
-    return [layers[page - 1]] if page else layers
+    if page == 0 or len(layers) == 1:
+        return layers
+    return [layers[chosen(list(range(len(layers))), page, path, "")]]

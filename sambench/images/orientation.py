@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from sambench.errors import UserError
+from sambench.images.files import load, opened_again
 
 UPRIGHT = 1
 MIRRORED_OR_TURNED = frozenset(range(2, 9))
@@ -21,8 +22,16 @@ Size = tuple[int, int]
 
 def orientation_of(image: Image.Image, path: Path) -> int:
     """The EXIF orientation of an image that is not decoded yet, 1 to 8; 1 where it has none."""
-    if image.format == "PNG" and "exif" not in image.info and _exif_at_the_end(path):
-        image.load()
+    if image.format != "PNG" or "exif" in image.info:
+        return _stated(image)
+    if not _exif_at_the_end(path):
+        return UPRIGHT
+    with opened_again(path, image.tell()) as decoded:
+        load(decoded)
+        return _stated(decoded)
+
+
+def _stated(image: Image.Image) -> int:
     code = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
     return code if code in MIRRORED_OR_TURNED else UPRIGHT
 

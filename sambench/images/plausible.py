@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools.mask import area as mask_area
+
+from sambench.interfaces import Instances
 
 FEWEST_PIXELS = 16
 """So many pixels of thin values between others make an outline; fewer may be small objects."""
@@ -14,6 +18,7 @@ CLOSE, SPECKS = 8, 3
 """Compression scatters each value in several specks, and changes values by little."""
 MANY_VALUES, SMOOTH, JUMPS = 32, 0.9, 0.02
 """A soft mask has many values, its steps are small, and they are at many of its pixels."""
+MOST_LABELS = 2**24
 TRIMAPS = ({0, 127, 255}, {0, 128, 255})
 
 
@@ -63,6 +68,30 @@ def _as_of_outlines(labels: NDArray[Any], thin: NDArray[np.bool_], values: int) 
     regions = np.where(thin, labels, 0)
     specks = label_regions(regions, background=0, connectivity=2).max()  # type: ignore[no-untyped-call]
     return bool(specks >= SPECKS * values)
+
+
+def taken_for_labels(truth: Instances) -> str:
+    """Why the objects of an image look like grey levels; "" if they may well be objects.
+
+    Objects that overlap were not read from a label image, and pass.
+    """
+    if any(tuple(rle["size"]) != tuple(truth.size) for rle in truth.rles):
+        return ""  # not masks of this image at all
+    areas = [int(mask_area(rle)) for rle in truth.rles]
+    numbers = np.zeros(truth.size, dtype=np.int64)
+    for index, value in enumerate(_values(truth)):
+        numbers[truth.mask(index)] = value
+    return grey_levels(numbers) if sum(areas) == np.count_nonzero(numbers) else ""
+
+
+def _values(truth: Instances) -> Sequence[int]:
+    """The values of a label image, which are its objects' ids; else the places of the objects."""
+    ids = truth.ids
+    if all(isinstance(id, int) and 0 < id < MOST_LABELS for id in ids) and len(set(ids)) == len(
+        ids
+    ):
+        return ids
+    return range(1, len(ids) + 1)
 
 
 def many_thin_colours(labels: NDArray[np.int64]) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import opened_again
+from sambench.images.files import load, opened_again
 
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 UNSIGNED, SIGNED = 1, 2
@@ -72,7 +72,7 @@ _COLOURS = frozenset(
 def grey_samples(image: Image.Image) -> tuple[NDArray[Any], tuple[float, float]]:
     """Stored samples (H, W) of an image of one channel, and the range that their type can hold."""
     depth, sign = bits(image), (*_tags(image, SAMPLE_FORMAT), UNSIGNED)[0]
-    image.load()
+    load(image)
     samples = np.asarray(image)
     if samples.dtype.kind == "f":
         return samples, (0.0, 1.0)
@@ -88,11 +88,11 @@ def grey_samples(image: Image.Image) -> tuple[NDArray[Any], tuple[float, float]]
 def _colours(image: Image.Image, path: Path) -> NDArray[np.uint16]:
     """(H, W, 3): decoded twice, once for the high bytes and once for the low ones."""
     frame = image.tell()
-    image.load()
+    load(image)
     high = np.asarray(image)[..., :3].astype(np.uint16)
     with opened_again(path, frame) as again:
         again.tile = [_other_order(tile) for tile in again.tile]  # type: ignore[attr-defined]
-        again.load()
+        load(again)
         low = np.asarray(again)[..., :3]
     samples: NDArray[np.uint16] = high << 8 | low
     return samples
