@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.images import read_rgb
+from sambench.images import read_label_pages
 
 from ._label_maps import colour_labels
 
@@ -119,6 +119,14 @@ def read_codes(path: Path) -> NDArray[np.int64]:
     """Colours (H, W) of a mask, each as `coded`; those of a palette for its indices.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, is partly transparent, or has several pages.
     """
-    return colour_labels(read_rgb(path))
+    found = read_label_pages(path, (0, 0))
+    if len(found) > 1:
+        raise UserError(f"{path} has {len(found)} pages; a mask of colours has one.")
+    values, palette = found[0].values, found[0].palette
+    if palette is not None:
+        return colour_labels(palette[values])
+    if values.dtype != np.uint8:
+        raise UserError(f"{path} has values of more than 8 bits; a mask of colours has 8.")
+    return colour_labels(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2))

@@ -882,6 +882,23 @@ def test_tables_of_colours_come_in_several_forms(tmp_path, table, name):
     np.testing.assert_array_equal(found["roof"], ELL)
 
 
+def test_masks_of_colours_may_have_palettes_but_no_transparency(tmp_path):
+    spec = colour_masks(tmp_path) + ",ignore=void"
+    palette = [0, 0, 0, 255, 0, 0, 0, 0, 255]
+    png(SQUARE * 1 + ELL * 2, tmp_path / "masks/a.png", palette)
+    found = masks_of(spec)
+    np.testing.assert_array_equal(found["can"], SQUARE)
+    np.testing.assert_array_equal(found["roof"], ELL)
+    clear = np.zeros((H, W, 4), dtype=np.uint8)
+    clear[SQUARE] = (255, 0, 0, 255)
+    png(clear, tmp_path / "masks/a.png")
+    with pytest.raises(UserError, match="transparent"):
+        masks_of(spec)
+    grey = colour_masks(tmp_path / "g", "light 255 255 255\n")
+    png(SQUARE * 255, tmp_path / "g/masks/a.png")
+    np.testing.assert_array_equal(one_mask(grey), SQUARE)
+
+
 def test_a_colour_is_one_object_or_one_for_each_part(tmp_path):
     spec = colour_masks(tmp_path)
     mask = np.zeros((H, W, 3), dtype=np.uint8)
