@@ -92,6 +92,5 @@ def to_rle(outline: Outline, size: tuple[int, int]) -> JSON:
 
 def bounds(outline: list[Ring]) -> Ring:
     """(x0, y0, x1, y1) of polygons."""
-    xs = [x for ring in outline for x in ring[0::2]]
-    ys = [y for ring in outline for y in ring[1::2]]
-    return [min(xs), min(ys), max(xs), max(ys)]
+    xs, ys = [ring[0::2] for ring in outline], [ring[1::2] for ring in outline]
+    return [min(map(min, xs)), min(map(min, ys)), max(map(max, xs)), max(map(max, ys))]
