@@ -13,7 +13,7 @@ from sambench.json_masks import check_runs
 
 from ._box_fit import Pair, check_fit
 from ._instances import area_of, box_of
-from ._outlines import Outline, bounds, read_outline, to_rle
+from ._outlines import Outline, bounds, read_outline, to_rle, within_reach
 
 PIXELS = 2**31
 """pycocotools counts the pixels of an image in 32 bits."""
@@ -232,14 +232,16 @@ def read_annotation(
         at["id"].id() if id is None else id,
         0 if category is None else category.whole(),
         [] if segmentation.value is None else read_outline(segmentation, size),
-        None if box is None else _box(box),
+        None if box is None else _box(box, size),
         None if area is None else _area(area, size),
         False if crowd is None else crowd.flag(),
     )
 
 
-def _box(at: At) -> list[float]:
+def _box(at: At, size: tuple[int, int]) -> list[float]:
     box = at.numbers(4, "a list [x, y, width, height] of numbers")
+    if not within_reach(box, size):
+        at.fail(f"is {box}, far outside the image of {size[1]} x {size[0]} pixels")
     for side in (2, 3):
         if box[side] < 0:
             At(at.value[side], at, side).fail(

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from sambench.interfaces import JSON
 from sambench.json_input import At
 from sambench.json_masks import read_run_lengths
+
+from ._instances import encode
 
 Ring = list[float]
 """Corners x, y, x, y and so on."""
@@ -82,16 +85,16 @@ def _far(size: tuple[int, int]) -> str:
 
 
 def to_rle(outline: Outline, size: tuple[int, int]) -> JSON:
-    """Draw polygons as COCO's tools do -> one compressed run-length encoding."""
+    """Draw polygons as COCO's tools do -> one compressed run-length encoding; none, no pixel."""
     if isinstance(outline, dict):
         return outline
     height, width = size
-    rle: JSON = coco_mask.merge(coco_mask.frPyObjects(outline, height, width))
+    drawn = coco_mask.frPyObjects(outline, height, width) if outline else []
+    rle: JSON = coco_mask.merge(drawn) if drawn else encode(np.zeros(size))
     return rle
 
 
 def bounds(outline: list[Ring]) -> Ring:
     """(x0, y0, x1, y1) of polygons."""
-    xs = [x for ring in outline for x in ring[0::2]]
-    ys = [y for ring in outline for y in ring[1::2]]
-    return [min(xs), min(ys), max(xs), max(ys)]
+    xs, ys = [ring[0::2] for ring in outline], [ring[1::2] for ring in outline]
+    return [min(map(min, xs)), min(map(min, ys)), max(map(max, xs)), max(map(max, ys))]

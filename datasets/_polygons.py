@@ -1,7 +1,7 @@
 """Objects that are outlined by polygons in JSON files of one's own format."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from sambench.images import image_size
 from sambench.interfaces import Instances
 from sambench.json_input import At, read
 
+from ._coco_file import inside
 from ._files import InstanceFiles
 from ._instances import from_rles, without_empty
 from ._outlines import MIN_COORDINATES, Ring, to_rle, within_reach
@@ -51,24 +52,30 @@ def from_polygons(
     return without_empty(from_rles(size, rles))
 
 
-def read_via(path: Path) -> dict[str, list[Ring]]:
-    """Annotations of the VGG Image Annotator, version 1 or 2: image file name -> outlines.
+def read_via(path: Path, images: Path) -> dict[str, "Outlined"]:
+    """Annotations of the VGG Image Annotator, version 1 or 2, by the names of images, sorted.
 
-    A polyline is taken as closed.
+    Each outline is an object; a polyline is taken as closed.
+
+    Args:
+        path: the file.
+        images: folder of the images.
 
     Raises:
         UserError: it is no such file.
     """
     top = read(path)
-    found: dict[str, list[Ring]] = {}
+    found: dict[str, Outlined] = {}
     for _, entry in (top.get("_via_img_metadata") or top).members():
-        regions = entry["regions"]
-        shapes = (
-            regions.items() if isinstance(regions.value, list) else dict(regions.members()).values()
-        )
-        rings = [_ring(shape["shape_attributes"]) for shape in shapes]
-        found.setdefault(entry["filename"].text(), []).extend(rings)
-    return found
+        regions, name = entry["regions"], entry["filename"]
+        listed = regions.items() if isinstance(regions.value, list) else [*_values(regions)]
+        outlined = found.setdefault(name.text(), Outlined(inside(images, name), path, []))
+        outlined.objects.extend([_ring(region["shape_attributes"])] for region in listed)
+    return dict(sorted(found.items()))
+
+
+def _values(at: At) -> Iterator[At]:
+    return (value for _, value in at.members())
 
 
 def _ring(shape: At) -> Ring:
@@ -91,6 +98,23 @@ class Outlined:
     image: Path
     source: Path
     objects: list[list[Ring]]
+
+
+def by_id(outlined: Iterable[tuple[str, Outlined]]) -> dict[str, Outlined]:
+    """Images by their ids.
+
+    Raises:
+        UserError: two have the same.
+    """
+    found: dict[str, Outlined] = {}
+    for id, one in outlined:
+        if id in found:
+            raise UserError(
+                f"{one.source} has {found[id].image} and {one.image}, which get the same id {id}; "
+                "rename one."
+            )
+        found[id] = one
+    return found
 
 
 class OutlinedFiles(InstanceFiles):

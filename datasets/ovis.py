@@ -76,10 +76,12 @@ class Ovis(Sampled, InstanceFiles):
         size, files = size_of(video), video["file_names"].items()
         drawn = [self._drawn(track, len(files)) for track in tracks]
         categories = [track["category_id"].whole() for track in tracks]
-        found = {}
+        found: dict[str, Frame] = {}
         for i, file in enumerate(files):
             seen = [n for n, masks in enumerate(drawn) if masks[i].value is not None]
             id = Path(file.text()).with_suffix("").as_posix().replace("/", "-")
+            if id in found:
+                file.fail(f"is listed twice, or gets the id {id} of another frame", "rename one")
             found[id] = Frame(
                 inside(self.images, file),
                 size,

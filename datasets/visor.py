@@ -9,7 +9,7 @@ from sambench.sources import data_root, require
 
 from ._coco_file import inside
 from ._files import files_in, place_of
-from ._polygons import Outlined, OutlinedFiles, corners
+from ._polygons import Outlined, OutlinedFiles, by_id, corners
 from ._subsample import Sampled
 
 
@@ -49,12 +49,12 @@ class Visor(Sampled, OutlinedFiles):
     @cached_property
     def outlined(self) -> dict[str, Outlined]:
         """Ids are the names of the frames: P01_107_frame_0000000140."""
-        found = {}
-        for source in files_in(self.annotations, {".json"}):
-            for entry in read(source)["video_annotations"].items():
-                outlined = self._outlined(entry, source)
-                found[outlined.image.stem] = outlined
-        return found
+        frames = (
+            self._outlined(entry, source)
+            for source in files_in(self.annotations, {".json"})
+            for entry in read(source)["video_annotations"].items()
+        )
+        return by_id((frame.image.stem, frame) for frame in frames)
 
     def _outlined(self, entry: At, source: Path) -> Outlined:
         folder = self.images / source.stem.split("_")[0] / source.stem

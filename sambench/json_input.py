@@ -95,11 +95,12 @@ class At:
         Raises:
             UserError: it is no object, or lacks the member.
         """
-        if not isinstance(self.value, dict):
-            self.expected("an object")
-        if key not in self.value:
+        try:
+            return At(self.value[key], self, key)
+        except KeyError:
             self.fail(f'has no "{key}"', "add it")
-        return At(self.value[key], self, key)
+        except TypeError:
+            self.expected("an object")
 
     def get(self, key: str) -> At | None:
         """A member of an object, or None where it is missing or null."""
@@ -148,6 +149,8 @@ class At:
     def id(self) -> int | str:
         """What names an entry: a whole number, or text."""
         value = self.value
+        if type(value) is int:
+            return value
         if isinstance(value, float) and value.is_integer():
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
@@ -167,7 +170,7 @@ class At:
         values = self.value
         if not isinstance(values, list) or count not in (None, len(values)):
             self.expected(what)
-        if set(map(type, values)) <= {int, float} and all(map(_finite, values)):
+        if set(map(type, values)) <= {int, float} and _finite(*values):
             return values
         return [item.number() for item in self.items()]
 
@@ -224,9 +227,9 @@ def _reason(error: ValueError) -> str:
     return f"{error}; correct it or fetch it again"
 
 
-def _finite(value: float) -> bool:
+def _finite(*values: float) -> bool:
     try:
-        return math.isfinite(value)
+        return all(map(math.isfinite, values))
     except OverflowError:  # a whole number that no float can hold
         return False
 

@@ -21,6 +21,7 @@ from ._coco_results import check_categories, read_entries
 Coverage = Literal["exact", "any"]
 LOOKED_AT = 100
 """How many images show whether boxes are of the right convention."""
+FARTHEST = 1e9
 HIT = 0.75
 """IoU from which a detected box is that of an annotated object."""
 
@@ -80,6 +81,8 @@ def read_boxes(path: Path) -> dict[str, Boxes]:
 def _row(entry: At) -> list[float]:
     """x0, y0, x1, y1, score, category."""
     x, y, width, height = entry["bbox"].numbers(4, "a list [x, y, width, height] of numbers")
+    if max(abs(x), abs(y), width, height) > FARTHEST:
+        entry["bbox"].fail(f"is {[x, y, width, height]}, farther away than any image is large")
     if width < 0 or height < 0:
         entry["bbox"].fail(
             f"is a box of {width:g} x {height:g} pixels", "write x, y, width, height"

@@ -251,6 +251,7 @@ AS_MEANT = {
     "ovis": (ovis, {}),
     "ovis, sides as text": (ovis, {"height": "64"}),
     "ovis, polygons": (ovis, {"segmentations": [[SQUARE], None]}),
+    "ovis, nothing enclosed in a frame": (ovis, {"segmentations": [mask(), [[1, 2, 3, 4]]]}),
     "ovis, id as text": (ovis, {"id": "3"}),
     "visor": (visor, {}),
     "visor, text": (visor, {"segments": [[["20", "10"], *CORNERS[1:]]]}),
@@ -265,8 +266,8 @@ AS_MEANT = {
 def test_outlines_are_read_as_meant(tmp_path, name):
     build, fields = AS_MEANT[name]
     dataset = build(tmp_path, **fields)
-    [truth] = [dataset.read_truth(id, Instances) for id in dataset.ids[:1]]
-    assert truth.areas.tolist() == [AREA]
+    assert dataset.instances(dataset.ids[0]).areas.tolist() == [AREA]
+    assert all(len(dataset.instances(id)) == 0 for id in dataset.ids[1:])
 
 
 REFUSED = {
@@ -281,6 +282,11 @@ REFUSED = {
     "ovis, height null": (ovis, {"height": None}, r"videos\[0\].height .id 3. is null"),
     "ovis, files null": (ovis, {"file_names": None}, r"videos\[0\].file_names"),
     "ovis, file above": (ovis, {"file_names": ["../../a.jpg", "b"]}, "not in the folder"),
+    "ovis, a frame twice": (
+        ovis,
+        {"file_names": ["v/1.jpg"] * 2},
+        r"file_names\[1\].*listed twice",
+    ),
     "visor, null": (
         visor,
         {"segments": [[[1, None], [1, 2], [3, 3]]]},
@@ -312,6 +318,15 @@ def test_outlines_are_refused_in_one_sentence(tmp_path, name):
     sentence = refused(lambda: [dataset.read_truth(id, Instances) for id in dataset.ids])
     assert sentence.startswith(str(tmp_path))
     assert re.search(words, sentence), sentence
+
+
+def test_two_images_of_one_id_are_named(tmp_path):
+    dataset = streets(tmp_path)
+    content = json.loads(dataset.source.read_text())
+    write(dataset.source, content | {"b": content["a"] | {"filename": "a.png"}})
+    sentence = refused(lambda: Streets(str(tmp_path), sample="all").ids)
+    assert "a.jpg" in sentence
+    assert "a.png" in sentence
 
 
 # MATLAB files

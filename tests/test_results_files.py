@@ -132,6 +132,18 @@ def test_boxes_score_as_with_pycocotools(own, name):
     assert result.metrics["boxAP"].value == pytest.approx(wanted, abs=1e-12)
 
 
+def test_the_official_evaluator_takes_annotations_with_names(own):
+    content = json.loads((own / "own.json").read_text())
+    for part in ("images", "annotations"):
+        for entry in content[part]:
+            entry |= {key: f"n{entry[key]}" for key in ("id", "image_id") if key in entry}
+    (own / "own.json").write_text(json.dumps(content))
+    rows = boxes(image_id=lambda row: f"n{row['image_id']}")
+    for evaluator in ("sambench", "official"):
+        found = detected(own, rows, f"evaluator={evaluator}")
+        assert found.metrics["AP"].value == pytest.approx(1)
+
+
 BOXES_AS_MEANT = {
     "ids as text": boxes(image_id=lambda row: str(row["image_id"])),
     "categories as text": boxes(category_id=lambda row: str(row["category_id"])),
