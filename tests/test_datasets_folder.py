@@ -209,8 +209,6 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, name, value):
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint16", "int32", "uint32", "int64"])
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x_masks.npy", "x.tif"])
 def test_labels_of_any_type(tmp_path, name, dtype):
-    if (name, dtype) == ("x.tif", "bool"):
-        pytest.skip("TIFF of one bit has a rule of its own")
     labels = LABELS.astype(dtype)
     found = masks_of(own(tmp_path, labels, name))
     assert (found == [labels == n for n in np.unique(labels)[1:]]).all()

@@ -157,9 +157,9 @@ def _grey_or_colours(image: Image.Image, path: Path) -> NDArray[np.uint8]:
 def _array(path: Path) -> NDArray[Any]:
     """The only array of a NumPy file."""
     try:
-        return _loaded(path)
-    except UserError:
-        raise
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            arrays = [found] if isinstance(found, np.ndarray) else [found[key] for key in found]
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
     except (*DAMAGE, BadZipFile) as error:
@@ -169,16 +169,9 @@ def _array(path: Path) -> NDArray[Any]:
                 "the masks as PNG or TIFF."
             ) from None
         raise UserError(f"{path} is no readable NumPy file ({error}); save it again.") from None
-
-
-def _loaded(path: Path) -> NDArray[Any]:
-    found = np.load(path, allow_pickle=False)
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
-        if len(found.files) != 1:
-            raise UserError(f"{path} has {len(found.files)} arrays; save the masks as one alone.")
-        array: NDArray[Any] = found[found.files[0]]
+    if len(arrays) != 1:
+        raise UserError(f"{path} has {len(arrays)} arrays; save the masks as one alone.")
+    array: NDArray[Any] = arrays[0]
     return array
 
 
