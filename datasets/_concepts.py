@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from sambench.interfaces import Concepts, Instances
+from sambench.interfaces import JSON, Concepts, Instances
 
 from ._instances import without_empty
 
@@ -20,8 +20,9 @@ def from_categories(
 ) -> Concepts:
     """The phrases of one image: the categories that it shows, and those known to be absent.
 
-    A category's name is its phrase, underscores read as spaces. Of categories that are neither
-    annotated nor known to be absent nothing is asked. Phrases come in the order of the ids.
+    A category's name is its phrase, underscores read as spaces; categories of one name are one
+    phrase. Of categories that are neither annotated nor known to be absent nothing is asked.
+    Phrases come in the order of the ids.
 
     Args:
         truth: instances of the image, of one annotator; masks without a pixel are left out.
@@ -30,14 +31,15 @@ def from_categories(
         unsure: categories of which instances may be unmarked.
     """
     truth = without_empty(truth)
-    shown = set(truth.categories.tolist())
-    asked, unmarked = sorted(shown | set(absent)), set(unsure)
-    marked = {
-        id: tuple(truth.rles[i] for i in np.flatnonzero(truth.categories == id)) for id in shown
-    }
+    phrase = {id: name.replace("_", " ") for id, name in names.items()}
+    marked: dict[str, list[JSON]] = {}
+    for id, rle in zip(truth.categories.tolist(), truth.rles, strict=True):
+        marked.setdefault(phrase[id], []).append(rle)
+    asked = {phrase[id]: None for id in sorted({*truth.categories.tolist(), *absent})}
+    unmarked = {phrase[id] for id in unsure}
     return Concepts(
         truth.size,
-        tuple(names[id].replace("_", " ") for id in asked),
-        tuple((marked.get(id, ()),) for id in asked),
-        np.array([id not in unmarked for id in asked], dtype=bool),
+        tuple(asked),
+        tuple((tuple(marked.get(name, ())),) for name in asked),
+        np.array([name not in unmarked for name in asked], dtype=bool),
     )

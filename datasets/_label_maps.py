@@ -116,6 +116,25 @@ def from_masks(
     return from_rles((height, width), rles, ignore=anywhere if anywhere.any() else None)
 
 
+def as_labels(values: Any, path: Path) -> NDArray[np.int64]:
+    """A label map of a MAT file, which stores whole numbers as floats too, (H, W).
+
+    Raises:
+        UserError: it is no matrix of whole numbers.
+    """
+    labels = np.asarray(values)
+    if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "buif":
+        raise UserError(
+            f"{path} has a label map of shape {labels.shape} and type {labels.dtype}, expected a "
+            "matrix of whole numbers; fetch it again."
+        )
+    if not (np.isfinite(labels) & (labels == np.trunc(labels))).all():
+        raise UserError(
+            f"{path} has a label map with values that are no whole numbers; fetch it again."
+        )
+    return labels.astype(np.int64)
+
+
 def read_mat(path: Path, key: str) -> Any:
     """One variable of a MATLAB file (version 5 to 7.2).
 

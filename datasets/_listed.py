@@ -15,7 +15,7 @@ def read_names(path: Path) -> tuple[str, ...]:
         UserError: it cannot be read, or a name occurs twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text ({error}).") from None
     names = tuple(line.split()[0] for line in lines if line.strip())

@@ -1,7 +1,7 @@
 """Objects that are outlined by polygons in JSON files of one's own format."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,18 +9,17 @@ from pathlib import Path
 from sambench.errors import UserError
 from sambench.images import image_size
 from sambench.interfaces import Instances
+from sambench.json_input import At, read
 
-from ._coco_json import MIN_COORDINATES, read_json, to_rle
-from ._files import InstanceFiles, read_as
+from ._coco_file import inside
+from ._files import InstanceFiles
 from ._instances import from_rles, without_empty
-
-Ring = list[float]
-"""Corners x, y, x, y and so on."""
+from ._outlines import MIN_COORDINATES, Ring, to_rle, within_reach
 
 
-def ring(points: Iterable[Sequence[float]]) -> Ring:
-    """Corners (x, y) -> flat list."""
-    return [float(value) for x, y in points for value in (x, y)]
+def corners(at: At) -> Ring:
+    """A list of corners (x, y) -> flat list."""
+    return [value for item in at.items() for value in item.numbers(2, "a corner x, y")]
 
 
 def from_polygons(
@@ -34,39 +33,56 @@ def from_polygons(
     Args:
         path: where they are from, for messages.
         size: (H, W) of the image.
-        objects: polygons in pixels of the image.
+        objects: polygons in pixels of the image, all coordinates finite.
 
     Raises:
-        UserError: a polygon is none.
+        UserError: a polygon is far outside the image.
     """
-    outlined = [rings for rings in objects if any(len(r) >= MIN_COORDINATES for r in rings)]
-    try:
-        rles = [to_rle(list(rings), *size) for rings in outlined]
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: an object {error}; fetch it again.") from None
+    rles = []
+    for number, rings in enumerate(objects):
+        parts = [ring for ring in rings if len(ring) >= MIN_COORDINATES]
+        for ring in parts:
+            if not within_reach(ring, size):
+                raise UserError(
+                    f"{path}: object {number} of an image of {size[1]} x {size[0]} pixels has the "
+                    f"coordinate {max(ring, key=abs):g}, far outside; correct the file."
+                )
+        if parts:
+            rles.append(to_rle(parts, size))
     return without_empty(from_rles(size, rles))
 
 
-def read_via(path: Path) -> dict[str, list[Ring]]:
-    """Annotations of the VGG Image Annotator, version 1 or 2: image file name -> outlines.
+def read_via(path: Path, images: Path) -> dict[str, "Outlined"]:
+    """Annotations of the VGG Image Annotator, version 1 or 2, by the names of images, sorted.
 
-    A polyline is taken as closed.
+    Each outline is an object; a polyline is taken as closed.
+
+    Args:
+        path: the file.
+        images: folder of the images.
 
     Raises:
         UserError: it is no such file.
     """
-    content = read_json(path)
-    found: dict[str, list[Ring]] = {}
-    with read_as(path, "file of the VGG Image Annotator"):
-        for entry in content.get("_via_img_metadata", content).values():
-            regions = entry["regions"]
-            listed = regions.values() if isinstance(regions, dict) else regions
-            shapes = [region["shape_attributes"] for region in listed]
-            found.setdefault(entry["filename"], []).extend(
-                ring(zip(shape["all_points_x"], shape["all_points_y"], strict=True))
-                for shape in shapes
-            )
-    return found
+    top = read(path)
+    found: dict[str, Outlined] = {}
+    for _, entry in (top.get("_via_img_metadata") or top).members():
+        regions, name = entry["regions"], entry["filename"]
+        listed = regions.items() if isinstance(regions.value, list) else [*_values(regions)]
+        outlined = found.setdefault(name.text(), Outlined(inside(images, name), path, []))
+        outlined.objects.extend([_ring(region["shape_attributes"])] for region in listed)
+    return dict(sorted(found.items()))
+
+
+def _values(at: At) -> Iterator[At]:
+    return (value for _, value in at.members())
+
+
+def _ring(shape: At) -> Ring:
+    xs, ys = shape["all_points_x"].numbers(), shape["all_points_y"].numbers()
+    if len(xs) != len(ys):
+        shape.fail(f"has {len(xs)} x and {len(ys)} y coordinates")
+    return [float(value) for corner in zip(xs, ys, strict=True) for value in corner]
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,23 @@ class Outlined:
     image: Path
     source: Path
     objects: list[list[Ring]]
+
+
+def by_id(outlined: Iterable[tuple[str, Outlined]]) -> dict[str, Outlined]:
+    """Images by their ids.
+
+    Raises:
+        UserError: two have the same.
+    """
+    found: dict[str, Outlined] = {}
+    for id, one in outlined:
+        if id in found:
+            raise UserError(
+                f"{one.source} has {found[id].image} and {one.image}, which get the same id {id}; "
+                "rename one."
+            )
+        found[id] = one
+    return found
 
 
 class OutlinedFiles(InstanceFiles):

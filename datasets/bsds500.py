@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sambench.interfaces import Boundaries, DatasetCard, Regions, T
 from sambench.sources import Source, data_root, require
 
 from ._files import FileDataset, by_stem, files_in, place_of, read_as
-from ._label_maps import read_mat
+from ._label_maps import as_labels, read_mat
 
 PLACES = ("", "data", "BSDS500/data", "BSR/BSDS500/data")
 """Where images/ and groundTruth/ lie below the folder that the archive was unpacked in."""
@@ -83,14 +83,13 @@ class Bsds500(FileDataset):
         """See `Dataset`."""
         [path] = self.truth_paths(id)
         if kind is Regions:
-            labels = _read_drawn(path, "Segmentation")
-            return cast(T, Regions(tuple(drawn.astype(np.int64) for drawn in labels)))
+            return cast(T, Regions(tuple(_read_drawn(path, "Segmentation"))))
         assert kind is Boundaries
         return cast(T, Boundaries(tuple(drawn != 0 for drawn in _read_drawn(path, "Boundaries"))))
 
 
-def _read_drawn(path: Path, part: str) -> list[NDArray[Any]]:
+def _read_drawn(path: Path, part: str) -> list[NDArray[np.int64]]:
     """Maps (H, W) of a ground-truth file, one an annotator; part: Boundaries or Segmentation."""
     annotators = read_mat(path, "groundTruth")
     with read_as(path, "ground truth of BSDS500"):
-        return [np.asarray(drawn[part][0, 0]) for drawn in annotators.ravel()]
+        return [as_labels(drawn[part][0, 0], path) for drawn in annotators.ravel()]

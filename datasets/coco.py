@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, Segments, T
+from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
 from sambench.sources import Source, data_root, require
 
+from ._coco_file import Picture
 from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
@@ -93,13 +94,13 @@ class Coco(CocoJson):
         return cast(T, from_categories(truth, self.categories, absent=absent, unsure=crowds))
 
 
-def _is_coco(images: Iterable[JSON], split: str) -> bool:
+def _is_coco(images: Iterable[Picture], split: str) -> bool:
     """Whether images are COCO's, or a part of them: each says so itself, by its name and address.
 
     Whose data are laid out as COCO's are not called so.
     """
     return all(
-        entry["file_name"] == f"{int(entry['id']):012d}.jpg"
-        and str(entry.get("coco_url", "")).endswith(f"/{split}/{entry['file_name']}")
-        for entry in images
+        image.path.name == f"{image.id:0>12}.jpg"
+        and str(image.at.value.get("coco_url")).endswith(f"/{split}/{image.path.name}")
+        for image in images
     )

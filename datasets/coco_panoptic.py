@@ -5,18 +5,19 @@ import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.images import read_rgb
+from sambench.images import image_size, read_rgb
 from sambench.interfaces import JSON, DatasetCard, Segments, T
 from sambench.sources import data_root, require
 
-from ._coco_json import read_json
-from ._files import FileDataset, read_as
+from ._coco_file import inside
+from ._files import FileDataset
+from ._panoptic_file import PanopticFile, read_panoptic
 from ._segments import from_numbers
 
 EXPECTED = {"val2017": {"images": 5000}, "train2017": {"images": 118287}}
@@ -61,62 +62,57 @@ class CocoPanoptic(FileDataset):
         self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
 
     @cached_property
-    def content(self) -> JSON:
-        """The JSON: ``images`` and ``annotations`` by image id, ``categories`` by id."""
-        content = read_json(self.annotations)
-        with read_as(self.annotations, "panoptic file of COCO"):
-            return {
-                "images": {image["id"]: image for image in content["images"]},
-                "annotations": {a["image_id"]: a for a in content["annotations"]},
-                "categories": {c["id"]: c for c in content["categories"]},
-            }
+    def file(self) -> PanopticFile:
+        """The JSON, parsed and checked."""
+        return read_panoptic(self.annotations, lambda at: inside(self.images, at))
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Ids of the annotated images, in ascending order."""
-        return tuple(map(str, sorted(self.content["annotations"])))
+        return tuple(self.file.images)
 
     @property
     def categories(self) -> dict[int, str]:
         """Category id -> name."""
-        return {id: entry["name"] for id, entry in self.content["categories"].items()}
+        return {id: entry["name"].text() for id, entry in self.file.categories.items()}
 
     def image_path(self, id: str) -> Path:
         """File of an image."""
-        with read_as(self.annotations, "panoptic file of COCO"):
-            return self.images / str(self.content["images"][int(id)]["file_name"])
+        return self.file.images[id].image
 
     def truth_paths(self, id: str) -> tuple[Path, ...]:
         """The map of segments of an image."""
-        return (self.masks / str(self.content["annotations"][int(id)]["file_name"]),)
+        return (inside(self.masks, self.file.images[id].at["file_name"]),)
 
     def reading(self) -> JSON:
         """What the JSON says, which the maps alone do not."""
-        parts = [self.content["annotations"], self.content["categories"]]
-        text = json.dumps(parts, sort_keys=True)
+        annotations = {i.id: i.at.value for i in self.file.images.values()}
+        categories = {id: entry.value for id, entry in self.file.categories.items()}
+        text = json.dumps([annotations, categories], sort_keys=True)
         return {"json": hashlib.sha256(text.encode()).hexdigest()}
 
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`.
 
         Raises:
-            UserError: the PNG has a segment that the JSON does not list, or the other way round.
+            UserError: the PNG is not of the image's size, or has a segment that the JSON does not
+                list, or the other way round.
         """
         assert kind is Segments
-        path = self.truth_paths(id)[0]
+        image, path = self.file.images[id], self.truth_paths(id)[0]
         numbers = colour_ids(read_rgb(path))
-        with read_as(self.annotations, "panoptic file of COCO"):
-            listed: list[dict[str, Any]] = self.content["annotations"][int(id)]["segments_info"]
-            things = {c: bool(e["isthing"]) for c, e in self.content["categories"].items()}
-            known = {s["id"]: (s["category_id"], things[s["category_id"]]) for s in listed}
-            crowd = {s["id"] for s in listed if s.get("iscrowd", 0)}
-        differing = set(np.unique(numbers).tolist()) - {0} ^ set(known)
+        if numbers.shape != image_size(image.image):
+            raise UserError(
+                f"{path} has size {numbers.shape}, but {image.image} has "
+                f"{image_size(image.image)} (height, width); use the files that belong together."
+            )
+        differing = set(np.unique(numbers).tolist()) - {0} ^ set(image.segments)
         if differing:
             raise UserError(
                 f"{path} and {self.annotations} differ in segment {min(differing)}; use the files "
                 "that belong together."
             )
-        return cast(T, from_numbers(numbers, known, crowd))
+        return cast(T, from_numbers(numbers, image.segments, image.crowd))
 
 
 def colour_ids(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:

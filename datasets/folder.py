@@ -89,8 +89,7 @@ class Folder(InstanceFiles):
             "page": page,
         }
         self.given = {name: value for name, value in others.items() if value}
-        name = self.images.resolve().name
-        self.card = replace(self.card, name=name, title=f"images of {name}")
+        self.card = replace(self.card, title=f"images of {self.images.name}")
 
     @cached_property
     def _files(self) -> dict[str, Owned]:

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, T
+from sambench.json_input import At
 from sambench.sources import Source, data_root, require
 
+from ._coco_file import CocoFile, inside
 from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
 COCO = "https://s3.amazonaws.com/images.cocodataset.org/zips"
 PRESENT = "present"
+FEDERATED = ("neg_category_ids", "not_exhaustive_category_ids")
+FREQUENCIES = frozenset("rcf")
 
 
 class Lvis(CocoJson):
@@ -56,7 +60,6 @@ class Lvis(CocoJson):
         expected={"images": 19809, "masks": 244707},
     )
     truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
-    address: ClassVar[str] = "coco_url"
     # The hashes of the images are those that TensorFlow Datasets publishes.
     sources: ClassVar[tuple[Source, ...]] = (
         Source(
@@ -107,15 +110,30 @@ class Lvis(CocoJson):
             ids = tuple(id for id in ids if self.image_path(id).is_file())
         return ids
 
+    def parse(self, path: Path) -> CocoFile:
+        """Read an annotation file, and check what the federated evaluation needs."""
+        file = super().parse(path)
+        if not file.categories:
+            raise UserError(f"{file.path} has no categories; give an annotation file of LVIS.")
+        used = {a.category for annotations in file.annotations.values() for a in annotations}
+        for id in sorted(used):
+            _frequency(file.category_entries[id])
+        for picture in file.images.values():
+            for key in FEDERATED:
+                _categories(picture.at[key], file)
+        return file
+
     @cached_property
     def frequencies(self) -> dict[int, str]:
         """Category id -> r, c or f: in 1 to 10, 11 to 100 or more training images."""
-        return {entry["id"]: entry["frequency"] for entry in self.file.content["categories"]}
+        return {id: _frequency(entry) for id, entry in self.file.category_entries.items()}
 
-    def image_path(self, id: str) -> Path:
+    def locate(self, entry: At) -> Path:
         """File of an image: COCO's address tells the folder, the entry's file name does not."""
-        folder, name = str(self.file.images[id]["coco_url"]).split("/")[-2:]
-        return self.images / folder / name
+        parts = entry["coco_url"].text().split("/")[-2:]
+        if len(parts) != 2:
+            entry["coco_url"].expected("an address that ends in <folder>/<file>")
+        return inside(self.images, entry["coco_url"], "/".join(parts))
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`."""
@@ -138,11 +156,27 @@ class Lvis(CocoJson):
 
     def beside(self, id: str) -> JSON:
         """See `Lvis`."""
-        entry = self.file.images[id]
+        entry = self.file.images[id].at
         extra: dict[str, Any] = {
-            key: tuple(entry[key]) for key in ("neg_category_ids", "not_exhaustive_category_ids")
+            key: tuple(_categories(entry[key], self.file)) for key in FEDERATED
         }
         extra["frequency"] = tuple(
-            self.frequencies[annotation["category_id"]] for annotation in self.selected(id)
+            self.frequencies[annotation.category] for annotation in self.selected(id)
         )
         return super().beside(id) | extra
+
+
+def _frequency(entry: At) -> str:
+    frequency = entry["frequency"].text()
+    if frequency not in FREQUENCIES:
+        entry["frequency"].expected("r, c or f")
+    return frequency
+
+
+def _categories(at: At, file: CocoFile) -> list[int]:
+    """Ids of categories, all of them known."""
+    ids = [item.whole() for item in at.items("a list of category ids")]
+    for id in ids:
+        if id not in file.categories:
+            at.fail(f"names category {id}, which the categories do not list")
+    return ids

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Boundaries, DatasetCard, Instances, Segments, T
+from sambench.json_input import read
 from sambench.metrics.boundaries import thin
 
-from ._coco_json import CocoJson, read_json
+from ._coco_json import CocoJson
 
 FOLDER = Path(__file__).parent / "mini_annotations"
 ANNOTATORS = ("objects", "objects and parts")
@@ -69,7 +70,8 @@ class Mini(CocoJson):
     @cached_property
     def lines(self) -> JSON:
         """Image id -> annotator -> polylines, each flat x, y in pixels, (0, 0) a pixel's centre."""
-        return read_json(FOLDER / "boundaries.json")
+        lines: JSON = read(FOLDER / "boundaries.json").value
+        return lines
 
     @cached_property
     def fingerprint(self) -> str:
@@ -81,8 +83,7 @@ class Mini(CocoJson):
         """See `Dataset`; boundaries come in the order of `ANNOTATORS`."""
         if kind is not Boundaries:
             return super().read_truth(id, kind)
-        entry = self.file.images[id]
-        size = entry["height"], entry["width"]
+        size = self.file.images[id].size
         drawn = (rasterise(self.lines[id][annotator], size) for annotator in ANNOTATORS)
         return cast(T, Boundaries(tuple(drawn)))
 

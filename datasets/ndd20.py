@@ -7,7 +7,7 @@ from sambench.interfaces import DatasetCard
 from sambench.sources import data_root, require
 
 from ._files import place_of
-from ._polygons import Outlined, OutlinedFiles, read_via
+from ._polygons import Outlined, OutlinedFiles, by_id, read_via
 
 PARTS = ("ABOVE", "BELOW")
 
@@ -42,10 +42,10 @@ class Ndd20(OutlinedFiles):
     @cached_property
     def outlined(self) -> dict[str, Outlined]:
         """Ids are the part and the name: ABOVE-1, BELOW-1."""
-        found = {}
-        for part in PARTS:
-            source = self.folder / f"{part}_LABELS.json"
-            for name, rings in sorted(read_via(source).items()):
-                image = self.folder / part / name
-                found[f"{part}-{Path(name).stem}"] = Outlined(image, source, [[r] for r in rings])
-        return found
+        return by_id(
+            (f"{part}-{Path(name).stem}", outlined)
+            for part in PARTS
+            for name, outlined in read_via(
+                self.folder / f"{part}_LABELS.json", self.folder / part
+            ).items()
+        )

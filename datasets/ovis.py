@@ -4,14 +4,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from sambench.interfaces import JSON, DatasetCard, Instances
+from sambench.interfaces import DatasetCard, Instances
+from sambench.json_input import At, read
+from sambench.json_masks import check_runs
 from sambench.sources import data_root, require
 
-from ._coco_json import read_json, to_rle
-from ._files import InstanceFiles, read_as
+from ._coco_file import distinct, inside, order, size_of
+from ._files import InstanceFiles
 from ._instances import from_rles, without_empty
+from ._outlines import read_outline, to_rle
 from ._subsample import Sampled
 
 
@@ -21,7 +23,7 @@ class Frame:
 
     image: Path
     size: tuple[int, int]
-    segmentations: list[Any]
+    segmentations: list[At]
     categories: list[int]
 
 
@@ -57,30 +59,44 @@ class Ovis(Sampled, InstanceFiles):
 
     @cached_property
     def _frames(self) -> dict[str, Frame]:
-        content = read_json(self.source)
-        with read_as(self.source, "annotation file of OVIS"):
-            tracks = defaultdict(list)
-            for track in content["annotations"]:
-                tracks[track["video_id"]].append(track)
-            found: dict[str, Frame] = {}
-            for video in sorted(content["videos"], key=lambda video: video["id"]):
-                found |= self._frames_of(video, tracks[video["id"]])
+        top = read(self.source)
+        tracks: dict[str, list[At]] = defaultdict(list)
+        for track in top["annotations"].items():
+            tracks[str(track["video_id"].id())].append(track)
+        videos = sorted(distinct(top["videos"]), key=lambda video: order(video["id"].id()))
+        found: dict[str, Frame] = {}
+        for video in videos:
+            found |= self._frames_of(video, tracks.pop(str(video["id"].id()), []))
+        for strange in tracks.values():
+            strange[0]["video_id"].fail("names a video that the file does not list")
         return found
 
-    def _frames_of(self, video: JSON, tracks: list[JSON]) -> dict[str, Frame]:
+    def _frames_of(self, video: At, tracks: list[At]) -> dict[str, Frame]:
         """Ids are the path without ending, with - for /."""
-        size = (int(video["height"]), int(video["width"]))
-        found = {}
-        for i, name in enumerate(video["file_names"]):
-            seen = [track for track in tracks if track["segmentations"][i] is not None]
-            id = Path(name).with_suffix("").as_posix().replace("/", "-")
+        size, files = size_of(video), video["file_names"].items()
+        drawn = [self._drawn(track, len(files)) for track in tracks]
+        categories = [track["category_id"].whole() for track in tracks]
+        found: dict[str, Frame] = {}
+        for i, file in enumerate(files):
+            seen = [n for n, masks in enumerate(drawn) if masks[i].value is not None]
+            id = Path(file.text()).with_suffix("").as_posix().replace("/", "-")
+            if id in found:
+                file.fail(f"is listed twice, or gets the id {id} of another frame", "rename one")
             found[id] = Frame(
-                self.images / name,
+                inside(self.images, file),
                 size,
-                [track["segmentations"][i] for track in seen],
-                [track["category_id"] for track in seen],
+                [drawn[n][i] for n in seen],
+                [categories[n] for n in seen],
             )
         return found
+
+    @staticmethod
+    def _drawn(track: At, frames: int) -> list[At]:
+        """The segmentation of each frame."""
+        masks = track["segmentations"].items()
+        if len(masks) != frames:
+            track.fail(f"has {len(masks)} segmentations for {frames} frames of its video")
+        return masks
 
     @cached_property
     def everything(self) -> tuple[str, ...]:
@@ -102,6 +118,11 @@ class Ovis(Sampled, InstanceFiles):
     def instances(self, id: str) -> Instances:
         """Objects in view, in the order of their tracks."""
         frame = self._frames[id]
-        with read_as(self.source, "annotation file of OVIS"):
-            rles = [to_rle(segmentation, *frame.size) for segmentation in frame.segmentations]
+        outlines = [read_outline(at, frame.size) for at in frame.segmentations]
+        check_runs(
+            (at, outline)
+            for at, outline in zip(frame.segmentations, outlines, strict=True)
+            if isinstance(outline, dict)
+        )
+        rles = [to_rle(outline, frame.size) for outline in outlines]
         return without_empty(from_rles(frame.size, rles, categories=frame.categories))

@@ -6,7 +6,8 @@ from pathlib import Path
 from sambench.interfaces import DatasetCard
 from sambench.sources import data_root, require
 
-from ._coco_json import CocoFile, PromptableCoco, joined, read_coco
+from ._coco_file import CocoFile, joined
+from ._coco_json import PromptableCoco
 from ._files import place_of
 
 PARTS = ("train", "val", "test")
@@ -48,7 +49,7 @@ class Plittersdorf(PromptableCoco):
     @cached_property
     def file(self) -> CocoFile:
         """The three files; ids are the part and the number: train-1."""
-        files = [read_coco(path) for path in self.parts]
+        files = [self.parse(path) for path in self.parts]
         return joined(self.annotations, dict(zip(PARTS, files, strict=True)))
 
     @property

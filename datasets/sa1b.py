@@ -4,10 +4,18 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.interfaces import DatasetCard, Instances
+from sambench.json_input import read
 from sambench.sources import data_root, require
 
-from ._coco_json import annotated_instances, read_json
-from ._files import InstanceFiles, files_in, read_as
+from ._coco_file import (
+    annotated_instances,
+    check_annotations,
+    distinct,
+    read_annotation,
+    require_outline,
+    size_of,
+)
+from ._files import InstanceFiles, files_in
 
 
 class Sa1b(InstanceFiles):
@@ -50,9 +58,13 @@ class Sa1b(InstanceFiles):
 
     def instances(self, id: str) -> Instances:
         """Masks in the order of the file."""
-        path = self.truth_paths(id)[0]
-        content = read_json(path)
-        with read_as(path, "annotation file of SA-1B"):
-            image, annotations = content["image"], content["annotations"]
-            size = (int(image["height"]), int(image["width"]))
-            return annotated_instances(path, size, annotations, {"image_id": image["image_id"]})
+        top = read(self.truth_paths(id)[0])
+        image = top["image"]
+        size = size_of(image)
+        listed = [(at, read_annotation(at, size)) for at in distinct(top["annotations"])]
+        for at, annotation in listed:
+            require_outline(at, annotation)
+        check_annotations(listed)
+        return annotated_instances(
+            size, [a for _, a in listed], {"image_id": image["image_id"].id()}
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,12 @@ from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.images import read_rgb
 from sambench.interfaces import JSON, Concepts, Dataset, DatasetCard, T
+from sambench.json_input import At
 from sambench.sources import data_root, require
 
-from ._coco_json import CocoFile, annotated_instances, read_coco
+from ._coco_file import CocoFile, Layout, Picture, annotated_instances, inside, read_coco
 
 ANNOTATORS = {"gold": 3, "silver": 1}
-KEYS = ("text_input", "is_instance_exhaustive")
 
 
 class Saco(Dataset):
@@ -81,23 +81,34 @@ class Saco(Dataset):
         Raises:
             UserError: a file is malformed, or they are not of the same pairs.
         """
-        files = tuple(map(read_coco, self.paths))
-        first = {id: _pair(files[0], id) for id in files[0].images}
+        layout = Layout(self.locate, boxes=False, categories=False)
+        files = tuple(read_coco(path, layout) for path in self.paths)
+        first = {id: _pair(files[0], id)[:2] for id in files[0].images}
         for file in files[1:]:
-            if {id: _pair(file, id) for id in file.images} != first:
+            if {id: _pair(file, id)[:2] for id in file.images} != first:
                 raise UserError(
                     f"{file.path} and {files[0].path} have other pairs of image and phrase; give "
                     "the files of one release."
                 )
+        _require_one_size(files[0])
         return files
+
+    def locate(self, entry: At) -> Path:
+        """File of an image."""
+        return inside(self.images, entry["file_name"])
 
     @cached_property
     def pairs(self) -> dict[str, list[str]]:
         """Image -> ids of its pairs, in ascending order."""
         found: dict[str, list[str]] = {}
         for id, entry in self.files[0].images.items():
-            found.setdefault(entry["file_name"], []).append(id)
+            found.setdefault(entry.at["file_name"].text(), []).append(id)
         return found
+
+    @cached_property
+    def phrases(self) -> dict[str, tuple[str, str]]:
+        """Id of a pair -> image and phrase: results are by pair."""
+        return {id: _pair(self.files[0], id)[:2] for id in self.files[0].images}
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -115,7 +126,7 @@ class Saco(Dataset):
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
-        path, size = self.image_path(id), self._size(id)
+        path, size = self.image_path(id), self._first(id).size
         image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
             raise UserError(
@@ -127,40 +138,45 @@ class Saco(Dataset):
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`."""
         assert kind is Concepts
-        pairs, size = self.pairs[id], self._size(id)
+        pairs, size = self.pairs[id], self._first(id).size
         truth = Concepts(
             size,
-            tuple(self.files[0].images[pair]["text_input"] for pair in pairs),
+            tuple(_pair(self.files[0], pair).phrase for pair in pairs),
             tuple(tuple(self._masks(pair, size)) for pair in pairs),
             np.array(
-                [
-                    all(file.images[pair]["is_instance_exhaustive"] for file in self.files)
-                    for pair in pairs
-                ],
+                [all(_pair(file, pair).exhaustive for file in self.files) for pair in pairs],
                 dtype=bool,
             ),
         )
         return cast(T, truth)
 
-    def _size(self, id: str) -> tuple[int, int]:
-        entry = self.files[0].images[self.pairs[id][0]]
-        return entry["height"], entry["width"]
+    def _first(self, id: str) -> Picture:
+        return self.files[0].images[self.pairs[id][0]]
 
     def _masks(self, pair: str, size: tuple[int, int]) -> Iterator[tuple[JSON, ...]]:
         """Instances of each annotator."""
         for file in self.files:
-            marked = [a for a in file.annotations.get(pair, ()) if not a.get("iscrowd")]
-            yield annotated_instances(file.path, size, marked, {}).rles
+            marked = [a for a in file.annotations.get(pair, ()) if not a.crowd]
+            yield annotated_instances(size, marked, {}).rles
 
 
-def _pair(file: CocoFile, id: str) -> tuple[str, str]:
-    """Image and phrase of a pair.
+class Pair(NamedTuple):
+    """An image's file name, a phrase, and whether all its instances are marked."""
 
-    Raises:
-        UserError: a key is missing.
-    """
-    entry = file.images[id]
-    lacking = [key for key in KEYS if key not in entry]
-    if lacking:
-        raise UserError(f'{file.path}: the image of id {id} has no "{lacking[0]}"; fetch it again.')
-    return entry["file_name"], entry["text_input"]
+    name: str
+    phrase: str
+    exhaustive: bool
+
+
+def _pair(file: CocoFile, id: str) -> Pair:
+    entry = file.images[id].at
+    exhaustive = entry["is_instance_exhaustive"].flag()
+    return Pair(entry["file_name"].text(), entry["text_input"].text(), exhaustive)
+
+
+def _require_one_size(file: CocoFile) -> None:
+    first: dict[Path, Picture] = {}
+    for picture in file.images.values():
+        other = first.setdefault(picture.path, picture)
+        if other.size != picture.size:
+            picture.at.fail(f"is of size {picture.size}, and {other.at.place} of {other.size}")

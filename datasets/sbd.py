@@ -4,14 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from sambench.interfaces import DatasetCard, Instances
 from sambench.sources import Source, data_root, require
 
 from ._files import read_as
 from ._instances import from_labels
-from ._label_maps import read_mat
+from ._label_maps import as_labels, read_mat
 from ._listed import ListedFiles
 
 EXPECTED = {"val": {"images": 2857, "masks": 6671}, "train": {"images": 8498, "masks": 20172}}
@@ -67,5 +65,5 @@ class Sbd(ListedFiles):
         path = self.truth_paths(id)[0]
         truth = read_mat(path, "GTinst")
         with read_as(path, "truth of SBD"):
-            labels = np.asarray(truth["Segmentation"][0, 0]).astype(np.int64)
-        return from_labels(labels)
+            labels = truth["Segmentation"][0, 0]
+        return from_labels(as_labels(labels, path))

@@ -6,7 +6,7 @@ from pathlib import Path
 from sambench.interfaces import DatasetCard
 from sambench.sources import data_root, require
 
-from ._polygons import Outlined, OutlinedFiles, read_via
+from ._polygons import Outlined, OutlinedFiles, by_id, read_via
 from ._subsample import Sampled
 
 
@@ -42,10 +42,8 @@ class Streets(Sampled, OutlinedFiles):
     @cached_property
     def outlined(self) -> dict[str, Outlined]:
         """Ids are the names of the images."""
-        return {
-            Path(name).stem: Outlined(self.images / name, self.source, [[ring] for ring in rings])
-            for name, rings in sorted(read_via(self.source).items())
-        }
+        found = read_via(self.source, self.images)
+        return by_id((Path(name).stem, outlined) for name, outlined in found.items())
 
     @cached_property
     def everything(self) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from sambench.interfaces import DatasetCard
+from sambench.json_input import At
 from sambench.sources import data_root, require
 
+from ._coco_file import inside
 from ._coco_json import PromptableCoco
 from ._files import place_of
 
@@ -38,6 +40,7 @@ class Timberseg(PromptableCoco):
         annotations = require(folder / "coco_annotation.json", type(self))
         super().__init__(annotations, require(folder / "images", type(self)))
 
-    def image_path(self, id: str) -> Path:
+    def locate(self, entry: At) -> Path:
         """File of an image; its entry may name a folder before it."""
-        return self.images / Path(self.file.images[id]["file_name"]).name
+        name = Path(entry["file_name"].text()).name
+        return inside(self.images, entry["file_name"], name)

@@ -3,12 +3,13 @@
 from functools import cached_property
 from pathlib import Path
 
-from sambench.interfaces import JSON, DatasetCard
+from sambench.interfaces import DatasetCard
+from sambench.json_input import At, read
 from sambench.sources import data_root, require
 
-from ._coco_json import read_json
-from ._files import files_in, place_of, read_as
-from ._polygons import Outlined, OutlinedFiles, ring
+from ._coco_file import inside
+from ._files import files_in, place_of
+from ._polygons import Outlined, OutlinedFiles, by_id, corners
 from ._subsample import Sampled
 
 
@@ -48,20 +49,18 @@ class Visor(Sampled, OutlinedFiles):
     @cached_property
     def outlined(self) -> dict[str, Outlined]:
         """Ids are the names of the frames: P01_107_frame_0000000140."""
-        found = {}
-        for source in files_in(self.annotations, {".json"}):
-            content = read_json(source)
-            with read_as(source, "annotation file of VISOR"):
-                for entry in content["video_annotations"]:
-                    name = entry["image"]["name"]
-                    found[Path(name).stem] = self._outlined(entry, name, source)
-        return found
+        frames = (
+            self._outlined(entry, source)
+            for source in files_in(self.annotations, {".json"})
+            for entry in read(source)["video_annotations"].items()
+        )
+        return by_id((frame.image.stem, frame) for frame in frames)
 
-    def _outlined(self, entry: JSON, name: str, source: Path) -> Outlined:
-        video = source.stem
-        image = self.images / video.split("_")[0] / video / name
-        segments = [annotation["segments"] for annotation in entry["annotations"]]
-        return Outlined(image, source, [[ring(points) for points in parts] for parts in segments])
+    def _outlined(self, entry: At, source: Path) -> Outlined:
+        folder = self.images / source.stem.split("_")[0] / source.stem
+        image = inside(folder, entry["image"]["name"])
+        segments = [annotation["segments"].items() for annotation in entry["annotations"].items()]
+        return Outlined(image, source, [[corners(part) for part in parts] for parts in segments])
 
     @cached_property
     def everything(self) -> tuple[str, ...]:

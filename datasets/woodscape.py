@@ -2,14 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from sambench.interfaces import DatasetCard, Instances
+from sambench.json_input import At, read
 from sambench.sources import data_root, require
 
-from ._coco_json import read_json
-from ._files import InstanceFiles, by_stem, files_in, read_as
-from ._polygons import Ring, from_polygons, ring
+from ._files import InstanceFiles, by_stem, files_in
+from ._outlines import Ring
+from ._polygons import corners, from_polygons
 from ._subsample import Sampled
 
 IMAGES, TRUTH = "rgb_images", "instance_annotations"
@@ -66,20 +66,16 @@ class Woodscape(Sampled, InstanceFiles):
 
     def instances(self, id: str) -> Instances:
         """Objects in the order of the file."""
-        path = self.truth_paths(id)[0]
         size, annotations = self._read(id)
-        with read_as(path, "annotation file of WoodScape"):
-            objects = [_rings(annotation["segmentation"]) for annotation in annotations]
-        return from_polygons(path, size, objects)
+        objects = [_rings(annotation["segmentation"]) for annotation in annotations]
+        return from_polygons(self.truth_paths(id)[0], size, objects)
 
-    def _read(self, id: str) -> tuple[tuple[int, int], list[Any]]:
+    def _read(self, id: str) -> tuple[tuple[int, int], list[At]]:
         """Size (H, W) and annotations."""
         path = self.truth_paths(id)[0]
-        content = read_json(path)
-        with read_as(path, "annotation file of WoodScape"):
-            entry = content[path.name]
-            size = (int(entry["image_height"]), int(entry["image_width"]))
-            return size, list(entry["annotation"])
+        entry = read(path)[path.name]
+        size = entry["image_height"].whole(1), entry["image_width"].whole(1)
+        return size, entry["annotation"].items()
 
 
 def _innermost(folder: Path) -> Path:
@@ -88,8 +84,8 @@ def _innermost(folder: Path) -> Path:
     return inside if inside.is_dir() else folder
 
 
-def _rings(segmentation: list[Any]) -> list[Ring]:
+def _rings(at: At) -> list[Ring]:
     """One polygon as corners (x, y), or several polygons of this kind."""
-    if segmentation and isinstance(segmentation[0][0], int | float):
-        return [ring(segmentation)]
-    return [ring(points) for points in segmentation]
+    parts = at.items("polygons")
+    nested = parts and parts[0].value and isinstance(parts[0].items()[0].value, list)
+    return [corners(part) for part in parts] if nested else [corners(at)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
@@ -139,6 +139,7 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
     if settings.cache:
         model = settings.cache.stated(model)
     headers = headers_of(tasks, model, dataset)
+    check_images(tasks.values(), dataset, ids)
     with opened(headers, list(tasks.values()), settings) as jobs:
         folders = folders_of(jobs, settings)
         parts = Parts([job.task for job in jobs], folders, model, dataset)
@@ -267,3 +268,18 @@ def check_truth(name: str, task: Task, dataset: Dataset) -> None:
             "choose another dataset."
         )
     task.check(dataset)
+
+
+def check_images(tasks: Iterable[Task], dataset: Dataset, ids: Sequence[str]) -> None:
+    """Check that the images of a run give its tasks something to score.
+
+    Raises:
+        UserError: nothing is annotated in any of them, or a task refuses them.
+    """
+    if dataset.annotated(ids) == (0, 0):
+        raise UserError(
+            f"nothing is annotated in the {len(ids)} images asked for of dataset "
+            f"{dataset.card.name}, so there is nothing to score; give its annotations."
+        )
+    for task in tasks:
+        task.check_images(dataset, ids)

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -392,6 +394,11 @@ class Dataset(Mapping[str, Sample]):
     neutral: ClassVar[frozenset[str]] = frozenset({"root"})
     """Constructor options that only say where files are: what is in them is identified itself."""
 
+    @property
+    def categories(self) -> Mapping[int, str]:
+        """Category id -> name, as far as they have names."""
+        return {}
+
     @cached_property
     @abstractmethod
     def ids(self) -> tuple[str, ...]:
@@ -427,6 +434,10 @@ class Dataset(Mapping[str, Sample]):
         """
         path = self.image_path(id)
         return None if path is None else file_stamp(path)
+
+    def annotated(self, ids: Sequence[str]) -> tuple[int, int] | None:
+        """How many objects and crowd regions images have; None where only their truths tell."""
+        return None
 
     def sample(self, id: str, kind: type) -> Sample:
         """Image and truth of the kind asked for."""
@@ -474,6 +485,13 @@ class Task(ABC):
             UserError: a file given as an option belongs to another dataset.
         """
 
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:  # noqa: B027
+        """Refuse, before anything is predicted, images that cannot be scored with these options.
+
+        Raises:
+            UserError: a file given as an option lacks one, or none has anything to score.
+        """
+
     @abstractmethod
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:
         """GPU half: recast the task as prompts. Returns NumPy arrays."""
@@ -519,3 +537,14 @@ class Task(ABC):
         """
         del stems
         return self
+
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Prediction]:
+        """Read the predictions of all images from one file, made elsewhere.
+
+        Raises:
+            UserError: there is no such format, or the file is not of it or of another dataset.
+        """
+        raise UserError(
+            f"{path} is a file, but predictions for this task are a folder with one file an image; "
+            "give the folder."
+        )

@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sambench.environment import environment, peak_memory
 from sambench.errors import UserError
-from sambench.evaluation import Tasks, check_truth, complete, folders_of, headers_of, opened
+from sambench.evaluation import (
+    Tasks,
+    check_images,
+    check_truth,
+    complete,
+    folders_of,
+    headers_of,
+    opened,
+)
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.jobs import Job, Settings
 from sambench.loop import Loop, Parts, Sink, Todo
@@ -143,6 +151,7 @@ class OnRay:
         Raises:
             UserError: actors cannot do what is asked, or keep dying.
         """
+        check_images(tasks.values(), dataset, settings.ids(dataset))
         parts = pickle.dumps((dict(tasks), dataset))
         quiet = replace(settings, progress=False)
         order = Order(self.model, self.device, tuple(imported_files()), parts, quiet)

@@ -6,18 +6,18 @@ They are those that a run saved, or made elsewhere in a format that the task rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.download import sha256
 from sambench.errors import UserError
-from sambench.evaluation import check_fit, complete, opened
+from sambench.evaluation import check_fit, check_images, complete, opened
 from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
 from sambench.jobs import Settings, finish
 from sambench.loop import Sink, Timed, Todo, line_of
-from sambench.pipeline import Scored, Scorer, ahead, score_saved
+from sambench.pipeline import Scored, Scorer, ahead, score_image, score_saved
 from sambench.results import Result, read_json
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
@@ -54,11 +54,18 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def saved_model(folder: Path, name: str = "") -> Saved:
-    """The model behind a folder of predictions, named after the folder where nothing says more.
+    """The model behind predictions, named after their folder or file where nothing says more.
+
+    Args:
+        folder: one file an image, or one file of all images.
+        name: to give it.
 
     Raises:
         UserError: the folder does not exist or is empty.
     """
+    if folder.is_file():
+        content = sha256(folder)
+        return Saved(ModelCard(name or f"{folder.stem}-{content[:SHORT]}", weights_sha256=content))
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(f"{folder} holds no predictions; give the folder they are in.")
     made = manifest(folder)
@@ -78,7 +85,7 @@ def rescore(
     Args:
         name: of the task.
         task: scores and reads the predictions.
-        folder: one prediction an image, named by its id.
+        folder: one prediction an image, named by its id; or one file of all images.
         model: what the result is filed under.
         dataset: gives the truth.
         settings: see `Settings`; nothing is saved again.
@@ -89,15 +96,17 @@ def rescore(
     """
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
-    own = task
-    if not model.manifest:  # made elsewhere: how they are to be read shows in all of them
+    check_images([task], dataset, ids)
+    own, files = task, PredictionFiles(folder)
+    if not model.manifest and not files.whole:
+        # Made elsewhere: how they are to be read shows in all of them.
         own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
+    found = own.load_all(folder, dataset) if files.whole else None
     header = _header(name, own, folder, model, dataset)
-    files = PredictionFiles(folder)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(own, files, dataset, todo, settings.workers, sink)
+            _score(own, files, found, dataset, todo, settings.workers, sink)
 
         complete(jobs, ids, settings, files.sources(), work)
     return finish(jobs[0], ids, settings)
@@ -132,11 +141,13 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
 def _score(
     task: Task,
     files: PredictionFiles,
+    found: Mapping[str, Any] | None,
     dataset: Dataset,
     todo: Sequence[Todo],
     workers: int,
     sink: Sink,
 ) -> None:
+    """Score images; found is their predictions by id, where all are in one file."""
     processes: set[int] = set()
 
     def scored(key: Timed, outcome: Scored | Exception) -> None:
@@ -160,7 +171,10 @@ def _score(
                 sink.failed(0, item.id, error)
                 continue
             key = Timed(0, item.id, made, {}, 1, ())
-            scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
+            if found is None:
+                scorer.submit(key, score_saved, task, files.place / file_stem(item.id), truth)
+            else:
+                scorer.submit(key, score_image, task, found[item.id], truth, None)
         scorer.finish()
     finally:
         scorer.close(keep=False)

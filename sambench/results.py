@@ -57,6 +57,11 @@ class Result:
         """Whether every image of the plan was scored."""
         return not self.failed
 
+    @property
+    def defined(self) -> bool:
+        """Whether the images had what the main metric measures: else the run was for nothing."""
+        return self.metric not in self.metrics or not math.isnan(self.metrics[self.metric].value)
+
     def to_frame(self) -> "DataFrame":
         """The metrics as a pandas table: value, low and high for each, indexed by its name."""
         import pandas as pd

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from sambench.archives import BadArchive, unpack
 from sambench.download import cache_dir, download, only_one, sha256
 from sambench.errors import UserError
 from sambench.images import taken_for_labels
-from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Segments
+from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Sample, Segments
 
 log = logging.getLogger(__name__)
 RECORD = "fetched.txt"
@@ -179,8 +179,13 @@ def status(dataset: type[Dataset], root: str = "") -> str:
     return "ready"
 
 
-def check(dataset: Dataset) -> list[str]:
-    """Read everything once and tell what is wrong, one sentence each; empty if all is well."""
+def check(dataset: Dataset, look: Callable[[Sample], None] | None = None) -> list[str]:
+    """Read everything once and tell what is wrong, one sentence each; empty if all is well.
+
+    Args:
+        dataset: what is to be read.
+        look: called with each sample that can be read.
+    """
     problems: list[str] = []
     masks, with_masks = 0, 0
     for id in dataset.ids:
@@ -189,6 +194,8 @@ def check(dataset: Dataset) -> list[str]:
         except UserError as error:
             problems.append(str(error))
             continue
+        if look is not None:
+            look(sample)
         problems += [f"{id}: {problem}" for problem in _wrong(sample.truth, sample.image.shape)]
         if isinstance(sample.truth, Instances):
             masks, with_masks = masks + len(sample.truth), with_masks + bool(len(sample.truth))

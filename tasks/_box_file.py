@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Dataset
+from sambench.interfaces import Dataset, Instances
+from sambench.json_input import At
 from sambench.metrics.assignment import by_score
-from sambench.results import read_json
+
+from ._coco_results import check_categories, read_entries
 
 Coverage = Literal["exact", "any"]
+LOOKED_AT = 100
+"""How many images show whether boxes are of the right convention."""
+FARTHEST = 1e9
+HIT = 0.75
+"""IoU from which a detected box is that of an annotated object."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,12 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.corners)
 
-    def best(self, count: int | None, min_score: float) -> Boxes:
-        """The most confident, in descending order of score; all if count is None."""
+    def best(self, count: int | None, min_score: float | None) -> Boxes:
+        """The most confident, in descending order of score; None sets no limit."""
         order = by_score(self.scores)
-        order = order[self.scores[order] >= min_score][:count]
+        if min_score is not None:
+            order = order[self.scores[order] >= min_score]
+        order = order[:count]
         return Boxes(self.corners[order], self.scores[order], self.categories[order])
 
 
@@ -50,41 +58,37 @@ NONE = Boxes(np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=np.int64))
 def read_boxes(path: Path) -> dict[str, Boxes]:
     """Read a COCO results JSON of boxes: image id as text -> its boxes, in the order of the file.
 
+    As for pycocotools, a score is any number, and a box may have no area or lie outside its image.
+
     Raises:
-        UserError: no such list, a number that is none, or a box without area; the entry is named.
+        UserError: no such list, a value that is no finite number, a box of negative sides, or boxes
+            that are fractions of the image; the entry is named.
     """
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise UserError(
-            f"{path} holds a JSON {type(entries).__name__}; give a COCO results file, a list of "
-            "objects with image_id, category_id, bbox [x, y, width, height] and score."
-        )
     rows: dict[str, list[list[float]]] = defaultdict(list)
-    for number, entry in enumerate(entries):
-        try:
-            rows[str(entry["image_id"])].append(_row(entry))
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"{path}: entry {number} has {reason}; correct the file.") from None
+    farthest = 0.0
+    entries = read_entries(path, "image_id, category_id, bbox [x, y, width, height] and score")
+    for entry in entries:
+        row = _row(entry)
+        farthest = max(farthest, *map(abs, row[:4]))
+        rows[str(entry["image_id"].id())].append(row)
+    if entries and farthest <= 1:
+        entries[0]["bbox"].fail(
+            "is a part of a pixel, as are all others", "write pixels, not fractions of the image"
+        )
     return {id: _boxes(np.array(found, dtype=np.float64)) for id, found in rows.items()}
 
 
-def _row(entry: Mapping[str, Any]) -> list[float]:
+def _row(entry: At) -> list[float]:
     """x0, y0, x1, y1, score, category."""
-    box, score, category = entry["bbox"], entry["score"], entry["category_id"]
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
-        raise ValueError(f"a bbox {box} that is not four numbers x, y, width, height")
-    if box[2] <= 0 or box[3] <= 0:
-        raise ValueError(f"a bbox of {box[2]} x {box[3]} pixels, which has no area")
-    if not _number(score):
-        raise ValueError(f"a score {score} that is no number")
-    if not isinstance(category, int):
-        raise ValueError(f"a category_id {category!r} that is no whole number")
-    return [box[0], box[1], box[0] + box[2], box[1] + box[3], score, category]
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    x, y, width, height = entry["bbox"].numbers(4, "a list [x, y, width, height] of numbers")
+    if max(abs(x), abs(y), width, height) > FARTHEST:
+        entry["bbox"].fail(f"is {[x, y, width, height]}, farther away than any image is large")
+    if width < 0 or height < 0:
+        entry["bbox"].fail(
+            f"is a box of {width:g} x {height:g} pixels", "write x, y, width, height"
+        )
+    score, category = entry["score"].number(), entry["category_id"].whole()
+    return [x, y, x + width, y + height, score, category]
 
 
 def _boxes(rows: NDArray[np.float64]) -> Boxes:
@@ -98,26 +102,71 @@ def check_boxes(
 
     Raises:
         UserError: a category that the dataset does not know; with coverage "exact" also an image
-            that the dataset does not have, or one without any box.
+            that the dataset does not have.
     """
     name = dataset.card.name
-    known: Mapping[int, str] = getattr(dataset, "categories", {})
     given = np.unique(np.concatenate([NONE.categories, *(b.categories for b in boxes.values())]))
-    strange = [int(category) for category in given if known and category not in known]
-    if strange:
-        raise UserError(
-            f"{path} has {len(strange)} categories that dataset {name} does not, such as "
-            f"{strange[0]}; use detections with the category ids of the annotation file."
-        )
-    foreign, bare = sorted(boxes.keys() - set(dataset.ids)), set(dataset.ids) - boxes.keys()
+    check_categories(path, given.tolist(), dataset)
+    foreign = sorted(boxes.keys() - set(dataset.ids))
     if coverage == "exact" and foreign:
         raise UserError(
             f"{path} has boxes for {len(foreign)} images that dataset {name} does not have, such "
             f"as {foreign[0]}; use the file that belongs to it, or coverage=any to leave them out."
         )
-    if coverage == "exact" and bare:
+
+
+def check_coverage(
+    boxes: Mapping[str, Boxes], path: Path, dataset: Dataset, ids: Sequence[str]
+) -> None:
+    """Check that there are boxes for all images that are asked for.
+
+    Raises:
+        UserError: one has none.
+    """
+    bare = [id for id in ids if id not in boxes]
+    if bare:
         raise UserError(
-            f"{path} has no boxes for {len(bare)} of the {len(dataset)} images of dataset {name}, "
-            f"such as {min(bare)}; use the file that belongs to it, or coverage=any if nothing was "
-            "detected there."
+            f"{path} has no boxes for {len(bare)} of the {len(ids)} images of dataset "
+            f"{dataset.card.name} that are asked for, such as {bare[0]}; use the file that belongs "
+            "to them, or coverage=any if nothing was detected there."
         )
+
+
+def check_convention(
+    boxes: Mapping[str, Boxes], path: Path, dataset: Dataset, ids: Sequence[str]
+) -> None:
+    """Refuse boxes that find the annotated ones only if they are read as x0, y0, x1, y1.
+
+    Looked at are the first images whose objects are known beforehand.
+
+    Raises:
+        UserError: they do, for most images, and hardly any box does as COCO's.
+    """
+    given = [id for id in ids if id in boxes][:LOOKED_AT]
+    if dataset.annotated(given) is None:
+        return
+    hits = {"x, y, width, height": 0, "x0, y0, x1, y1": 0}
+    compared = 0
+    for id in given:
+        truth = dataset.read_truth(id, Instances)
+        read = boxes[id].corners
+        as_corners = np.hstack([read[:, :2], read[:, 2:] - read[:, :2]])
+        compared += bool(len(truth))
+        for name, corners in zip(hits, (read, as_corners), strict=True):
+            hits[name] += int((_overlap(corners, truth.boxes) >= HIT).any(axis=1).sum())
+    right, corner = hits.values()
+    if corner > 4 * right and 2 * corner >= compared:
+        raise UserError(
+            f"{path} has boxes x0, y0, x1, y1: read so, {corner} of them find an annotated box, "
+            f"and {right} do as x, y, width, height; write the latter, as COCO's results have it."
+        )
+
+
+def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU of N and M boxes XYXY, (N, M); those whose corners are swapped have none."""
+    a, b = first[:, None], second[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = sides.clip(min=0).prod(axis=2)
+    areas = [(part[..., 2:] - part[..., :2]).clip(min=0).prod(axis=2) for part in (a, b)]
+    iou: NDArray[np.float64] = common / np.maximum(areas[0] + areas[1] - common, 1e-9)
+    return iou

@@ -1,7 +1,8 @@
-"""COCO's results JSON, one file an image: what `proposals` and `instances` save and load."""
+"""COCO's results JSON, one file an image or one for all: what tasks of masks save and load."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Sample
+from sambench.interfaces import JSON, Dataset, Instances, Sample
+from sambench.json_input import At, names, read
+from sambench.json_masks import check_runs, read_run_lengths
 from sambench.metrics.assignment import Detections
-from sambench.results import read_json, write_json
+from sambench.results import write_json
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,12 @@ def results(found: Found) -> list[JSON]:
         {
             "image_id": found.image_id,
             "category_id": int(masks.categories[i]),
-            "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
+            "segmentation": {"size": list(mask["size"]), "counts": mask["counts"].decode("ascii")},
             "score": float(masks.scores[i]),
             **({} if masks.boxes is None else {"prompt": _xywh(masks.boxes[i])}),
             **({"annotation_id": found.objects[i]} if found.objects else {}),
         }
-        for i, rle in enumerate(masks.rles)
+        for i, mask in enumerate(masks.rles)
     ]
 
 
@@ -68,38 +71,125 @@ def _xywh(box: Any) -> list[float]:
 
 
 def read_results(stem: Path) -> Found:
-    """Read what `write_results` wrote, or results made elsewhere.
+    """Read what `write_results` wrote, or results made elsewhere for one image.
 
     Raises:
-        UserError: the file is missing, or no such list.
+        UserError: the file is missing, no such list, or of several images.
     """
     path = stem.with_name(stem.name + ".json")
-    entries = read_json(path)
-    try:
-        return _found(entries)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, UserError):
-            raise
+    entries = read_entries(path)
+    ids = {str(entry["image_id"].id()): entry for entry in entries}
+    if len(ids) > 1:
         raise UserError(
-            f"{path} is no COCO results JSON ({error!r}): a list of objects with image_id, "
-            "category_id, segmentation and score is needed."
-        ) from None
+            f"{path} has results of {len(ids)} images, such as {names(sorted(ids))}, where those "
+            "of one are expected; give a file of all images itself as --predictions."
+        )
+    return found_in(entries)
 
 
-def _found(entries: Any) -> Found:
-    if not isinstance(entries, list):
-        raise TypeError(f"it holds a {type(entries).__name__}")
-    rles = [entry["segmentation"] for entry in entries]
-    boxes = [entry["prompt"] for entry in entries if "prompt" in entry]
+def read_entries(
+    path: Path, what: str = "image_id, category_id, segmentation and score"
+) -> list[At]:
+    """The entries of a COCO results JSON.
+
+    Args:
+        path: the file.
+        what: the members that an entry needs, for the message.
+
+    Raises:
+        UserError: it is no list.
+    """
+    return read(path).items(f"a COCO results file, a list of objects with {what}")
+
+
+def found_in(entries: Sequence[At]) -> Found:
+    """The results of one image.
+
+    Raises:
+        UserError: a value is of another type, or the mask is no run-length encoding.
+    """
+    boxes = [entry["prompt"].numbers(4) for entry in entries if "prompt" in entry]
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
+    objects = [entry["annotation_id"].id() for entry in entries if "annotation_id" in entry]
+    masks = [_mask(entry) for entry in entries]
+    check_runs((entry["segmentation"], mask) for entry, mask in zip(entries, masks, strict=True))
     return Found(
-        entries[0]["image_id"] if entries else "",
+        entries[0]["image_id"].id() if entries else "",
         Detections(
-            tuple({"size": rle["size"], "counts": rle["counts"].encode("ascii")} for rle in rles),
-            np.array([entry["score"] for entry in entries], dtype=np.float64),
-            np.array([entry["category_id"] for entry in entries], dtype=np.int64),
+            tuple(masks),
+            np.array([entry["score"].number() for entry in entries], dtype=np.float64),
+            np.array([entry["category_id"].whole() for entry in entries], dtype=np.int64),
             corners if boxes or not entries else None,
         ),
-        tuple(entry["annotation_id"] for entry in entries if "annotation_id" in entry),
+        tuple(objects),  # type: ignore[arg-type]  # a few files name annotations by text
     )
+
+
+def _mask(entry: At) -> JSON:
+    """The run lengths of a result; whether they fit the image is seen when it is scored."""
+    if "segmentation" not in entry and "bbox" in entry:
+        entry.fail("is a box without a mask", "give boxes to sambench run as detections=")
+    at = entry["segmentation"]
+    if isinstance(at.value, list):
+        at.fail("is polygons", "write run lengths, as pycocotools needs for results")
+    return read_run_lengths(at)
+
+
+def read_all(
+    path: Path, ids: Iterable[str], dataset: Dataset, *, categories: bool = False
+) -> dict[str, Found]:
+    """Read the results of all images of a dataset from one file, as pycocotools takes it.
+
+    Args:
+        path: the file.
+        ids: what ``image_id`` may be; those without results are in what is returned, too.
+        dataset: whose images they are.
+        categories: they must be the dataset's.
+
+    Raises:
+        UserError: it is no such file, or has an image or a category that the dataset does not.
+    """
+    grouped: dict[str, list[At]] = {id: [] for id in ids}
+    for entry in read_entries(path):
+        id = entry["image_id"].id()
+        if str(id) not in grouped:
+            entry["image_id"].fail(
+                f"is {id}, which dataset {dataset.card.name} does not have",
+                "give results of its images, by their ids in the annotation file",
+            )
+        grouped[str(id)].append(entry)
+    found = {id: found_in(entries) for id, entries in grouped.items()}
+    if categories:
+        given = {c for f in found.values() for c in f.detections.categories.tolist()}
+        check_categories(path, sorted(given), dataset)
+    return found
+
+
+def check_categories(path: Path, given: Sequence[int], dataset: Dataset) -> None:
+    """Refuse results of categories that a dataset does not know, where it knows any.
+
+    Raises:
+        UserError: there are some.
+    """
+    known: Mapping[int, str] = getattr(dataset, "categories", {})
+    strange = [category for category in given if known and category not in known]
+    if strange:
+        raise UserError(
+            f"{path} has {len(strange)} categories that dataset {dataset.card.name} does not, such "
+            f"as {strange[0]}; use the category ids of the annotation file."
+        )
+
+
+def require_image(found: Found, truth: Instances) -> None:
+    """Refuse results of another image than the truth.
+
+    Raises:
+        UserError: both know the image's id in the annotation file, and they differ.
+    """
+    known = truth.extra.get("image_id")
+    if len(found.detections) and known is not None and str(found.image_id) != str(known):
+        raise UserError(
+            f"the prediction is of image {found.image_id} and the truth of image {known}; name "
+            "each file by the id of its image."
+        )

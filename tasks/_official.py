@@ -78,10 +78,13 @@ def average_precision(records: Sequence[JSON], *, fixed: bool) -> Estimator:
         raise UserError("nothing was detected, which the official evaluators cannot score.")
     frequency = {int(k): f for record in records for k, f in record["frequency"].items()}
     categories = {o["category_id"] for record in records for o in record["objects"]}
+    objects = [o for record in records for o in record["objects"]]
+    if any(isinstance(o["id"], str) for o in objects):  # COCOeval keeps ids in an array of numbers
+        objects = [{**o, "id": number} for number, o in enumerate(objects, 1)]
     dataset: JSON = {
         "info": {},
         "images": [record["image"] for record in records],
-        "annotations": [o for record in records for o in record["objects"]],
+        "annotations": objects,
         "categories": [{"id": c, "frequency": frequency.get(c)} for c in sorted(categories)],
     }
     values = _lvis(dataset, found) if frequency else _coco(dataset, found)

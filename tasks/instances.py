@@ -34,8 +34,17 @@ from sambench.metrics.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
 
 from . import _official
-from ._box_file import NONE, Boxes, Coverage, check_boxes, read_boxes
-from ._coco_results import Found, image_id, read_results, write_results
+from ._box_file import (
+    NONE,
+    Boxes,
+    Coverage,
+    check_boxes,
+    check_convention,
+    check_coverage,
+    read_boxes,
+)
+from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
+from ._objects import SINGLE, require_objects
 from ._sizes import BINS, of_size
 
 KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
@@ -54,7 +63,7 @@ class Instances(Task):
             most confident of three; or not.
         confidence: the score of a mask: the detector's, or that times the predicted IoU.
         max_boxes: so many boxes of an image, the most confident; 0 takes 300 of LVIS, else all.
-        min_score: boxes of a lower score are left out.
+        min_score: boxes of a lower score are left out; none are where it is not given.
         coverage: exact: the file has boxes for every image of the dataset and for no other; any:
             images without boxes count as such, other images are left out.
         crowd: also segment the annotated boxes of crowd regions.
@@ -68,7 +77,7 @@ class Instances(Task):
     refine: Literal["no", "single", "confident"] = "no"
     confidence: Literal["detector", "times-iou"] = "detector"
     max_boxes: int = 0
-    min_score: float = 0.0
+    min_score: float | None = None
     coverage: Coverage = "exact"
     crowd: bool = False
     fixed: bool = False
@@ -125,6 +134,17 @@ class Instances(Task):
         if self.detections is not None:
             check_boxes(self.boxes, self.detections, dataset, self.coverage)
 
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        """Refuse images without a single object, or that the file of detections lacks."""
+        if self.detections is not None:
+            if self.coverage == "exact":
+                check_coverage(self.boxes, self.detections, dataset, ids)
+            check_convention(self.boxes, self.detections, dataset, ids)
+        if self.scored:
+            require_objects(dataset, ids, SINGLE)
+        elif not self.crowd:
+            require_objects(dataset, ids, "segment them with --crowd true")
+
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
         """One mask for each box, as many at a time as the model likes."""
         if self.source == "elsewhere":
@@ -174,6 +194,7 @@ class Instances(Task):
 
     def score(self, prediction: Found, truth: Truth) -> JSON:
         """What AP needs of an image, or IoU and Boundary IoU of each object."""
+        require_image(prediction, truth)
         if not self.scored:
             return _overlaps(prediction, truth)
         if self.evaluator == "official":
@@ -231,6 +252,10 @@ class Instances(Task):
     def load(self, stem: Path) -> Found:
         """Read COCO results JSON."""
         return read_results(stem)
+
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
+        """Read COCO results JSON of all images."""
+        return read_all(path, dataset.ids, dataset, categories=True)
 
 
 def _is_lvis(truth: Truth) -> bool:

@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Estimator,
+    Instances,
+    Model,
+    Sample,
+    Task,
+)
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
 from sambench.metrics.masks import iou
 from sambench.metrics.rle import decode
@@ -22,6 +31,7 @@ from sambench.metrics.statistics import ratios
 from sambench.results import as_text, read_json, write_json
 
 from ._clicking import Choice, Clicked, Rules, click_on_all
+from ._objects import SINGLE, require_objects
 
 TARGETS = (80, 85, 90, 95)
 CURVE = (1, 3, 5, 10, 20)
@@ -66,6 +76,10 @@ class Interactive(Task):
     def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
         """Kinds of prompt that these options use."""
         return frozenset({"points", "masks"} if self.feedback else {"points"})
+
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        """Refuse images without a single object."""
+        require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object until it is right."""

@@ -13,13 +13,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Estimator,
+    Instances,
+    Model,
+    Sample,
+    Task,
+)
 from sambench.metrics import masks as mask_metrics
 from sambench.metrics.rle import decode
 from sambench.metrics.statistics import by_group, ratios
 from sambench.results import as_text, read_json, write_json
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
+from ._objects import require_objects
 
 REPORTED = (1, 2, 3, 5, 9)
 SMALL, LARGE = 32**2, 96**2
@@ -88,6 +98,11 @@ class Points(Task):
         if self.points > 1:
             kinds |= {"points", "masks"} if self.feedback else {"points"}
         return frozenset(kinds)
+
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        """Refuse images without a single object."""
+        if not self.crowd:
+            require_objects(dataset, ids, "count them with --crowd true")
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object."""

@@ -14,11 +14,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Estimator,
+    Instances,
+    Model,
+    Sample,
+    Task,
+)
 from sambench.metrics import proposals as recall
 from sambench.metrics.assignment import Detections
 
-from ._coco_results import Found, image_id, read_results, write_results
+from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
+from ._objects import SINGLE, require_objects
 
 if TYPE_CHECKING:
     from sambench.candidates import Candidates
@@ -75,6 +85,10 @@ class Proposals(Task):
         "single-output": {"side": 128, "multimask": False, "nms": 0.95, "rank": "random"},
     }
 
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        """Refuse images without a single object."""
+        require_objects(dataset, ids, SINGLE)
+
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
         """At most `limit` masks with their scores, all of category 1."""
         if isinstance(model, Proposer):
@@ -108,6 +122,7 @@ class Proposals(Task):
 
     def score(self, prediction: Found, truth: Instances) -> JSON:
         """Matches of masks and boxes at each threshold and budget, for each size and frequency."""
+        require_image(prediction, truth)
         given = truth.extra.get("frequency")
         buckets = (
             None if given is None else dict(zip(truth.categories.tolist(), given, strict=True))
@@ -150,6 +165,10 @@ class Proposals(Task):
     def load(self, stem: Path) -> Found:
         """Read COCO results JSON."""
         return read_results(stem)
+
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
+        """Read COCO results JSON of all images, of whatever categories."""
+        return read_all(path, dataset.ids, dataset)
 
 
 def _quality(found: Candidates) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ Promptable concept segmentation: Carion et al., SAM 3: Segment Anything with Con
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
     Concepts,
+    Dataset,
     Embedding,
     Estimator,
     Masks,
@@ -28,6 +29,8 @@ from sambench.interfaces import (
 )
 from sambench.metrics import concepts, rle
 from sambench.results import as_text, read_json, write_json
+
+from ._coco_results import read_all
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,19 @@ class Named:
     phrases: tuple[str, ...]
     rles: tuple[tuple[JSON, ...], ...]
     scores: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Masks of one image from a file of all: what was asked is known with the truth.
+
+    Attributes:
+        id: of the image.
+        masks: phrase -> run-length encodings and scores of the masks that count.
+    """
+
+    id: str
+    masks: Mapping[str, tuple[tuple[JSON, ...], tuple[float, ...]]]
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,14 @@ class Text(Task):
         "IoU": "at the image's original size, logits > 0; an empty mask is a false positive",
     }
 
+    def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
+        """Refuse a dataset whose categories have no names."""
+        if getattr(dataset, "categories", None) == {}:
+            raise UserError(
+                f"dataset {dataset.card.name} lists no categories, whose names are the phrases of "
+                "the task text; add them to its annotations."
+            )
+
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Named:
         """All masks of sufficient score for each phrase, as many phrases as the model likes."""
         truth: Concepts = sample.truth
@@ -104,8 +128,10 @@ class Text(Task):
             absent = rng.choice(absent, self.negatives, replace=False)
         return tuple(sorted([*positives.tolist(), *absent.tolist()]))
 
-    def score(self, prediction: Named, truth: Concepts) -> JSON:
+    def score(self, prediction: Named | Told, truth: Concepts) -> JSON:
         """For each phrase how many masks there are, were found, and match at each threshold."""
+        if isinstance(prediction, Told):
+            prediction = self._named(prediction, truth)
         for index, phrase in zip(prediction.asked, prediction.phrases, strict=True):
             if index >= len(truth.phrases) or truth.phrases[index] != phrase:
                 raise UserError(
@@ -119,6 +145,14 @@ class Text(Task):
             )
         ]
         return {"pairs": pairs, "left_out": len(truth.phrases) - len(pairs)}
+
+    def _named(self, told: Told, truth: Concepts) -> Named:
+        """The answers to the phrases that are asked of an image; others are left out."""
+        asked = self._asked(truth, told.id)
+        phrases = tuple(truth.phrases[i] for i in asked)
+        found = [told.masks.get(phrase, ((), ())) for phrase in phrases]
+        rles, scores = tuple(rles for rles, _ in found), tuple(scores for _, scores in found)
+        return Named(asked, phrases, rles, scores)
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """cgF1 and its parts."""
@@ -142,6 +176,46 @@ class Text(Task):
             return Named(**{name: _tuples(value) for name, value in content.items()})
         except (TypeError, AttributeError) as error:
             raise UserError(f"{path} is no prediction of the task text ({error}).") from None
+
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Told]:
+        """Read COCO results JSON of all images; a category's name is its phrase.
+
+        A dataset whose annotation files list pairs of image and phrase has results by the id of the
+        pair, as the evaluator of SA-Co takes them.
+        """
+        found: dict[str, dict[str, list[tuple[JSON, float]]]] = {id: {} for id in dataset.ids}
+        for id, phrase, mask, score in _results(path, dataset):
+            if score >= self.min_score:
+                found[id].setdefault(phrase, []).append((mask, score))
+        return {
+            id: Told(id, {p: tuple(zip(*pairs, strict=True)) for p, pairs in masks.items()})  # type: ignore[misc]
+            for id, masks in found.items()
+        }
+
+
+@runtime_checkable
+class Paired(Protocol):
+    """A dataset whose results name pairs of image and phrase instead of images and categories."""
+
+    phrases: Mapping[str, tuple[str, str]]
+    """Id of a pair -> id of the image, and phrase."""
+
+
+def _results(path: Path, dataset: Dataset) -> Iterator[tuple[str, str, JSON, float]]:
+    """Image, phrase, mask and score of each result of a file."""
+    if isinstance(dataset, Paired):
+        for pair, found in read_all(path, dataset.phrases, dataset).items():
+            id, phrase = dataset.phrases[pair]
+            for mask, score in zip(found.detections.rles, found.detections.scores, strict=True):
+                yield id, phrase, mask, float(score)
+        return
+    names: Mapping[int, str] = getattr(dataset, "categories", {})
+    for id, found in read_all(path, dataset.ids, dataset, categories=True).items():
+        masks = found.detections
+        for mask, score, category in zip(
+            masks.rles, masks.scores, masks.categories.tolist(), strict=True
+        ):
+            yield id, names[category].replace("_", " "), mask, float(score)
 
 
 def _counting(answer: Masks, row: int, least: float) -> tuple[tuple[JSON, ...], tuple[float, ...]]:

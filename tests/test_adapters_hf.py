@@ -410,10 +410,10 @@ def concept_folder(tmp_path_factory):
 
 def test_sam_3_runs_the_task_of_noun_phrases(concept_folder, tmp_path, capsys):
     words = ["run", "--task", "text", "--model", f"hf:{concept_folder},text=true", "--json"]
-    words += ["--dataset", "scenes:images=2", "--workers", "0", "--output", str(tmp_path)]
+    words += ["--dataset", "scenes:images=3", "--workers", "0", "--output", str(tmp_path)]
     assert main([*words, "--min-score", "0.05"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["images"] == 2
+    assert result["images"] == 3
     assert result["metrics"]["IL_recall"]["value"] > 0
     assert result["protocol"]["task"]["min_score"] == 0.05
 

@@ -129,7 +129,7 @@ def test_fingerprint_is_of_content_alone(tmp_path):
     first = write_coco(tmp_path / "one", coco_content())
     assert first.fingerprint == write_coco(tmp_path / "two", coco_content()).fingerprint
     other = coco_content()
-    other["annotations"][0]["category_id"] = 4
+    other["annotations"][0]["iscrowd"] = 1
     assert first.fingerprint != write_coco(tmp_path / "three", other).fingerprint
 
 
@@ -149,22 +149,28 @@ def changed(part, index, **values):
     ("content", "message"),
     [
         ("{", "no valid JSON"),
-        ("[]", "expected an object"),
+        ("[]", "expected an object with"),
         ("{}", 'no list "images"'),
         ({"images": []}, 'no list "annotations"'),
-        (without("images", 0, "height"), r'images\[0\] has no "height"'),
-        (without("annotations", 1, "segmentation"), r'annotations\[1\] has no "segmentation"'),
+        (without("images", 0, "height"), r'images\[0\] \(id 10\) has no "height"'),
+        (
+            without("annotations", 1, "segmentation"),
+            r'annotations\[1\] \(id 2\) has no "segmentation"',
+        ),
         (changed("annotations", 1, id=1), "the id 1"),
         (changed("images", 1, id=10), "the id 10"),
-        (changed("images", 1, id=None), "the id None"),
-        (changed("annotations", 1, image_id=7), "annotation 2 belongs to image 7"),
-        (changed("annotations", 1, segmentation=[]), "annotation 2 has no segmentation"),
+        (changed("images", 1, id=None), r"images\[1\]\.id is null"),
+        (changed("annotations", 1, image_id=7), r"annotations\[1\] \(id 2\) belongs to image 7"),
+        (
+            changed("annotations", 1, segmentation=[]),
+            r"annotations\[1\] \(id 2\) has no segmentation",
+        ),
         (
             changed("annotations", 1, segmentation=[[0, 0, 1, 1]]),
-            "annotation 2 has no polygon of three",
+            r"annotations\[1\].segmentation \(id 2\) has no polygon of three",
         ),
-        (changed("annotations", 1, segmentation=[0, 0, 1, 1, 2, 2]), "annotation 2 has a polygon"),
-        (changed("annotations", 1, segmentation="abc"), "neither polygons nor run lengths"),
+        (changed("annotations", 1, segmentation=[[0, 0, 1, 1, 2, 2, 3]]), "7 coordinates, an odd"),
+        (changed("annotations", 1, segmentation="abc"), "expected polygons or run lengths"),
         (
             changed("annotations", 1, segmentation={"size": [6, 4], "counts": [24]}),
             r"mask of size \[6, 4\] in an image of \[4, 6\]",
@@ -183,9 +189,9 @@ def changed(part, index, **values):
         ),
         (
             changed("annotations", 1, segmentation={"size": [4, 6], "counts": 5}),
-            "run lengths of an unknown kind",
+            "is 5, expected run lengths",
         ),
-        (changed("images", 1, height=5), "has size"),
+        (changed("images", 0, height=5), "has size"),
     ],
 )
 def test_bad_coco_files_are_one_sentence(tmp_path, content, message):
@@ -258,7 +264,7 @@ def test_lvis_v1_has_no_file_names_and_images_of_train(tmp_path):
     image |= {"neg_category_ids": [2], "not_exhaustive_category_ids": [3]}
     content = coco_content() | {"images": [image]}
     content["annotations"] = [content["annotations"][0] | {"image_id": 1}]
-    content["categories"] = [{"id": 3, "name": "x", "frequency": "r"}]
+    content["categories"] = [{"id": i, "name": f"x{i}", "frequency": "r"} for i in (2, 3)]
     (tmp_path / "lvis_v1_val.json").write_text(json.dumps(content))
     dataset = Lvis(root=str(tmp_path))
     with pytest.raises(UserError, match="needs COCO train2017 images"):
@@ -498,5 +504,5 @@ def test_sa1b(tmp_path):
     assert truth.ids == (77,)
     assert truth.boxes.tolist() == [[2, 1, 4, 2]]
     (tmp_path / "sa_9.json").write_text("{}")
-    with pytest.raises(UserError, match="no annotation file of SA-1B"):
+    with pytest.raises(UserError, match='has no "image"'):
         dataset["sa_9"]

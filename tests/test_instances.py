@@ -238,14 +238,23 @@ def test_a_task_goes_to_a_scoring_process_without_the_boxes(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "not valid JSON"),
-        ("{}", "holds a JSON dict"),
-        ("[3]", "entry 0"),
-        ('[{"image_id": 1}]', "no 'bbox'"),
-        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]', "four numbers"),
-        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 0, 4], "score": 1}]', "0 x 4 pixels"),
-        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": NaN}]', "score nan"),
-        ('[{"image_id": 1, "category_id": 1, "bbox": [1, NaN, 3, 4], "score": 1}]', "four numbers"),
+        ("{", "no valid JSON"),
+        ("{}", "holds an object {}"),
+        ("[3]", "[0] is 3"),
+        ('[{"image_id": 1}]', '[0] has no "bbox"'),
+        (
+            '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3], "score": 1}]',
+            "[0].bbox is a list of 3",
+        ),
+        ('[{"image_id": 1, "category_id": 1, "bbox": [1, 2, -3, 4], "score": 1}]', "-3 x 4 pixels"),
+        (
+            '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": NaN}]',
+            "[0].score is NaN",
+        ),
+        (
+            '[{"image_id": 1, "category_id": 1, "bbox": [1, NaN, 3, 4], "score": 1}]',
+            "[0].bbox[1] is NaN",
+        ),
         ('[{"image_id": 1, "category_id": "a", "bbox": [1, 2, 3, 4], "score": 1}]', "category_id"),
         ('[{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 1}]', "such as 7"),
         ('[{"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}]', "such as 9"),

@@ -183,7 +183,7 @@ def test_saco_says_what_is_wrong(tmp_path):
     content = json.loads(lacking.paths[0].read_text())
     del content["images"][1]["is_instance_exhaustive"]
     lacking.paths[0].write_text(json.dumps(content))
-    with pytest.raises(UserError, match='id 11 has no "is_instance_exhaustive"'):
+    with pytest.raises(UserError, match=r'\(id 11\) has no "is_instance_exhaustive"'):
         lacking.ids  # noqa: B018
 
 
@@ -428,12 +428,12 @@ def test_an_image_without_masks_has_no_phrase(clip):
 
 
 def test_the_composition_runs_through_the_command_line(clip, tmp_path, capsys):
-    words = ["run", "--task", "text", "--dataset", "scenes:images=1", "--workers", "0", "--json"]
+    words = ["run", "--task", "text", "--dataset", "scenes:images=3", "--workers", "0", "--json"]
     words += ["--output", str(tmp_path), "--model", f"clip_rank:clip={clip},side=3"]
     assert main(words) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["model"] == "minisam_tiny_clip"
-    assert result["images"] == 1
+    assert result["images"] == 3
     assert "against 'a photo of the background'" in result["protocol"]["model"]["preprocessing"]
 
 

@@ -2,11 +2,13 @@
 
 sambench data list          what is here, what a command can fetch, what takes steps by hand
 sambench data fetch NAME    download, check and unpack a dataset
-sambench data check NAME    read everything once and name what is missing or damaged
+sambench data check NAME    read everything once, say what was understood, and name what is
+                            missing or damaged; --sheet FILE draws ten images with their truth
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 from sambench.commands._options import no_more
 from sambench.errors import UserError
@@ -19,18 +21,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["list", "fetch", "check"])
     parser.add_argument("name", nargs="?", default="", help="dataset with options")
     parser.add_argument("--root", default="", help="folder to fetch into")
+    parser.add_argument("--sheet", type=Path, help="PNG file of ten images with their truth")
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Carry out the action; 1 if a check found problems."""
     no_more(rest, "data")
+    if arguments.sheet and arguments.action != "check":
+        raise UserError("--sheet belongs to sambench data check NAME; leave it out.")
     if arguments.action == "list":
         return _list(arguments.name)
     if not arguments.name:
         raise UserError(f"sambench data {arguments.action} needs the name of a dataset.")
     if arguments.action == "fetch":
         return _fetch(arguments.name, arguments.root)
-    return _check(arguments.name)
+    return _check(arguments.name, arguments.sheet)
 
 
 def _list(name: str) -> int:
@@ -58,12 +63,26 @@ def _fetch(name: str, root: str) -> int:
     return 0
 
 
-def _check(spec: str) -> int:
+def _check(spec: str, sheet: Path | None) -> int:
     from sambench.sources import check
+    from sambench.understood import Understood
 
     dataset = load("dataset", spec)
-    problems = check(dataset)
+    understood = Understood(dataset)
+    problems = check(dataset, understood.add)
+    for line in understood.lines():
+        print(line)
     for problem in problems:
         print(problem)
+    if sheet:
+        _draw(dataset, understood.chosen(), sheet)
     print(f"{dataset.card.name}: {len(dataset)} images, {len(problems)} problems", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _draw(dataset: Dataset, ids: list[str], sheet: Path) -> None:
+    from sambench.report.contact_sheet import contact_sheet
+    from sambench.report.overlay import write_png
+
+    write_png(contact_sheet(dataset, ids), sheet)
+    print(sheet)

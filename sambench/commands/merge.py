@@ -47,4 +47,4 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
             print(result_table(each.result, each.task.paper))
     if arguments.json:
         print(json.dumps([each.result.to_json() for each in merged], indent=2))
-    return 0 if all(each.result.complete for each in merged) else 1
+    return 0 if all(each.result.complete and each.result.defined for each in merged) else 1

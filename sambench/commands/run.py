@@ -70,7 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Run; 1 if any image failed."""
+    """Run; 1 if any image failed, or nothing was measured."""
     tasks = load_tasks(split_list(arguments.task, "task"), rest)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
     device = choose_device(arguments.device)
@@ -104,7 +104,7 @@ class _Shown:
         from sambench.report.table import result_table
 
         self.values.append(result.to_json())
-        self.complete &= result.complete
+        self.complete &= result.complete and result.defined
         if not self.json:
             print(result_table(result, paper))
 

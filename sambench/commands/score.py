@@ -1,8 +1,9 @@
 """Score predictions from files, without a model: those of --save-predictions or made elsewhere.
 
-For edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they
-are (--suppression structured thins them); the value that stands for 1 is told from all of them, or
-given as --scale. Saved ones keep the options they were made with, and scoring options may change.
+For masks a COCO results file of all images, or a folder with one an image, named by its id. For
+edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they are
+(--suppression structured thins them); the value that stands for 1 is told from all of them, or
+given as --scale. Saved ones keep the options they were made with; scoring options may change.
 """
 
 import argparse
@@ -19,13 +20,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Define the arguments."""
     parser.add_argument("--task", required=True, help="name with options")
     parser.add_argument("--dataset", required=True, help="name with options")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of predictions")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        help="folder with one file an image, or one COCO results file",
+    )
     parser.add_argument("--name", default="", help="what to file the result under")
     add_run_options(parser)
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Score; 1 if any image failed."""
+    """Score; 1 if any image failed, or nothing was measured."""
     from sambench.report.table import result_table
     from sambench.rescoring import rescore, saved_model
 
@@ -38,7 +44,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         print(json.dumps(result.to_json(), indent=2))
     else:
         print(result_table(result, task.paper))
-    return 0 if result.complete else 1
+    return 0 if result.complete and result.defined else 1
 
 
 def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:

@@ -20,6 +20,8 @@ def result_table(result: Result, paper: str = "") -> str:
     if result.failed:
         lines.append(f"INCOMPLETE: {len(result.failed)} images failed:")
         lines += [f"  {id}: {reason}" for id, reason in result.failed.items()]
+    if not result.defined:
+        lines.append(f"UNDEFINED: these images have nothing that {result.metric} measures.")
     if result.note:
         lines.append(result.note + (f" The paper's protocol: {paper}" if paper else ""))
     speed = result.timing.get("images_per_second")

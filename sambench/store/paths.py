@@ -40,8 +40,11 @@ def label_of(plugin: Model | Dataset) -> str:
     changed = [key for key in spec.changed if key not in plugin.neutral]
     words = [_word(key, spec.options[key], plugin) for key in changed]
     if isinstance(plugin, Dataset) and plugin.card.own:
-        content = "\n".join([plugin.fingerprint, *folder_names(spec)])
+        places = folder_names(spec)
+        content = "\n".join([plugin.fingerprint, *places])
         words.insert(0, hashlib.sha256(content.encode()).hexdigest()[:SHORT])
+        if name == spec.name and places:
+            name = places[0]
         if name in names("dataset"):  # a folder may be called coco without being it
             name = f"own-{name}"
     return "-".join([name, *filter(None, words)])

@@ -1,6 +1,6 @@
 """Small, real inputs of every format, and the commands that read them.
 
-A seed is a folder of files and the words that are typed in it. What a seed holds is right: as it is,
+A seed is a folder of files and the words that are typed in it. What it holds is right: as it is,
 each command ends with 0.
 """
 
@@ -49,9 +49,11 @@ def reading(name: str, write: Callable[[Path], None], spec: str, images: int = 2
     """The seed of a dataset's format: it is run and checked."""
     dataset = f"--dataset={spec}"
     return Seed(
-        name, write,
-        ([*RUN, dataset], [*RUN, dataset], ["check-dataset", spec], ["data", "check", spec]), images,
-    )  # fmt: skip
+        name,
+        write,
+        ([*RUN, dataset], [*RUN, dataset], ["check-dataset", spec], ["data", "check", spec]),
+        images,
+    )
 
 
 def photograph(seed: int) -> np.ndarray:
@@ -73,6 +75,12 @@ def outline(box: tuple[int, ...]) -> list[float]:
     """The polygon of a box, flat x, y."""
     x0, y0, x1, y1 = box
     return [x0, y0, x1, y0, x1, y1, x0, y1]
+
+
+def run_lengths(id: str, number: int) -> dict[str, object]:
+    """One object of an image as COCO's compressed run lengths."""
+    rle = coco_mask.encode(np.asfortranarray(labels(id) == number))
+    return {"size": rle["size"], "counts": rle["counts"].decode()}
 
 
 def photographs(folder: Path, ending: str = ".png") -> None:
@@ -114,12 +122,10 @@ def annotations() -> list[dict[str, object]]:
     for image, (id, boxes) in enumerate(BOXES.items(), start=1):
         for number, box in enumerate(boxes, start=1):
             x0, y0, x1, y1 = box
-            rle = coco_mask.encode(np.asfortranarray(labels(id) == number))
-            compressed = {"size": rle["size"], "counts": rle["counts"].decode()}
             found.append(
                 {
                     "id": len(found) + 1, "image_id": image, "category_id": number, "iscrowd": 0,
-                    "segmentation": [outline(box)] if number == 1 else compressed,
+                    "segmentation": [outline(box)] if number == 1 else run_lengths(id, 2),
                     "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0),
                 }
             )  # fmt: skip
@@ -158,13 +164,11 @@ def results_file(folder: Path) -> None:
     coco(folder)
     found = [
         {
-            "image_id": a["image_id"], "category_id": a["category_id"], "score": 0.8,
-            "segmentation": a["segmentation"] if isinstance(a["segmentation"], dict) else {
-                "size": [HEIGHT, WIDTH],
-                "counts": coco_mask.encode(np.asfortranarray(labels("a" if a["image_id"] == 1 else "b") == 1))["counts"].decode(),
-            },
+            "image_id": image, "category_id": number, "score": 0.8,
+            "segmentation": run_lengths(id, number),
         }
-        for a in annotations()
+        for image, (id, boxes) in enumerate(BOXES.items(), start=1)
+        for number in range(1, len(boxes) + 1)
     ]  # fmt: skip
     dump(folder / "all.json", found)
 
@@ -172,7 +176,12 @@ def results_file(folder: Path) -> None:
 def lvis(folder: Path) -> None:
     photographs(folder / "images")
     images = [
-        {**entry, "neg_category_ids": [], "not_exhaustive_category_ids": []}
+        {
+            **entry,
+            "neg_category_ids": [],
+            "not_exhaustive_category_ids": [],
+            "coco_url": f"http://images.example/images/{entry['file_name']}",
+        }
         for entry in image_entries()
     ]
     frequencies = [{"id": 1, "name": "crate"}, {"id": 2, "name": "fish"}]
@@ -212,11 +221,10 @@ def sa1b(folder: Path) -> None:
         image = {"image_id": number, "width": WIDTH, "height": HEIGHT, "file_name": f"{id}.jpg"}
         found = []
         for index, (x0, y0, x1, y1) in enumerate(boxes):
-            rle = coco_mask.encode(np.asfortranarray(labels(id) == index + 1))
             found.append(
                 {
                     "id": 10 * number + index, "bbox": [x0, y0, x1 - x0, y1 - y0], "area": 99,
-                    "segmentation": {"size": rle["size"], "counts": rle["counts"].decode()},
+                    "segmentation": run_lengths(id, index + 1),
                     "predicted_iou": 0.9, "stability_score": 0.95, "crop_box": [0, 0, 9, 9],
                     "point_coords": [[x0 + 1, y0 + 1]],
                 }
@@ -224,9 +232,10 @@ def sa1b(folder: Path) -> None:
         dump(folder / f"{id}.json", {"image": image, "annotations": found})
 
 
-def voc(folder: Path) -> None:
+def sbd(folder: Path) -> None:
     from scipy.io import savemat
 
+    folder = folder / "benchmark_RELEASE" / "dataset"
     photographs(folder / "img", ".jpg")
     for name in ("inst", "cls"):
         (folder / name).mkdir()
@@ -340,7 +349,8 @@ def label_studio(folder: Path) -> None:
     for number, (id, boxes) in enumerate(BOXES.items()):
         result = [
             {
-                "id": f"r{index}", "type": "polygonlabels", "from_name": "label", "to_name": "image",
+                "id": f"r{index}", "type": "polygonlabels",
+                "from_name": "label", "to_name": "image",
                 "original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0,
                 "value": {
                     "points": (np.reshape(outline(box), (-1, 2)) / [WIDTH, HEIGHT] * 100).tolist(),
@@ -359,7 +369,7 @@ def finished_run(folder: Path) -> None:
     """What a run leaves: records, a result, predictions."""
     folder_of_labels(folder)
     words = [*RUN, "--save-predictions", "--dataset=folder:images=images,masks=masks"]
-    subprocess.run(  # noqa: S603  # our own command
+    subprocess.run(  # our own command
         [sys.executable, "-m", "sambench", *words],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
@@ -410,14 +420,14 @@ SEEDS = (
     reading("folder, masks", folder_of_masks, FOLDER),
     reading("folder, arrays", folder_of_arrays, FOLDER),
     reading("coco", coco, COCO),
-    reading("lvis", lvis, "lvis:annotations=ann.json,images=images"),
+    reading("lvis", lvis, "lvis:annotations=ann.json,images=."),
     Seed("panoptic", panoptic, (
         ["run", "--task=panoptic", "--model=box_mask", "--device=cpu",
          "--dataset=coco_panoptic:root=.", *QUICK],
         ["check-dataset", "coco_panoptic:root=."],
     )),
     reading("sa1b", sa1b, "sa1b:root=."),
-    reading("sbd", voc, "sbd:root=."),
+    reading("sbd", sbd, "sbd:root=."),
     reading("labelme", labelme, "labelme:root=."),
     reading("yolo", yolo, "yolo:root=."),
     reading("cvat", cvat, "cvat:annotations=annotations.xml,images=images"),
@@ -434,6 +444,8 @@ SEEDS = (
     Seed("a finished run", finished_run, REPORTS),
     Seed("photograph", one_photograph, (["predict", "photo.jpg", "--box=3,3,20,20",
          "--model=box_mask", "-o", "o.png", "--device=cpu"],), 0),
-    Seed("safetensors", safetensors_file, ([*PREDICT, "--model=sam:checkpoint=weights.safetensors"],), 0),
+    Seed("safetensors", safetensors_file, (
+        [*PREDICT, "--model=sam:checkpoint=weights.safetensors"],
+    ), 0),
     Seed("torch file", torch_file, ([*PREDICT, "--model=sam:checkpoint=weights.pth"],), 0),
 )  # fmt: skip

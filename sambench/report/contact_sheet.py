@@ -1,0 +1,68 @@
+"""Images with their truth on one picture, to be looked at before any number is believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from sambench.interfaces import Dataset, Instances, Sample
+from sambench.report.layers import Scene, draw_prediction, fit, truth_scene
+from sambench.report.overlay import BOX
+
+CELL = 420
+"""Longest side of an image, in pixels."""
+COLUMNS = 4
+GAP, CAPTION = 8, 22
+"""Pixels between cells, and for the line below each."""
+LETTERS = 52
+"""Of a caption, in a cell's width."""
+TINY = 10
+"""An object of fewer pixels in height and width on the sheet is marked with a box."""
+
+
+def contact_sheet(dataset: Dataset, ids: Sequence[str]) -> NDArray[np.uint8]:
+    """Images with all their objects, each in a colour of its own.
+
+    Args:
+        dataset: where they are from; the first of its truths is drawn.
+        ids: which images, in their order.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    columns = min(COLUMNS, max(len(ids), 1))
+    rows = math.ceil(len(ids) / columns)
+    width, height = CELL + GAP, CELL + CAPTION + GAP
+    sheet = Image.new("RGB", (GAP + columns * width, GAP + rows * height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for place, id in enumerate(ids):
+        sample = dataset[id]
+        picture = _drawn(sample)
+        left, top = GAP + place % columns * width, GAP + place // columns * height
+        sheet.paste(picture, (left, top))
+        pen.text((left, top + picture.height + 2), _caption(sample), fill="black", font=font)
+    return np.asarray(sheet)
+
+
+def _drawn(sample: Sample) -> Image.Image:
+    """One image with its truth, at the size of a cell."""
+    height, width = fit((sample.image.shape[0], sample.image.shape[1]), CELL)
+    picture = Image.fromarray(sample.image).resize((width, height), Image.Resampling.LANCZOS)
+    layer = draw_prediction(truth_scene(sample.truth) or Scene(), (height, width))
+    picture.paste(Image.fromarray(layer), (0, 0), Image.fromarray(layer[..., 3]))
+    if isinstance(sample.truth, Instances):
+        pen, factor = ImageDraw.Draw(picture), width / sample.image.shape[1]
+        for x0, y0, x1, y1 in sample.truth.boxes * factor:
+            if max(x1 - x0, y1 - y0) < TINY:
+                pen.rectangle((x0 - 4, y0 - 4, x1 + 4, y1 + 4), outline=BOX, width=2)
+    return picture
+
+
+def _caption(sample: Sample) -> str:
+    count = f": {len(sample.truth)} objects" if isinstance(sample.truth, Instances) else ""
+    room = LETTERS - len(count)
+    return (sample.id if len(sample.id) <= room else "..." + sample.id[3 - room :]) + count

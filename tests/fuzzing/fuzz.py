@@ -1,0 +1,195 @@
+"""Mutated real inputs for every format and command: read as meant, or refused in one sentence.
+
+    python tests/fuzzing/fuzz.py --cases 20000
+
+Case i is a function of i alone. A case fails on a traceback, a raw Python error, a crash, a hang,
+an exit without a word, a success without a number, or an image that went missing without a word.
+Cases run one after another in a process of their own; if that dies, the next goes on behind it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mutations import mutate
+from seeds import SEEDS, Seed
+
+SECONDS = 20
+"""What a case may take before it counts as hanging; most take a twentieth of a second."""
+MEMORY = 6 << 30
+RAW = re.compile(
+    r"Traceback|\b(?:Key|Type|Value|Index|Attribute|Assertion|ZeroDivision|Overflow|Recursion|Runtime"
+    r"|UnicodeDecode|UnicodeEncode|Memory|NotImplemented|JSONDecode|Name|Import|EOF)Error\b"
+    r"|\bnumba\b|struct\.error|<class '"
+)
+
+
+class Hang(BaseException):
+    """Raised in a case that takes too long; no `except Exception` may take it for an image's."""
+
+
+def judge(code: Any, out: str, err: str, seed: Seed, words: Sequence[str]) -> str:
+    """What is wrong with how a case ended, "" if nothing."""
+    if found := RAW.search(out + err):
+        return f"raw error: {found.group()}"
+    if code not in (0, 1, 2):
+        return f"exit {code!r}"
+    if code and not (out.strip() or err.strip()):
+        return f"exit {code} without a word"
+    if code == 0 and words[0] in {"run", "score"} and "--json" in words:
+        return _judge_result(out, seed, words)
+    return ""
+
+
+def _judge_result(out: str, seed: Seed, words: Sequence[str]) -> str:
+    """What is wrong with the result of a run that succeeded."""
+    try:
+        found = json.loads(out)
+    except ValueError:
+        return "" if any(word.startswith("--shard") for word in words) else "no JSON"
+    for result in found if isinstance(found, list) else [found]:
+        if "metrics" not in result:
+            continue
+        if result["metrics"][result["metric"]]["value"] is None:
+            return "no number, and exit 0"
+        scored, _, there = result["protocol"]["dataset"]["images"].partition(" of ")
+        narrowed = any(word.startswith(("--limit", "--ids")) for word in words)
+        if not narrowed and (scored != there or result["failed"]):
+            return f"{scored} of {there} images, and exit 0"
+    return ""
+
+
+def attempt(seed: Seed, folder: Path, rng: random.Random) -> tuple[str, str]:
+    """Run one mutated case in this process; returns what it was, and what is wrong with it."""
+    from sambench.cli import main
+
+    words, what = mutate(folder, list(rng.choice(seed.commands)), rng)
+    told = f"{seed.name}: {what} | {' '.join(words)}"
+    out, err = io.StringIO(), io.StringIO()
+    code: Any = None
+    os.chdir(folder)
+    signal.alarm(SECONDS)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    except Hang:
+        return told, f"hangs for {SECONDS} s"
+    except BaseException as error:  # noqa: BLE001 (whatever comes out is the finding)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return told, f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    finally:
+        signal.alarm(0)
+        os.chdir("/")
+    wrong = judge(code, out.getvalue(), err.getvalue(), seed, words)
+    return told, f"{wrong} | {err.getvalue()[-600:]}" if wrong else ""
+
+
+def work(first: int, last: int, seeds: Path, report: Path) -> None:
+    """Do cases first ... last - 1, and note each in a file before and after."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+    def give_up(*_: object) -> None:
+        raise Hang
+
+    signal.signal(signal.SIGALRM, give_up)
+    with report.open("a", encoding="utf-8", buffering=1) as file:
+        for number in range(first, last):
+            rng = random.Random(number)  # no secret
+            seed = SEEDS[number % len(SEEDS)]
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place) / "case"
+                shutil.copytree(seeds / str(SEEDS.index(seed)), folder)
+                file.write(json.dumps({"begin": number}) + "\n")
+                told, wrong = attempt(seed, folder, rng)
+            file.write(json.dumps({"end": number, "case": told, "wrong": wrong}) + "\n")
+
+
+def check_seeds(folder: Path) -> list[str]:
+    """Write all seeds; each command on each, as it is, must succeed."""
+    wrong = []
+    for index, seed in enumerate(SEEDS):
+        place = folder / str(index)
+        place.mkdir()
+        seed.write(place)
+        for words in seed.commands:
+            copy = folder / "copy"
+            shutil.copytree(place, copy)
+            done = subprocess.run(  # our own command
+                [sys.executable, "-m", "sambench", *words],
+                cwd=copy, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            refused = seed.name in {"safetensors", "torch file"}  # they hold no whole model
+            if done.returncode != (2 if refused else 0):
+                wrong.append(f"{seed.name} {words}: {done.returncode} {done.stderr[-400:]}")
+            shutil.rmtree(copy)
+    return wrong
+
+
+def cases(first: int, last: int, folder: Path) -> Iterator[tuple[int, str, str]]:
+    """Number, description and fault of each case, a crash of the process among the faults."""
+    report = folder / f"report-{first}.jsonl"
+    while first < last:
+        report.unlink(missing_ok=True)
+        words = [str(first), str(last), str(folder), str(report)]
+        done = subprocess.run(  # this file
+            [sys.executable, __file__, "--work", *words],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        begun = first - 1
+        for line in report.read_text(encoding="utf-8").splitlines() if report.is_file() else []:
+            entry = json.loads(line)
+            begun = entry.get("begin", begun)
+            if "end" in entry:
+                yield entry["end"], entry["case"], entry["wrong"]
+                first = entry["end"] + 1
+        if done.returncode and first < last:
+            yield first, "", f"the process ended with {done.returncode}: {done.stderr[-400:]}"
+            first += 1
+
+
+def main() -> int:
+    """Run cases; 1 if any failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.work:
+        first, last, seeds, report = given.work
+        work(int(first), int(last), Path(seeds), Path(report))
+        return 0
+    with tempfile.TemporaryDirectory() as place:
+        wrong = check_seeds(Path(place))
+        for line in wrong:
+            print(f"SEED {line}")
+        if wrong:
+            return 1
+        found = 0
+        for number, told, fault in cases(given.first, given.first + given.cases, Path(place)):
+            if fault:
+                found += 1
+                print(f"case {number}: {told}\n    {fault}", flush=True)
+    print(f"{given.cases} cases, {found} failed")
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
