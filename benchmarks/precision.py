@@ -20,8 +20,9 @@ from sambench.commands._options import load_model, with_precision
 from sambench.comparing import compare, read_side
 from sambench.evaluation import run
 from sambench.interfaces import JSON
-from sambench.jobs import Settings, result_path
+from sambench.jobs import Settings
 from sambench.registry import load, split_spec
+from sambench.store.paths import beside, label_of, stem_of
 
 from .turns import save
 
@@ -52,8 +53,8 @@ def results(model: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
         fitting = {spec: task for spec, task in tasks.items() if task.truth in dataset.truths}
         run({name_of(spec): task for spec, task in fitting.items()}, loaded, dataset, settings)
         for spec, task in fitting.items():
-            cards = dataset.card.name, loaded.card.name
-            path = result_path(name_of(spec), task, *cards, settings.output)
+            labels = label_of(dataset), label_of(loaded)
+            path = beside(stem_of(name_of(spec), task, *labels, settings.output), ".json")
             found[f"{spec} on {dataset.card.name}"] = path
     return found
 

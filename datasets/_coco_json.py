@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.images import read_rgb
-from sambench.interfaces import JSON, Dataset, Instances, Segments, T
+from sambench.interfaces import JSON, Dataset, DatasetCard, Instances, Segments, T
 from sambench.json_input import At
 
 from ._coco_file import Annotation, CocoFile, Layout, annotated_instances, inside, read_coco
 from ._instances import without_empty
 from ._segments import from_instances
+
+
+def own_card(name: str, file: Path) -> DatasetCard:
+    """The card of the user's own data in a file of COCO's format."""
+    title = f"{file.name} (COCO format)"
+    return DatasetCard(name, title, "as its owner says", "none", own=True)
 
 
 class CocoJson(Dataset):
@@ -86,7 +92,7 @@ class CocoJson(Dataset):
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
         path, size = self.image_path(id), self.file.images[id].size
-        image = read_rgb(path)
+        image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
             raise UserError(
                 f"{path} has size {image.shape[:2]}, but {self.annotations} says {size} (height, "

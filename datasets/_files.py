@@ -5,7 +5,8 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from sambench.download import sha256
 from sambench.errors import UserError
-from sambench.images import image_size, read_rgb
+from sambench.images import Decoding, image_size, read_rgb
 from sambench.interfaces import JSON, Dataset, Instances, T
 
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".avif"}
+)
 LABELS = frozenset({".png", ".bmp", ".tif", ".tiff", ".gif"})
 """Lossless formats: the only ones fit for labels."""
 
@@ -75,6 +78,9 @@ def read_as(path: Path, what: str) -> Iterator[None]:
 class FileDataset(Dataset):
     """One image file and some truth files for each id."""
 
+    decoding: Decoding = Decoding()
+    """Settles what image files leave open; where nothing does, such files are refused."""
+
     @abstractmethod
     def image_path(self, id: str) -> Path:
         """File of an image."""
@@ -88,8 +94,12 @@ class FileDataset(Dataset):
         return {}
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`."""
-        return read_rgb(self.image_path(id))
+        """See `Dataset`; an image that could be read in two ways is refused."""
+        return read_rgb(self.image_path(id), self.decoding, partial(self.annotated_size, id))
+
+    def annotated_size(self, id: str) -> tuple[int, int] | None:
+        """(H, W) that the annotations of an image are for; None if they do not tell."""
+        return None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -116,9 +126,23 @@ class InstanceFiles(FileDataset):
         """See `Dataset`; masks of another size than the image are refused."""
         assert kind is Instances
         truth, image = self.instances(id), self.image_path(id)
-        if truth.size != image_size(image):
+        size = image_size(image, self.decoding, truth.size)
+        if truth.size != size:
             raise UserError(
-                f"{image} has size {image_size(image)}, but its truth {self.truth_paths(id)[0]} "
-                f"has {truth.size} (height, width); they must be equal."
+                f"{image} has size {size}, but its truth {self.truth_paths(id)[0]} has "
+                f"{truth.size} (height, width); they must be equal"
+                f"{self._as_stored(id, truth.size)}."
             )
         return cast(T, truth)
+
+    def _as_stored(self, id: str, size: tuple[int, int]) -> str:
+        """The remedy, where masks fit the stored pixels of an image that is turned on display."""
+        stored = replace(self.decoding, orientation="stored")
+        ask = self.decoding.ask("orientation", "stored")
+        if not ask or image_size(self.image_path(id), stored) != size:
+            return ""
+        return f": EXIF data turn the image, so give {ask} if masks are of its stored pixels"
+
+    def annotated_size(self, id: str) -> tuple[int, int] | None:
+        """The size of the masks."""
+        return self.instances(id).size

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images import image_size, read_labels, read_rgb
+from sambench.images import channels, read_labels, read_rgb
 from sambench.interfaces import Instances
 
 from ._instances import encode, from_rles
@@ -36,12 +35,14 @@ def read_ids(path: Path) -> NDArray[np.int64]:
     Raises:
         UserError: it cannot be read.
     """
-    image_size(path)  # refuses what is no image
-    with Image.open(path) as image:
-        channels = len(image.getbands())
-    if channels == 1:
+    if channels(path) == 1:
         return read_labels(path)
-    red, green, blue = np.moveaxis(read_rgb(path).astype(np.int64), 2, 0)
+    return colour_labels(read_rgb(path))
+
+
+def colour_labels(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Colours (H, W, 3) as labels (H, W): red * 65536 + green * 256 + blue, so black is 0."""
+    red, green, blue = np.moveaxis(rgb.astype(np.int64), 2, 0)
     labels: NDArray[np.int64] = (red << 16) | (green << 8) | blue
     return labels
 
@@ -49,7 +50,7 @@ def read_ids(path: Path) -> NDArray[np.int64]:
 def from_single_masks(
     paths: Sequence[Path], background: Sequence[int] = (0,), ignore: Sequence[int] = ()
 ) -> Instances:
-    """One label file for each object of an image: all values but background are the object.
+    """One label file for each object of an image: the one value beside background is the object.
 
     Args:
         paths: at least one file; ids are their places, from 1.
@@ -57,19 +58,62 @@ def from_single_masks(
         ignore: values of pixels that do not count.
 
     Raises:
-        UserError: a file cannot be read, or their sizes differ.
+        UserError: a file cannot be read or has several values, or their sizes differ.
     """
     labels = [read_labels(path) for path in paths]
-    for path, values in zip(paths, labels, strict=True):
-        if values.shape != labels[0].shape:
+    masks = [
+        one_object(values, path, background, ignore)
+        for values, path in zip(labels, paths, strict=True)
+    ]
+    return from_masks(masks, paths, [np.isin(values, ignore) for values in labels])
+
+
+def one_object(
+    labels: NDArray[np.int64], path: Path, background: Sequence[int], ignore: Sequence[int]
+) -> NDArray[np.bool_]:
+    """The mask (H, W) of the only object of a label image.
+
+    Raises:
+        UserError: there are several values beside background and ignored ones, such as the grey
+            levels of a smooth outline.
+    """
+    mask: NDArray[np.bool_] = ~np.isin(labels, [*background, *ignore])
+    values = np.unique(labels[mask])
+    if len(values) > 1:
+        shown = ", ".join(map(str, values[:3])) + (" and others" if len(values) > 3 else "")
+        raise UserError(
+            f"{path} has {len(values)} values beside the background ({shown}), but a file or page "
+            "for each object has one; give threshold= to take what is as bright as that, such as "
+            "128 of 255, or ignore= for values that do not count."
+        )
+    return mask
+
+
+def from_masks(
+    masks: Sequence[NDArray[np.bool_]],
+    paths: Sequence[Path],
+    unknown: Sequence[NDArray[np.bool_]],
+) -> Instances:
+    """Masks (H, W) of single objects -> the objects of an image; ids are their places, from 1.
+
+    Args:
+        masks: at least one.
+        paths: their files, for messages.
+        unknown: for each the pixels that do not count; no metric counts what is in one of them.
+
+    Raises:
+        UserError: their sizes differ.
+    """
+    for path, mask in zip(paths, masks, strict=True):
+        if mask.shape != masks[0].shape:
             raise UserError(
-                f"{path} has size {values.shape}, {paths[0]} has {labels[0].shape}; masks of one "
+                f"{path} has size {mask.shape}, {paths[0]} has {masks[0].shape}; masks of one "
                 "image must have one size."
             )
-    unknown: NDArray[np.bool_] = np.any([np.isin(values, ignore) for values in labels], axis=0)
-    rles = [encode(~np.isin(values, [*background, *ignore])) for values in labels]
-    height, width = labels[0].shape
-    return from_rles((height, width), rles, ignore=unknown if unknown.any() else None)
+    anywhere: NDArray[np.bool_] = np.any(unknown, axis=0)
+    height, width = masks[0].shape
+    rles = [encode(mask & ~part) for mask, part in zip(masks, unknown, strict=True)]
+    return from_rles((height, width), rles, ignore=anywhere if anywhere.any() else None)
 
 
 def as_labels(values: Any, path: Path) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """COCO, and any annotation file of COCO's format with its folder of images."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, cast
@@ -8,7 +9,8 @@ from sambench.errors import UserError
 from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
 from sambench.sources import Source, data_root, require
 
-from ._coco_json import CocoJson
+from ._coco_file import Picture
+from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
 BUCKET = "https://s3.amazonaws.com/images.cocodataset.org"
@@ -37,6 +39,7 @@ class Coco(CocoJson):
     """
 
     truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
+    neutral = frozenset({"root", "annotations", "images"})
     card = DatasetCard(
         name="coco",
         title="Microsoft COCO 2017 instances",
@@ -70,12 +73,16 @@ class Coco(CocoJson):
             raise UserError("annotations= and images= go together: give both or neither.")
         if annotations:
             file, folder = Path(annotations).expanduser(), Path(images).expanduser()
-            self.card = _own_card(file)
         else:
             base = data_root("coco", root)
             file, folder = base / "annotations" / f"instances_{split}.json", base / split
-            self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
         super().__init__(require(file, type(self)), require(folder, type(self)))
+        if annotations:
+            self.card = own_card(file.stem, file)
+        elif _is_coco(self.file.images.values(), split):
+            self.card = replace(self.card, split=split, expected=EXPECTED.get(split, {}))
+        else:
+            self.card = own_card(base.resolve().name, file)
 
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`."""
@@ -87,5 +94,14 @@ class Coco(CocoJson):
         return cast(T, from_categories(truth, self.categories, absent=absent, unsure=crowds))
 
 
-def _own_card(file: Path) -> DatasetCard:
-    return DatasetCard("coco", f"{file.name} (COCO format)", "as its owner says", "none")
+def _is_coco(images: Iterable[Picture], split: str) -> bool:
+    """Whether images are COCO's, or a part of them: each says so itself, by its name and address.
+
+    Whose data are laid out as COCO's are not called so.
+    """
+    return all(
+        isinstance(picture.id, int)
+        and picture.at.value["file_name"] == f"{picture.id:012d}.jpg"
+        and str(picture.at.value.get("coco_url", "")).endswith(f"/{split}/{picture.id:012d}.jpg")
+        for picture in images
+    )

@@ -5,32 +5,46 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.errors import UserError
-from sambench.images import read_labels
+from sambench.images import Decoding, Intensity, image_size
 from sambench.interfaces import JSON, DatasetCard, Instances
 from sambench.sources import require
 
-from ._files import IMAGES, LABELS, InstanceFiles, by_stem, files_in
-from ._instances import from_labels
-from ._label_maps import from_single_masks
+from ._files import InstanceFiles
+from ._folder_files import Owned, pair
+from ._folder_masks import MaskReading
+from ._instances import from_rles
 
 
 class Folder(InstanceFiles):
-    """Images and masks that belong together by their names.
+    """Images and masks that belong together by their names, in folders of any depth.
 
     For an image ``x.jpg`` the masks are one of
 
-    * ``x.png``: 0 is background, every other value one object; a binary mask is one object;
-    * ``x/*.png``: one file for each object, all values but background are the object;
+    * ``x.png``, or ``x_mask.png``, ``x_masks.png`` and the like: 0 is background, every other value
+      one object; a binary mask is one object; of a file with several pages each is one object;
+    * ``x/*.png``: one file for each object, its one value beside background is the object;
     * ``x_*.png``: the same without a folder of its own.
+
+    Masks are PNG, TIFF, BMP, GIF, NumPy files, or with threshold= JPEG and WebP. What could be read
+    in two ways is refused, and the message names the option that settles it; see docs/data.md.
 
     Args:
         images: folder of images.
-        masks: folder of masks, in lossless formats.
+        masks: folder of masks; it may be the same, for ``x.png`` and ``x_mask.png``.
         background: values that are background, separated by ``+``.
         ignore: values of pixels that do not count, separated by ``+``.
+        threshold: for soft, smooth or compressed masks: what is as bright or brighter is the one
+            object of a file.
+        objects: "colours" takes each colour of a mask as an object, black being the background;
+            "values" takes each value as one even where the values look like grey levels.
+        without_mask: an image without a mask is "empty", without objects, or "skip", left out.
+        orientation: masks were drawn on the "displayed" image, as EXIF data turn it, or on the
+            "stored" pixels.
+        intensity: how images of more than 8 bits become 8 bits: full, minmax, percentile or LO..HI.
+        page: the page or frame to read of files that have several, from 1; of masks too.
 
     Raises:
-        UserError: a folder is missing or not given, or a value is no whole number.
+        UserError: a folder is missing or not given, or an option is unknown.
     """
 
     card = DatasetCard(
@@ -39,87 +53,78 @@ class Folder(InstanceFiles):
         licence="as their owner says",
         citation="none",
         steps="give the folders as folder:images=DIR,masks=DIR",
+        own=True,
     )
+    neutral = frozenset({"images", "masks"})
 
     def __init__(
-        self, images: str = "", masks: str = "", background: str = "0", ignore: str = ""
+        self,
+        images: str = "",
+        masks: str = "",
+        background: str = "0",
+        ignore: str = "",
+        threshold: float = 0.0,
+        objects: str = "",
+        without_mask: str = "",
+        orientation: str = "displayed",
+        intensity: str = "",
+        page: int = 0,
     ) -> None:
         if not (images and masks):
             raise UserError(f"folder needs both folders; {self.card.steps}.")
+        if without_mask not in ("", "empty", "skip"):
+            raise UserError(f"without_mask={without_mask} is unknown; give empty or skip.")
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
-        self.background, self.ignore = _values(background), _values(ignore)
-        self.card = replace(self.card, title=f"images of {self.images.name}")
+        values = _values(background), _values(ignore)
+        self.mask_reading = MaskReading(*values, threshold, objects, page)
+        self.decoding = Decoding(orientation, Intensity.parse(intensity), page, "{}=")
+        self.without_mask = without_mask
+        others = {
+            "threshold": threshold,
+            "objects": objects,
+            "without_mask": without_mask,
+            "orientation": orientation.replace("displayed", ""),
+            "intensity": intensity,
+            "page": page,
+        }
+        self.given = {name: value for name, value in others.items() if value}
+        name = self.images.resolve().name
+        self.card = replace(self.card, name=name, title=f"images of {name}")
 
     @cached_property
-    def _files(self) -> dict[str, tuple[Path, tuple[Path, ...]]]:
+    def _files(self) -> dict[str, Owned]:
         """Id -> image and its masks."""
-        images = by_stem(files_in(self.images, IMAGES))
-        masks = self._masks_by_owner(set(images))
-        lacking = [path for id, path in images.items() if not masks.get(id)]
-        if lacking:
-            raise UserError(
-                f"{len(lacking)} of {len(images)} images have no mask in {self.masks}, first "
-                f"{lacking[0].name}; add {lacking[0].stem}.png or take the image away."
-            )
-        if not images:
-            raise UserError(f"{self.images} has no images ({', '.join(sorted(IMAGES))}).")
-        return {id: (path, masks[id]) for id, path in images.items()}
-
-    def _masks_by_owner(self, stems: set[str]) -> dict[str, tuple[Path, ...]]:
-        """Id -> its masks; a mask without an image is an error."""
-        found: dict[str, list[Path]] = {}
-        for path in files_in(self.masks, LABELS):
-            owner = _owner(path.stem, stems)
-            if not owner:
-                raise UserError(f"{path} belongs to no image in {self.images}; take it away.")
-            found.setdefault(owner, []).append(path)
-        for folder in sorted(self.masks / stem for stem in stems):
-            if folder.is_dir():
-                found.setdefault(folder.name, []).extend(files_in(folder, LABELS))
-        for stem, paths in found.items():
-            if len(paths) > 1 and any(self._is_label_map(path, stem) for path in paths):
-                raise UserError(
-                    f"{stem} has a label map and masks of single objects in {self.masks}; keep one."
-                )
-        return {stem: tuple(paths) for stem, paths in found.items()}
-
-    def _is_label_map(self, path: Path, id: str) -> bool:
-        """Whether the file holds all objects of its image."""
-        return path.parent == self.masks and path.stem == id
+        return pair(self.images, self.masks, self.without_mask)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Names of the images without ending, sorted as text."""
+        """Paths of the images below their folder, without ending, sorted as text."""
         return tuple(self._files)
 
     def reading(self) -> JSON:
-        """Background and ignored values."""
-        return {"background": list(self.background), "ignore": list(self.ignore)}
+        """Background, ignored values, and the other options that were given."""
+        masks = self.mask_reading
+        values = {"background": list(masks.background), "ignore": list(masks.ignore)}
+        return values | self.given
 
     def image_path(self, id: str) -> Path:
         """File of an image."""
-        return self._files[id][0]
+        return self._files[id].image
 
     def truth_paths(self, id: str) -> tuple[Path, ...]:
-        """Files of its masks."""
-        return self._files[id][1]
+        """Files of its masks; none where it has no objects."""
+        return self._files[id].masks
 
     def instances(self, id: str) -> Instances:
         """The objects of an image."""
-        paths = self.truth_paths(id)
-        if self._is_label_map(paths[0], id):
-            return from_labels(read_labels(paths[0]), self.background, self.ignore)
-        return from_single_masks(paths, self.background, self.ignore)
-
-
-def _owner(stem: str, stems: set[str]) -> str:
-    """The image that a mask belongs to: of its own name, else the longest that precedes a ``_``."""
-    if stem in stems:
-        return stem
-    parts = stem.split("_")
-    heads = ("_".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
-    return next((head for head in heads if head in stems), "")
+        owned = self._files[id]
+        size = image_size(owned.image, self.decoding)
+        if not owned.masks:
+            return from_rles(size, [])
+        if owned.whole:
+            return self.mask_reading.whole(owned.masks[0], size)
+        return self.mask_reading.singles(owned.masks, size)
 
 
 def _values(text: str) -> tuple[int, ...]:

@@ -33,6 +33,8 @@ class Ibd(PromptableCoco):
         expected={"images": 467, "masks": 11953},
     )
 
+    neutral = frozenset({"annotations", "images"})
+
     def __init__(self, annotations: str = "", images: str = "") -> None:
         if not (annotations and images):
             raise UserError(f"ibd needs both its annotations and images; {self.card.steps}.")

@@ -14,7 +14,7 @@ from sambench.json_input import At
 from sambench.sources import Source, data_root, require
 
 from ._coco_file import CocoFile, inside
-from ._coco_json import CocoJson
+from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
 COCO = "https://s3.amazonaws.com/images.cocodataset.org/zips"
@@ -76,6 +76,8 @@ class Lvis(CocoJson):
         ),
     )
 
+    neutral = frozenset({"root", "annotations", "images"})
+
     def __init__(
         self,
         root: str = "",
@@ -94,7 +96,9 @@ class Lvis(CocoJson):
         folder = Path(images).expanduser() if images else base
         super().__init__(require(file, type(self)), require(folder, type(self)))
         self.subset = subset
-        if (split, version, annotations, subset) != ("val", "v1", "", ""):
+        if annotations:
+            self.card = own_card(file.stem, file)
+        elif (split, version, annotations, subset) != ("val", "v1", "", ""):
             named = " ".join(filter(None, [annotations and file.name, split, subset]))
             self.card = replace(self.card, title=f"LVIS {version}", split=named, expected={})
 

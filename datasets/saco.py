@@ -58,6 +58,8 @@ class Saco(Dataset):
         layout="from documentation",
     )
 
+    neutral = frozenset({"root", "images", "subset"})  # the subset is its name
+
     def __init__(self, subset: str = "gold_metaclip", root: str = "", images: str = "") -> None:
         part = subset.partition("_")[0]
         if part not in ANNOTATORS:
@@ -118,10 +120,14 @@ class Saco(Dataset):
         """SHA-256 over the annotation files."""
         return hashlib.sha256(json.dumps([*map(sha256, self.paths)]).encode()).hexdigest()
 
+    def image_path(self, id: str) -> Path:
+        """File of an image."""
+        return self._first(id).path
+
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""
-        path, size = self._first(id).path, self._first(id).size
-        image = read_rgb(path)
+        path, size = self.image_path(id), self._first(id).size
+        image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
             raise UserError(
                 f"{path} has size {image.shape[:2]}, but {self.paths[0]} says {size} (height, "

@@ -212,6 +212,10 @@ class Scenes(Dataset):
         digits = len(str(self.images - 1))
         return tuple(f"{i:0{digits}d}" for i in range(self.images))
 
+    def stamp(self, id: str) -> str:
+        """A constant: the pixels follow from the options."""
+        return f"scenes {VERSION}"
+
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """The scene, (H, W, 3) uint8 RGB."""
         rng = default_rng([self.seed, int(id), 1])

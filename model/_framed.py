@@ -27,8 +27,8 @@ from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
 
 from .nn import precision as arithmetics
-from .nn.checkpoint import read_state
 from .nn.sam import PIXEL_MEAN, PIXEL_STD, enlargement, input_size, preprocess, to_input_pixels
+from .nn.state_file import difference, matched, read_state
 
 MEAN = tuple(value / 255 for value in PIXEL_MEAN)
 STD = tuple(value / 255 for value in PIXEL_STD)
@@ -367,18 +367,24 @@ def require(package: str, extra: str = "") -> Any:
 def fill(net: Any, checkpoint: Path) -> Any:
     """Load a checkpoint into another package's network, all of it and nothing else; runs no code.
 
+    What a file holds of buffers that the network itself does not save must be as they are.
+
     Raises:
         UserError: there is no such file, or it is of another network.
     """
     if not checkpoint.is_file():
         raise UserError(f"checkpoint {checkpoint} does not exist; give a file of weights.")
-    try:
-        net.load_state_dict(read_state(checkpoint), strict=True)
-    except RuntimeError as error:
-        example = str(error).strip().splitlines()[-1].strip()
+    want, fixed = net.state_dict(), dict(net.named_buffers())
+    have = matched(read_state(checkpoint), want)
+    for name in have.keys() & fixed.keys() - want.keys():
+        if torch.equal(have[name].float().cpu(), fixed[name].float().cpu()):
+            del have[name]
+    wrong = difference(want, have)
+    if wrong:
         raise UserError(
-            f"{checkpoint} does not fit this architecture ({example[:120]}); give another arch."
-        ) from None
+            f"{checkpoint} does not fit this architecture: {wrong}; give another arch or model."
+        )
+    net.load_state_dict(have, strict=True)
     return net.eval().requires_grad_(requires_grad=False)
 
 

@@ -85,7 +85,13 @@ class Pair(Framed):
             "orig_im_size": torch.full((2,), float(MASK_SIDE), device=points.device),
         }
         wanted = {name: tensor for name, tensor in named.items() if name in self.wants}
-        return choose(*self.run_decoder({**self._features(features), **wanted}), multimask)
+        logits, iou = self.run_decoder({**self._features(features), **wanted})
+        if logits.ndim != 4 or iou.shape != logits.shape[:2] or len(iou) != len(inputs):
+            raise UserError(
+                f"the decoder answered {len(inputs)} prompts with masks {tuple(logits.shape)} and "
+                f"predicted IoU {tuple(iou.shape)}; it must give (B, C, h, w) and (B, C)."
+            )
+        return choose(logits, iou, multimask)
 
     def _features(self, features: Named) -> Named:
         """Features under the decoder's names: equal names, or the only one there is."""

@@ -20,7 +20,7 @@ from sambench.metrics.rle import boxes, decode
 from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import check_image, check_prompts, choose_device, digest, require
-from ._hub import EXTRA, card_name, read_part, stated_preprocessing
+from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """CLIP's own, where the checkpoint states none."""
@@ -94,8 +94,7 @@ class ClipRank(Model):
         model = model.replace(";", ",")
         takes_device = "device" in option_types(find("model", split_spec(model)[0]))
         self.inner: Model = load("model", model, **({"device": device} if takes_device else {}))
-        net = read_part(clip, transformers.CLIPModel.from_pretrained, {"dtype": torch.float32})
-        self.net = net.eval().requires_grad_(requires_grad=False).to(self.device)
+        self.net = read_network(clip, transformers.CLIPModel, {}).to(self.device)
         self.tokenizer = read_part(clip, transformers.AutoTokenizer.from_pretrained, {})
         stated = stated_preprocessing(clip, {})
         self.mean = torch.tensor(stated.get("image_mean", MEAN), device=self.device)

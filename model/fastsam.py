@@ -16,6 +16,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
 from ._framed import check_image, check_prompts, require
+from .nn.state_file import check_finite, not_weights
 
 SETTINGS = {"imgsz": 1024, "conf": 0.4, "iou": 0.9, "retina_masks": True, "verbose": False}
 
@@ -50,7 +51,18 @@ class FastSam(Model):
         package = require("ultralytics", "ultralytics")
         if not checkpoint.is_file():
             raise UserError(f"checkpoint {checkpoint} does not exist; give FastSAM-s.pt or -x.pt.")
-        self.net, self.device = package.FastSAM(checkpoint), device
+        words = not_weights(checkpoint)
+        if words:
+            raise UserError(f"{checkpoint} is {words}.")
+        try:
+            self.net, self.device = package.FastSAM(checkpoint), device
+        except Exception as error:  # whatever it unpickles may raise anything
+            lines = str(error).strip().splitlines() or [""]
+            raise UserError(
+                f"{checkpoint} cannot be loaded by Ultralytics ({type(error).__name__} "
+                f"{lines[0][:120]}); give FastSAM-s.pt or FastSAM-x.pt."
+            ) from error
+        check_finite(self.net.model.state_dict(), str(checkpoint))
         words = ", ".join(f"{key} {value}" for key, value in SETTINGS.items() if key != "verbose")
         self.card = ModelCard(
             name=checkpoint.stem,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,9 @@ from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
 from ._framed import (
+    MEAN,
     SAM2_LOGITS,
+    STD,
     Frame,
     Framed,
     Inputs,
@@ -24,7 +27,7 @@ from ._framed import (
     digest,
     require,
 )
-from ._hub import EXTRA, card_name, read_part, stated_preprocessing
+from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
 
 GEOMETRY = frozenset({"points", "boxes", "masks"})
 HALF = (0.5, 0.5, 0.5)
@@ -67,8 +70,7 @@ class HuggingFace(Framed):
         config = read_part(checkpoint, transformers.AutoConfig.from_pretrained, place)
         self.family = family_of(config.model_type, checkpoint, text=text)
         cls = getattr(transformers, self.family.cls)
-        net = read_part(checkpoint, cls.from_pretrained, {**place, "dtype": torch.float32})
-        self.net = net.eval().requires_grad_(requires_grad=False).to(self.device)
+        self.net = read_network(checkpoint, cls, place).to(self.device)
         stated = stated_preprocessing(checkpoint, place)
         self.frame = self.family.frame(_input_side(self.net), stated)
         self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
@@ -194,13 +196,20 @@ def _expand_levels(features: list[Tensor], count: int) -> dict[str, Any]:
 
 
 def _padded(side: int, stated: dict[str, Any]) -> Frame:
-    del stated  # SAM's mean and deviation are those of all its checkpoints
+    for key, ours in (("image_mean", MEAN), ("image_std", STD)):
+        theirs = stated.get(key) or ours
+        if not np.allclose(theirs, ours, atol=1e-3):
+            raise UserError(
+                f"the checkpoint's preprocessor_config.json says {key} {theirs}, but SAM's images "
+                f"are normalised by {', '.join(f'{value:.3f}' for value in ours)} here: mend the "
+                "file, or give another checkpoint."
+            )
     return Padded(side)
 
 
 def _stretched(side: int, stated: dict[str, Any]) -> Frame:
     frame = Stretched(side)
-    mean, std = stated.get("image_mean", frame.mean), stated.get("image_std", frame.std)
+    mean, std = stated.get("image_mean") or frame.mean, stated.get("image_std") or frame.std
     return Stretched(side, tuple(mean), tuple(std))
 
 

@@ -11,6 +11,7 @@ class MobileSam(Sam):
 
     name = "mobile_sam"
     licence = "Apache-2.0"
+    neutral = frozenset({"device", "checkpoint"})  # one content alone is taken
     citation = "Zhang et al., Faster Segment Anything, arXiv 2306.14289, 2023"
 
     def __init__(

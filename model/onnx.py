@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,16 @@ from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
 from ._framed import require
+from ._onnx_contract import (
+    Entry,
+    as_declared,
+    check_decoder,
+    check_output,
+    encoder_side,
+    precision_of,
+)
 from ._pair import Named, Pair, Style
+from .nn.state_file import ONNX, not_weights
 
 LOGITS = ("low_res_masks", "masks")
 """Names of the decoder's output that is wanted, the better first."""
@@ -37,6 +47,8 @@ class Onnx(Pair):
         UserError: onnxruntime is not installed, or the files are no such pair.
     """
 
+    neutral = frozenset({"device", "threads"})
+
     def __init__(
         self,
         encoder: Path,
@@ -49,31 +61,32 @@ class Onnx(Pair):
         runtime = require("onnxruntime", "onnx")
         self.encoder = _session(runtime, encoder, device, threads)
         self.decoder = _session(runtime, decoder, device, threads)
-        shape = self.encoder.get_inputs()[0].shape
-        side = shape[-1] if len(shape) and isinstance(shape[-1], int) else 1024
-        inputs = {entry.name: entry.shape for entry in self.decoder.get_inputs()}
-        self.settle(style, list(inputs), side)
-        self.one_by_one = inputs["point_coords"][0] == 1
+        side = encoder_side(self.encoder.get_inputs(), encoder)
+        self.inputs = {entry.name: entry for entry in self.decoder.get_inputs()}
+        self.settle(style, list(self.inputs), side)
+        check_decoder(self.decoder.get_inputs(), self.encoder.get_outputs(), decoder)
+        self.one_by_one = list(self.inputs["point_coords"].shape[:1]) == [1]
         """Segment Anything's own export answers one prompt a call."""
-        self.outputs = _outputs([entry.name for entry in self.decoder.get_outputs()], decoder)
+        self.outputs = _outputs(self.decoder.get_outputs(), decoder)
         both = (sha256(encoder) + sha256(decoder)).encode()
         self.card = ModelCard(
             name=name or encoder.name.partition(".")[0],
             weights_sha256=hashlib.sha256(both).hexdigest(),
             preprocessing=f"{self.frame.words}; onnxruntime {version(_package(runtime))}",
+            precision=precision_of([*self.encoder.get_inputs(), *self.decoder.get_inputs()]),
             licence="as the files'",
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
         """See `Pair`."""
-        name = self.encoder.get_inputs()[0].name
+        [image] = self.encoder.get_inputs()
         names = [entry.name for entry in self.encoder.get_outputs()]
-        values = self.encoder.run(names, {name: pixels.numpy()})
+        values = self.encoder.run(names, {image.name: as_declared(image, pixels.numpy())})
         return {key: torch.from_numpy(value) for key, value in zip(names, values, strict=True)}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
         """See `Pair`."""
-        feed = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in inputs.items()}
+        feed = {name: as_declared(self.inputs[name], t.numpy()) for name, t in inputs.items()}
         if not self.one_by_one:
             logits, iou = self.decoder.run(self.outputs, feed)
             return torch.from_numpy(logits), torch.from_numpy(iou)
@@ -91,6 +104,9 @@ class Onnx(Pair):
 def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
     if not path.is_file():
         raise UserError(f"{path} does not exist; give an .onnx or .ort file.")
+    words = not_weights(path)
+    if words and words != ONNX:
+        raise UserError(f"{path} is {words}.")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors; warnings about an export's unused parts help nobody
@@ -106,15 +122,18 @@ def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
         ) from error
 
 
-def _outputs(names: list[str], path: Path) -> list[str]:
+def _outputs(entries: Sequence[Entry], path: Path) -> list[str]:
     """The decoder's outputs of logits and of predicted IoU."""
-    logits = next((name for name in LOGITS if name in names), None)
-    iou = next((name for name in names if "iou" in name), None)
+    by_name = {entry.name: entry for entry in entries}
+    logits = next((name for name in LOGITS if name in by_name), None)
+    iou = next((name for name in by_name if "iou" in name), None)
     if logits is None or iou is None:
         raise UserError(
-            f"{path} gives {', '.join(names)}; a decoder gives low_res_masks or masks, and "
+            f"{path} gives {', '.join(by_name)}; a decoder gives low_res_masks or masks, and "
             "iou_predictions."
         )
+    check_output(by_name[logits], 4, path)
+    check_output(by_name[iou], 2, path)
     return [logits, iou]
 
 

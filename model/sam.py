@@ -64,6 +64,7 @@ class Sam(Model):
 
     name: ClassVar[str] = "sam"
     licence: ClassVar[str] = "as the checkpoint's"
+    neutral = frozenset({"device", "sha256"})
     citation: ClassVar[str] = "Kirillov et al., Segment Anything, ICCV 2023"
 
     def __init__(

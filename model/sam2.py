@@ -11,7 +11,7 @@ from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
-from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, require
+from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, fill, require
 
 
 class Sam2(Framed):
@@ -41,13 +41,13 @@ class Sam2(Framed):
         if not checkpoint.is_file():
             raise UserError(f"checkpoint {checkpoint} does not exist; give a .pt file.")
         try:
-            self.net = build(config, str(checkpoint), device=str(self.device))
+            net = build(config, None, device="cpu")
         except Exception as error:  # Hydra and the package raise a dozen kinds
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
-                f"{checkpoint} with {config} is no SAM 2 ({lines[0]}); give the config that "
-                "belongs to the checkpoint."
+                f"{config} is no SAM 2 ({lines[0]}); give the config that belongs to {checkpoint}."
             ) from error
+        self.net = fill(net, checkpoint).to(self.device)
         side = self.net.image_size
         self.frame = Stretched(side)
         self.levels = [(side // stride, side // stride) for stride in (4, 8, 16)]

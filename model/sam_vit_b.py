@@ -11,6 +11,7 @@ class SamVitB(Sam):
 
     name = "sam_vit_b"
     licence = "Apache-2.0"
+    neutral = frozenset({"device", "checkpoint"})  # one content alone is taken
 
     def __init__(
         self,

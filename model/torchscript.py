@@ -16,6 +16,7 @@ from sambench.interfaces import ModelCard
 
 from ._framed import choose_device
 from ._pair import Named, Pair, Style
+from .nn.state_file import check_finite, not_weights
 
 
 class TorchScript(Pair):
@@ -51,6 +52,12 @@ class TorchScript(Pair):
         self.device, self.precision = choose_device(device, precision), precision
         self.encoder = _load(encoder, self.device)
         self.decoder = _load(decoder, self.device)
+        images = [argument.name for argument in self.encoder.forward.schema.arguments[1:]]
+        if len(images) != 1:
+            raise UserError(
+                f"{encoder} takes {', '.join(images) or 'nothing'}; an encoder takes one image "
+                "(1, 3, side, side), normalised."
+            )
         inputs = [argument.name for argument in self.decoder.forward.schema.arguments[1:]]
         self.settle(style, inputs, side)
         both = (sha256(encoder) + sha256(decoder)).encode()
@@ -66,24 +73,43 @@ class TorchScript(Pair):
 
     def run_encoder(self, pixels: Tensor) -> Named:
         """See `Pair`."""
-        features = self.encoder(pixels)
+        features = self.encoder(pixels.to(_float_type(self.encoder)))
         return dict(features) if isinstance(features, dict) else {"image_embeddings": features}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
         """See `Pair`."""
-        logits, iou = self.decoder(*(inputs[name] for name in self.wants))
+        kind = _float_type(self.decoder)
+        given = [inputs[name].to(kind) for name in self.wants]  # all of them are floats
+        answer = self.decoder(*given)
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise UserError(
+                f"the decoder gives a {type(answer).__name__}; it must give two tensors, the "
+                "low-resolution logits (B, C, h, w) and the predicted IoU (B, C)."
+            )
+        logits, iou = answer
         return logits, iou
+
+
+def _float_type(module: Any) -> torch.dtype:
+    """The type that a module computes in: that of its parameters."""
+    kinds = (p.dtype for p in module.parameters() if p.is_floating_point())
+    return next(kinds, torch.float32)
 
 
 def _load(path: Path, device: torch.device) -> Any:
     if not path.is_file():
         raise UserError(f"{path} does not exist; give a TorchScript file.")
+    words = not_weights(path)
+    if words:
+        raise UserError(f"{path} is {words}.")
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
-            return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
-    except RuntimeError as error:
+            module = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"{path} cannot be loaded as TorchScript ({lines[0]}); save it with torch.jit.save."
         ) from error
+    check_finite(module.state_dict(), str(path))
+    return module

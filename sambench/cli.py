@@ -1,15 +1,19 @@
 """The command line: ``sambench COMMAND``.
 
 Data goes to stdout, progress and messages to stderr. Exit codes: 0 done; 1 done but something is
-wrong (images failed, a check found problems); 2 the input cannot be used; 130 interrupted.
+wrong (images failed, a check found problems); 2 the input cannot be used; 130 interrupted, 143 and
+129 ended by SIGTERM and SIGHUP: what was done is kept.
 """
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sambench
@@ -44,10 +48,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         force=True,
     )
     try:
-        return int(arguments.main(arguments, rest))
+        with _ended_like_ctrl_c():
+            return int(arguments.main(arguments, rest))
     except UserError as error:
         print(f"sambench: {error}", file=sys.stderr)
         return 2
+    except Ended as error:
+        with contextlib.suppress(OSError):  # a terminal that hung up takes no words
+            print(f"sambench: ended by {error.signal.name}; the same command continues.",
+                  file=sys.stderr)  # fmt: skip
+        return 128 + error.signal
     except KeyboardInterrupt:
         print("sambench: interrupted; the same command continues.", file=sys.stderr)
         return 130
@@ -61,6 +71,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f" {error.filename}" if error.filename else ""
         print(f"sambench: {error.strerror}{where}; what was done is kept.", file=sys.stderr)
         return 2
+
+
+class Ended(KeyboardInterrupt):
+    """The process was told to end; as Ctrl-C, it is not swallowed on its way and keeps records.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM (of a scheduler or a container) and SIGHUP (of a terminal) raise `Ended` in here.
+
+    One that is ignored, as nohup does, stays so; so does one that the embedding program handles.
+    """
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names]
+    free = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        free = []  # Python lets only the main thread decide
+
+    def end(number: int, frame: object) -> None:
+        del frame
+        for each in free:  # a second one must not disturb what is kept now
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(number)
+
+    for number in free:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in free:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -14,10 +14,11 @@ import numpy as np
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator, Task
-from sambench.jobs import beside
-from sambench.merging import task_of
 from sambench.metrics.statistics import Estimate, paired, resample
-from sambench.records import ENDING, Index, differences, scan
+from sambench.store.paths import RECORDS, beside
+from sambench.store.records import Index, Made, differences, scan
+from sambench.store.sources import PREDICTION
+from sambench.store.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Side:
     @property
     def name(self) -> str:
         """Model and path: two runs may be of the same model."""
-        return f"{self.index.header['about']['model']['name']} ({self.index.path})"
+        return f"{self.index.header['about']['label']} ({self.index.path})"
 
 
 @dataclass(frozen=True)
@@ -77,23 +78,27 @@ class Comparison:
     furthest: list[tuple[str, float, float]]
 
 
-def read_side(path: Path) -> Side:
+def read_side(path: Path, own: Sequence[Path] = ()) -> Side:
     """A run from its result, its records, or the folder that holds the one of them.
+
+    Args:
+        path: of one of these.
+        own: the .py files of tasks that are not installed.
 
     Raises:
         UserError: there are no such records, or of several runs.
     """
     if path.is_dir():
-        found = sorted(path.rglob(f"*{ENDING}"))
+        found = sorted(path.rglob(f"*{RECORDS}"))
         if len(found) != 1:
             raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
         path = found[0]
     elif path.suffix == ".json":
-        path = beside(path.with_suffix(""), ENDING)
+        path = beside(path.with_suffix(""), RECORDS)
     index = scan(path)
     if not index.header:
         raise UserError(f"{path} holds no records; give a result that lies beside its records.")
-    return Side(index, task_of(index.header))
+    return Side(index, task_of(index, own))
 
 
 def compare(
@@ -134,22 +139,35 @@ def compare(
 
 
 def _common(first: Side, second: Side) -> list[str]:
+    """The images that both have scored, in the dataset's order.
+
+    Raises:
+        UserError: there are none, or the two are of different tasks, truth or images.
+    """
     abouts = first.index.header["about"], second.index.header["about"]
-    for what, values in (
-        ("task", [about["task"] for about in abouts]),
-        ("dataset", [about["dataset"] for about in abouts]),
-    ):
-        differing = differences(values[0], values[1], what)
-        if differing:
-            raise UserError(
-                f"{first.index.path} and {second.index.path} cannot be compared: "
-                f"{'; '.join(differing)}."
-            )
+    where = f"{first.index.path} and {second.index.path}"
+    differing = differences(abouts[0]["task"], abouts[1]["task"], "task")
+    if abouts[0]["dataset"]["fingerprint"] != abouts[1]["dataset"]["fingerprint"]:
+        differing += differences(abouts[0]["dataset"], abouts[1]["dataset"], "dataset")
+    if differing:
+        raise UserError(f"{where} cannot be compared: {'; '.join(differing)}.")
     ids = [id for id in first.index.header["ids"] if id in first.index.offsets]
     both = [id for id in ids if id in second.index.offsets]
     if not both:
-        raise UserError(f"{first.index.path} and {second.index.path} have no image in common.")
+        raise UserError(f"{where} have no image in common.")
+    other = [id for id in both if not _same_image(first.index.made[id], second.index.made[id])]
+    if other:
+        raise UserError(
+            f"{where} cannot be compared: {len(other)} of {len(both)} images had other pixels in "
+            f"one than in the other, first {other[0]}; run both on the same images."
+        )
     return both
+
+
+def _same_image(first: Made, second: Made) -> bool:
+    """Whether two records are of the same pixels, as far as both were made from an image."""
+    both = {first.image, second.image}
+    return len(both) == 1 or any(each.startswith(PREDICTION) for each in both)
 
 
 def _choices(first: Side, second: Side) -> list[str]:

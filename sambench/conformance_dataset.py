@@ -10,6 +10,7 @@ import numpy as np
 
 from sambench.conformance import Finding, Report
 from sambench.errors import UserError
+from sambench.images import taken_for_labels
 from sambench.interfaces import JSON, Boundaries, Concepts, Dataset, Instances
 from sambench.metrics.rle import decode
 
@@ -21,6 +22,7 @@ CHECKS = (
     "fingerprint",
     "images",
     "masks",
+    "labels",
     "boxes",
     "boundaries",
     "phrases",
@@ -58,6 +60,7 @@ def check_dataset(dataset: Dataset, limit: int = 0) -> Report:
 _REMEDIES = {
     "images": "Return (H, W, 3) uint8 RGB, the same at every reading.",
     "masks": "Give run lengths of the image's own size, with at least one pixel; leave out others.",
+    "labels": "Take what is brighter than a threshold as the object, or store labels without loss.",
     "boxes": "Give boxes as x0, y0, x1, y1 in pixels of the image: COCO's own are x, y, w, h.",
     "boundaries": "Give (H, W) bool of the image's size for each annotator.",
     "phrases": "Give each a text, and for each annotator the masks, of the image's own size.",
@@ -136,6 +139,8 @@ def _image(dataset: Dataset, id: str, digests: dict[str, str]) -> tuple[list[tup
     if Instances in dataset.truths:
         truth = dataset.read_truth(id, Instances)
         problems += _instances(id, truth, size)
+        doubt = taken_for_labels(truth)
+        problems += [("labels", f"{id} has {doubt}")] if doubt else []
         objects = len(truth)
     if Boundaries in dataset.truths:
         problems += _boundaries(id, dataset.read_truth(id, Boundaries), size)

@@ -9,14 +9,13 @@ longest. Several processes may share a folder.
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
 import json
 import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Model
-from sambench.plan import code_of
+from sambench.interfaces import Embedding, Model
+from sambench.registry import with_option
+from sambench.store.code import digest_of, modules_of
+from sambench.store.plan import identity, parts_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ENDING = ".safetensors"
+CONTENT = "sambench"
+"""Key of a file's note: the digest of what was stored in it."""
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 log = logging.getLogger(__name__)
 
@@ -51,19 +54,32 @@ class EmbeddingCache:
         folder.mkdir(parents=True, exist_ok=True)
         self._used = sum(size for _, size, _ in self._files())
 
+    def embedding(self, model: Model, image: NDArray[np.uint8]) -> tuple[bool, Embedding]:
+        """Whether the embedding of an image is there, and the embedding if it is."""
+        packed = self.load(image)
+        return packed is not None, None if packed is None else model.unpack(packed)
+
     def load(self, image: NDArray[np.uint8]) -> dict[str, Tensor] | None:
-        """The packed embedding of an image (H, W, 3), on the CPU; None if it is not there."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        """The packed embedding of an image (H, W, 3), on the CPU.
+
+        None if it is not there; nor, which is said, if it is not what was stored.
+        """
+        from safetensors import SafetensorError, safe_open
 
         path = self._path(image)
         try:
-            packed: dict[str, Tensor] = load_file(path)
+            with safe_open(path, "pt") as file:
+                stated = (file.metadata() or {}).get(CONTENT)
+                names = list(file.keys())
+                packed: dict[str, Tensor] = {name: file.get_tensor(name) for name in names}
             os.utime(path)
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError) as error:
             log.warning("%s cannot be read and is made anew: %s", path, error)
+            return None
+        if stated != _content(packed):
+            log.warning("%s is not what was stored there and is made anew", path)
             return None
         return _widened(packed) if self._half else packed
 
@@ -73,6 +89,8 @@ class EmbeddingCache:
 
         kept = {name: _narrowed(t) if self._half else t.cpu() for name, t in packed.items()}
         kept = {name: tensor.contiguous() for name, tensor in kept.items()}
+        if not all(bool(tensor.isfinite().all()) for tensor in kept.values()):
+            raise UserError("the model gave an embedding that is not finite; check its weights.")
         try:
             self._write(self._path(image), kept)
         except (SafetensorError, OSError) as error:
@@ -88,7 +106,7 @@ class EmbeddingCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            save_file(packed, part)
+            save_file(packed, part, {CONTENT: _content(packed)})
             self._used += part.stat().st_size
             part.replace(path)
         finally:
@@ -140,7 +158,7 @@ class CacheOptions:
         """The model with a card that says what the cache does to its precision."""
         if not self.half or type(model).pack is Model.pack:
             return model
-        told = copy.copy(model)
+        told: Model = with_option(model, "embeddings", "float16")
         told.card = replace(model.card, precision=f"{model.card.precision}, embeddings in float16")
         return told
 
@@ -159,7 +177,20 @@ def parse_size(text: str) -> int:
 
 def _signature(model: Model, *, half: bool) -> str:
     """All of a model that can move an embedding."""
-    return json.dumps([asdict(model.card), code_of(model), "float16" if half else ""])
+    code = digest_of(modules_of(model, *parts_of(model)))
+    return json.dumps([identity(model), code, "float16" if half else ""], sort_keys=True)
+
+
+def _content(packed: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(packed):
+        tensor = packed[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _narrowed(tensor: Tensor) -> Tensor:

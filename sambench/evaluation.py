@@ -7,6 +7,7 @@ they share the embedding; `carry_out` makes only the records, all or those of a 
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,14 +24,16 @@ from sambench.jobs import (
     end_session,
     finish,
     open_job,
-    predictions_folder,
     progress_of,
 )
 from sambench.loop import Loop, Parts, Sink, Todo
-from sambench.plan import describe
-from sambench.registry import load, option_types
+from sambench.registry import load, option_types, split_spec
 from sambench.results import Result
+from sambench.store.paths import predictions_folder
+from sambench.store.plan import describe
+from sambench.store.sources import Sources, drop_changed, images_of
 
+log = logging.getLogger(__name__)
 Tasks = Mapping[str, Task]
 """Tasks by name; where one occurs more than once, by name with options: ``points:points=3``."""
 Work = Callable[[Sequence[Todo], Sink], JSON | None]
@@ -62,7 +65,7 @@ def evaluate(
                 "weights of a model object; leave out cache, or give the model by its name."
             )
     loaded = load("task", task) if isinstance(task, str) else task
-    name = task.partition(":")[0] if isinstance(task, str) else type(task).__name__.lower()
+    name = split_spec(task)[0] if isinstance(task, str) else type(task).__name__.lower()
     return run(
         {name: loaded},
         load("model", model) if isinstance(model, str) else model,
@@ -148,7 +151,7 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
             finally:
                 loop.close()
 
-        complete(jobs, ids, settings, work)
+        complete(jobs, ids, settings, images_of(dataset), work)
     return jobs
 
 
@@ -158,7 +161,7 @@ def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
     Raises:
         UserError: a task does not fit.
     """
-    named = {label: (label.partition(":")[0], task) for label, task in tasks.items()}
+    named = {label: (split_spec(label)[0], task) for label, task in tasks.items()}
     for name, task in named.values():
         check_fit(name, task, model, dataset)
     return [describe(name, task, model, dataset) for name, task in named.values()]
@@ -184,9 +187,13 @@ def folders_of(jobs: Sequence[Job], settings: Settings) -> list[Any]:
     return [predictions_folder(job.stem) if settings.save_predictions else None for job in jobs]
 
 
-def complete(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, work: Work) -> None:
-    """Have all that is missing done, what failed before last; note what it cost."""
+def complete(
+    jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, sources: Sources, work: Work
+) -> None:
+    """Have all that is missing or has changed done, what failed before last; note what it cost."""
     mine = settings.shard.take(ids) if settings.shard else ids
+    for job in jobs:
+        _drop_changed(job, mine, sources)
     wanted = {id: tuple(j for j, job in enumerate(jobs) if job.needs(id)) for id in mine}
     todo = [Todo(id, needed) for id, needed in wanted.items() if needed]
     todo.sort(key=lambda item: any(item.id in job.tried for job in jobs))
@@ -203,6 +210,17 @@ def complete(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, work
             if recorder.count:
                 seconds = time.perf_counter() - start
                 end_session(jobs, {"wall": seconds, **session(settings), **(told or {})})
+
+
+def _drop_changed(job: Job, ids: Sequence[str], sources: Sources) -> None:
+    """Let records go that are no longer of what is there, and say so."""
+    known = sum(id in job.records for id in ids)
+    changed = drop_changed(job.records, ids, sources)
+    if changed:
+        log.warning(
+            "%s: %d of %d %s changed since they were scored (first %s) and are done anew",
+            job.records.path, len(changed), known, sources.what, changed[0],
+        )  # fmt: skip
 
 
 def session(settings: Settings) -> JSON:

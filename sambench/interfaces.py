@@ -38,6 +38,15 @@ Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
 """Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
 
 
+def file_stamp(path: Path) -> str | None:
+    """Size of a file, and the times of its last change and of its name's; None if it is missing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
 def masks_at_once(size: tuple[int, int], device: str) -> int:
     """How many masks to enlarge to (H, W) together: bounds memory and time, not results.
 
@@ -184,6 +193,8 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    neutral: ClassVar[frozenset[str]] = frozenset({"device"})
+    """Constructor options that cannot move a mask: a run with another one is the same run."""
 
     @abstractmethod
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
@@ -358,6 +369,7 @@ class DatasetCard:
         steps: how to get it, in words, where no command can fetch it.
         layout: "verified on real files" or "from documentation".
         expected: expected counts, such as {"images": 100}.
+        own: it is the user's own data, whose name others may bear too.
     """
 
     name: str
@@ -370,6 +382,7 @@ class DatasetCard:
     steps: str = ""
     layout: str = "verified on real files"
     expected: Mapping[str, int] = field(default_factory=dict)
+    own: bool = False
 
 
 class Dataset(Mapping[str, Sample]):
@@ -378,6 +391,8 @@ class Dataset(Mapping[str, Sample]):
     card: DatasetCard
     truths: ClassVar[tuple[type, ...]]
     """The types of truth it can give; the first is the default."""
+    neutral: ClassVar[frozenset[str]] = frozenset({"root"})
+    """Constructor options that only say where files are: what is in them is identified itself."""
 
     @cached_property
     @abstractmethod
@@ -404,6 +419,20 @@ class Dataset(Mapping[str, Sample]):
     def annotated(self, ids: Sequence[str]) -> tuple[int, int] | None:
         """How many objects and crowd regions images have; None where only their truths tell."""
         return None
+
+    def image_path(self, id: str) -> Path | None:
+        """The file of an image; None where it does not come from one file."""
+        return None
+
+    def stamp(self, id: str) -> str | None:
+        """What changes whenever the pixels of an image may have changed, found without reading it.
+
+        Of an image in a file it is size and times; of one that follows from the options alone, any
+        constant. None if it cannot be known: then a run that is continued reads the image to see
+        whether it is still the one that was scored.
+        """
+        path = self.image_path(id)
+        return None if path is None else file_stamp(path)
 
     def sample(self, id: str, kind: type) -> Sample:
         """Image and truth of the kind asked for."""
@@ -499,3 +528,18 @@ class Task(ABC):
             f"{path} is a file, but predictions for this task are a folder with one file an image; "
             "give the folder."
         )
+
+    def surveyed(self, stems: Sequence[Path]) -> Task:
+        """Look at all predictions made elsewhere before any is scored.
+
+        Args:
+            stems: what the name of each prediction starts with; files may be missing.
+
+        Returns:
+            The task that reads them: with what they have in common settled.
+
+        Raises:
+            UserError: they cannot be read as what they are meant to be.
+        """
+        del stems
+        return self

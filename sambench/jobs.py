@@ -9,21 +9,27 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 from sambench.embeddings import CacheOptions
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.metrics.statistics import RESAMPLES, bootstrap
-from sambench.plan import plain, protocol, slug
 from sambench.progress import Progress
-from sambench.records import ENDING, Index, RecordFile, check_plan, scan
 from sambench.results import Result, read_json, write_json, write_result
 from sambench.sharding import Shard
+from sambench.store.paths import (
+    MANIFEST,
+    RECORDS,
+    beside,
+    file_stem,
+    predictions_folder,
+    record_files,
+    stem_of,
+)
+from sambench.store.plan import protocol
+from sambench.store.records import Index, RecordFile, check_plan, scan
 from sambench.timing import summarize
 
-MANIFEST = "sambench.json"
-"""Beside predictions that a run saved: what made them."""
 log = logging.getLogger(__name__)
 NOTHING_WORKS, NOTHING_WORKS_ANY_MORE = 5, 25
 """Images in a row that fail before a run gives up: from its start, and later."""
@@ -148,15 +154,15 @@ def open_job(header: JSON, task: Task, settings: Settings) -> Job:
     Raises:
         UserError: they are of another plan, or being written by another process.
     """
-    stem = stem_of(header, task, settings.output)
+    stem = stem_in(settings.output, header, task)
     part = f".{settings.shard.word}" if settings.shard else ""
-    records = RecordFile(beside(stem, part + ENDING), header, fresh=settings.fresh)
+    records = RecordFile(beside(stem, part + RECORDS), header, fresh=settings.fresh)
     try:
         job = Job(task, stem, header, records, tried=frozenset(records.index.failed))
         if settings.fresh:
             beside(stem, ".json").unlink(missing_ok=True)  # its records are gone
         elif settings.shard:
-            job.elsewhere = _scored_elsewhere(stem, header["plan"])
+            job.elsewhere = _scored_elsewhere(stem, header)
         if settings.save_predictions:
             _prepare_predictions(job, fresh=settings.fresh and not settings.shard)
     except BaseException:
@@ -165,50 +171,21 @@ def open_job(header: JSON, task: Task, settings: Settings) -> Job:
     return job
 
 
-def stem_of(header: JSON, task: Task, output: Path) -> Path:
-    """Path of a run's result, without its ending."""
+def stem_in(output: Path, header: JSON, task: Task) -> Path:
+    """Path of a run's result below a folder, without its ending."""
     about = header["about"]
-    model, dataset = about["model"]["name"], about["dataset"]["name"]
-    return result_path(about["task"], task, dataset, model, output).with_suffix("")
+    return stem_of(about["task"], task, about["dataset"]["label"], about["label"], output)
 
 
-def result_path(name: str, task: Task, dataset: str, model: str, output: Path) -> Path:
-    """Where a result is kept: ``OUTPUT/<task>/<dataset>/<model>.json``."""
-    return output / slug(name, task) / plain(dataset) / f"{plain(model)}.json"
-
-
-def beside(stem: Path, ending: str) -> Path:
-    """The file of that ending; names of models have dots, so it is no suffix."""
-    return stem.with_name(stem.name + ending)
-
-
-def predictions_folder(stem: Path) -> Path:
-    """Where predictions are kept, one file an image."""
-    return beside(stem, ".predictions")
-
-
-def file_stem(id: str) -> str:
-    """An image's id as the name of a file."""
-    return quote(id, safe="")
-
-
-def _scored_elsewhere(stem: Path, plan: JSON) -> frozenset[str]:
+def _scored_elsewhere(stem: Path, header: JSON) -> frozenset[str]:
     """Images of the same run that are in other records files: of other shards, however many."""
     found: set[str] = set()
     for path in record_files(stem):
         index = scan(path)
         if index.header:
-            check_plan(index, plan)
+            check_plan(index, header)
             found |= index.offsets.keys()
     return frozenset(found)
-
-
-def record_files(stem: Path) -> list[Path]:
-    """All records files of a run: its own, and those of its shards."""
-    shards = sorted(stem.parent.glob(f"*.shard-*{ENDING}")) if stem.parent.is_dir() else []
-    own = beside(stem, ENDING)
-    named = [path for path in shards if path.name.rpartition(".shard-")[0] == stem.name]
-    return [*([own] if own.is_file() else []), *named]
 
 
 def _prepare_predictions(job: Job, *, fresh: bool) -> None:
@@ -251,10 +228,10 @@ class Recorder:
         self._worked = [False for _ in jobs]
         self.count = 0
 
-    def scored(self, job: int, id: str, record: JSON) -> None:
-        """Keep the record of an image for one of the tasks."""
+    def scored(self, job: int, id: str, line: JSON) -> None:
+        """Keep the record of an image for one of the tasks, with what the engine noted."""
         try:
-            self._jobs[job].records.append({"id": id, **record})
+            self._jobs[job].records.append(id, line)
         except (TypeError, ValueError) as error:  # the task made something that is no JSON
             self.failed(job, id, error)
             return
@@ -327,21 +304,22 @@ def summary(
     Raises:
         UserError: there is no record of these images.
     """
-    records = index.read(id for id in ids if id in index.offsets)
-    if not records:
+    lines = index.lines(id for id in ids if id in index.offsets)
+    if not lines:
         raise UserError(f"no image could be scored; see {index.path}.")
+    records = [line["record"] for line in lines]
     reasons = {**index.failed, **failed}
     about = index.header["about"]
     return Result(
         task=about["task"],
-        model=about["model"]["name"],
-        dataset=about["dataset"]["name"],
+        model=about["label"],
+        dataset=about["dataset"]["label"],
         metric=task.metric,
         images=len(records),
         metrics=bootstrap(task.estimator(records), len(records), resamples=resamples),
         protocol=protocol(index.header, ids),
         failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
-        timing={**summarize(records), **_cost(index.sessions)},
+        timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
         details=task.details(records),

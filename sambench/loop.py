@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
-from sambench.jobs import Settings, file_stem
+from sambench.jobs import Settings
 from sambench.pipeline import Scored, Scorer, ahead, score_image
 from sambench.session import Session, out_of_memory
+from sambench.store.paths import file_stem
+from sambench.store.records import Made
+from sambench.store.sources import digest_pixels
 from sambench.timing import WARMUP
 
 log = logging.getLogger(__name__)
@@ -28,8 +31,8 @@ class Todo(NamedTuple):
 class Sink(Protocol):
     """Takes what the loop gives, in any order."""
 
-    def scored(self, job: int, id: str, record: JSON) -> None:
-        """An image was scored for a task."""
+    def scored(self, job: int, id: str, line: JSON) -> None:
+        """An image was scored for a task; the line is as `store.records` has it, but for the id."""
 
     def failed(self, job: int, id: str, error: Exception) -> None:
         """It could not be."""
@@ -57,6 +60,7 @@ class Timed(NamedTuple):
 
     job: int
     id: str
+    made: Made
     seconds: dict[str, float]
     tasks: int
     warmup: tuple[str, ...]
@@ -64,10 +68,11 @@ class Timed(NamedTuple):
 
 @dataclass(frozen=True)
 class _Read:
-    """An image with the truths that its tasks need, and how long reading took."""
+    """An image with the truths that its tasks need, what it is, and how long reading took."""
 
     todo: Todo
     sample: Sample
+    made: Made
     truths: dict[type, Any]
     seconds: float
 
@@ -126,9 +131,11 @@ class Loop:
         start = time.perf_counter()
         dataset = self._parts.dataset
         kinds = {self._parts.tasks[job].truth for job in todo.tasks}
+        stamp = dataset.stamp(todo.id)  # before it is read: a change meanwhile shows later
         sample = Sample(todo.id, dataset.read_image(todo.id), None)
         truths: dict[type, Any] = {kind: dataset.read_truth(todo.id, kind) for kind in kinds}
-        return _Read(todo, sample, truths, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return _Read(todo, sample, Made(digest_pixels(sample.image), stamp), truths, seconds)
 
     def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
@@ -159,7 +166,8 @@ class Loop:
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
                 self._sink.failed(job, read.todo.id, error)
                 continue
-            key = Timed(job, read.todo.id, {**seconds, **spent}, len(read.todo.tasks), warmup)
+            spent = {**seconds, **spent}
+            key = Timed(job, read.todo.id, read.made, spent, len(read.todo.tasks), warmup)
             stem = folder / file_stem(read.todo.id) if folder else None
             self._scorer.submit(key, score_image, task, prediction, truth, stem)
 
@@ -171,16 +179,25 @@ class Loop:
         if isinstance(outcome, Exception):
             self._sink.failed(key.job, key.id, outcome)
             return
-        record = timed_record(key, outcome, first=outcome.process not in self._processes)
+        line = line_of(key, outcome, first=outcome.process not in self._processes)
         self._processes.add(outcome.process)
-        self._sink.scored(key.job, key.id, record)
+        self._sink.scored(key.job, key.id, line)
 
 
-def timed_record(key: Timed, outcome: Scored, *, first: bool) -> JSON:
-    """A task's record with its times; first of its process, its score is a warm-up."""
+def line_of(key: Timed, outcome: Scored, *, first: bool) -> JSON:
+    """A scored image as `store.records` has it, but for the id.
+
+    Args:
+        key: what is known of it.
+        outcome: the task's record.
+        first: whether it is the first score of its process, which is a warm-up.
+    """
     warmup = [*key.warmup, *(["score"] if first else [])]
     return {
-        **outcome.record,
+        "image": key.made.image,
+        **({"stamp": key.made.stamp} if key.made.stamp is not None else {}),
+        "record": outcome.record,
+        **({"prediction": outcome.prediction} if outcome.prediction else {}),
         "seconds": {**key.seconds, "score": outcome.seconds},
         **({"tasks": key.tasks} if key.tasks > 1 else {}),
         **({WARMUP: warmup} if warmup else {}),

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, TypeVar
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
+from sambench.store.sources import digest_files, saved_files
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -55,11 +56,12 @@ def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, F
 
 
 class Scored(NamedTuple):
-    """A record, the seconds it took, and the process that made it."""
+    """A record, the seconds it took, its process, and the digest of the prediction if saved."""
 
     record: JSON
     seconds: float
     process: int
+    prediction: str = ""
 
 
 Scoring = Callable[..., Scored]
@@ -68,10 +70,12 @@ Scoring = Callable[..., Scored]
 def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | None) -> Scored:
     """Score one image, saving the prediction if a stem is given."""
     start = time.perf_counter()
+    saved = ""
     if stem is not None:
         stem.parent.mkdir(parents=True, exist_ok=True)
-        task.save(prediction, stem)
-    return Scored(task.score(prediction, truth), time.perf_counter() - start, os.getpid())
+        saved = digest_files(saved_files(stem, task.save(prediction, stem)))
+    record = task.score(prediction, truth)
+    return Scored(record, time.perf_counter() - start, os.getpid(), saved)
 
 
 def score_saved(task: Task, stem: Path, truth: Any) -> Scored:
@@ -128,7 +132,11 @@ class Scorer:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if keep:
-            self._collect(keep=0)
+            for future, work in self._waiting.items():
+                outcome = None if future.cancelled() else _caught(future.result)
+                # A signal to all processes of a job ends the workers, too: others do that work.
+                if outcome is not None and not isinstance(outcome, BrokenProcessPool):
+                    self._done(work.key, outcome)
 
     def _start(self, work: _Work) -> None:
         if self._pool is None:

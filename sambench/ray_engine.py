@@ -2,8 +2,8 @@
 
 Each actor holds the model and does a few images at a time; this process alone hands them out and
 writes the records. A record depends on its own image alone, so neither the number of actors nor
-their order moves a number. What an actor had in hand when it died is given to others; an image that
-kills several actors by itself counts as failed.
+their order moves a number. What an actor had in hand when it died, or when nothing has come from it
+for too long, is given to others; an image that several actors die or hang at counts as failed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
+import threading
+import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sambench.environment import environment, peak_memory
 from sambench.errors import UserError
@@ -31,8 +34,9 @@ from sambench.evaluation import (
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.jobs import Job, Settings
 from sambench.loop import Loop, Parts, Sink, Todo
-from sambench.records import differences
 from sambench.registry import import_files, imported_files
+from sambench.store.records import differences
+from sambench.store.sources import images_of
 
 if TYPE_CHECKING:
     from sambench.interfaces import Model
@@ -44,6 +48,8 @@ IN_HAND = 2
 """Chunks that an actor has at a time, so that it never waits for the next."""
 ATTEMPTS = 3
 """How many actors an image may kill before it counts as failed."""
+PATIENCE = 1800.0
+"""Seconds for a chunk of images: an actor from which nothing comes for longer hangs."""
 Event = tuple[int, str, JSON | Exception]
 
 
@@ -98,9 +104,9 @@ class Worker:
         self._loop.run(todo)
         return self._events, peak_memory(self._order.settings.device)
 
-    def scored(self, job: int, id: str, record: JSON) -> None:
+    def scored(self, job: int, id: str, line: JSON) -> None:
         """See `Sink`."""
-        self._events.append((job, id, record))
+        self._events.append((job, id, line))
 
     def failed(self, job: int, id: str, error: Exception) -> None:
         """See `Sink`."""
@@ -125,6 +131,7 @@ class OnRay:
         actors: how many work at a time, as soon as the cluster has room for them.
         gpus: of each actor, in parts if several share one.
         address: of the cluster; empty starts one on this machine.
+        patience: seconds without anything from an actor, after which it is replaced.
     """
 
     model: str
@@ -132,6 +139,7 @@ class OnRay:
     actors: int
     gpus: float
     address: str = ""
+    patience: float = PATIENCE
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """See `evaluation.check_truth`; what the model takes is known when an actor has it."""
@@ -156,7 +164,7 @@ class OnRay:
                     peak = crew.work(todo, folders, sink)
                     return {"environment": {**place, "actors": self.actors}, "memory": peak}
 
-                complete(jobs, settings.ids(dataset), settings, work)
+                complete(jobs, settings.ids(dataset), settings, images_of(dataset), work)
         return jobs
 
 
@@ -173,6 +181,7 @@ def _connected(engine: OnRay, settings: Settings) -> Any:
     if ray.is_initialized():
         return ray
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    ending = signal.getsignal(signal.SIGTERM)
     try:
         if engine.address:
             ray.init(engine.address, **quiet)
@@ -181,6 +190,8 @@ def _connected(engine: OnRay, settings: Settings) -> Any:
             ray.init("local", num_cpus=room, include_dashboard=False, **quiet)
     except ConnectionError as error:
         raise UserError(f"no Ray cluster answers at {engine.address} ({error}).") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ending)  # Ray puts its own there, which tells nobody
     return ray
 
 
@@ -191,11 +202,19 @@ class _Crew:
         ray: connected.
         engine: how many actors, and what each gets.
         order: what each holds.
+        clock: gives seconds.
     """
 
-    def __init__(self, ray: Any, engine: OnRay, order: Order) -> None:
-        self._ray, self._order = ray, order
-        self._size = engine.actors
+    def __init__(
+        self,
+        ray: Any,
+        engine: OnRay,
+        order: Order,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ray, self._order, self._clock = ray, order, clock
+        self._size, self._patience = engine.actors, engine.patience
+        self._heard: dict[int, float] = {}  # when something last came from an actor that has work
         room = {"num_cpus": 1 + order.settings.workers, "num_gpus": engine.gpus}
         self._actor = ray.remote(**room)(Worker)
         self._beginning: dict[Any, Any] = {}  # reference of `begin` -> actor
@@ -218,8 +237,7 @@ class _Crew:
     def first(self) -> tuple[list[JSON], JSON]:
         """What the run is and where, as the first actor says that has loaded everything."""
         while True:
-            done, _ = self._ray.wait(list(self._beginning), num_returns=1)
-            begun = self._begun(done[0])
+            begun = self._begun(self._next([*self._beginning]) or self._never_begun())
             if begun is not None:
                 self._headers = begun[0]
                 return begun
@@ -231,13 +249,47 @@ class _Crew:
         peak: Counter[str] = Counter()
         while queue or self._in_hand:
             self._hand_out(queue, folders)
-            waiting = [*self._in_hand, *self._beginning]
-            done, _ = self._ray.wait(waiting, num_returns=1)
-            if done[0] in self._beginning:
-                self._begun(done[0])
+            reference = self._next([*self._in_hand, *self._beginning])
+            if reference in self._beginning:
+                self._begun(reference)
+            elif reference is not None:
+                peak |= Counter(self._returned(reference, queue, sink))
+            elif self._in_hand:
+                self._give_up(queue, sink)
             else:
-                peak |= Counter(self._returned(done[0], queue, sink))
+                self._never_begun()
         return dict(peak)
+
+    def _next(self, waiting: list[Any]) -> Any | None:
+        """What is done first; None if for too long nothing came from an actor that has work."""
+        since = [self._heard[id(actor)] for actor, _ in self._in_hand.values()]
+        now = self._clock()
+        left = max(0.0, min(since, default=now) + self._patience - now)
+        done, _ = self._ray.wait(waiting, num_returns=1, timeout=left)
+        return done[0] if done else None
+
+    def _give_up(self, queue: deque[list[Todo]], sink: Sink) -> None:
+        """Replace the actors that hang; others get their images."""
+        now = self._clock()
+        for actor in list({id(actor): actor for actor, _ in self._in_hand.values()}.values()):
+            if now - self._heard[id(actor)] >= self._patience:
+                first = next(ref for ref, (own, _) in self._in_hand.items() if own is actor)
+                _, chunk = self._in_hand.pop(first)
+                self._bury(actor, chunk, queue, sink)
+                self._replace(
+                    actor, TimeoutError(f"nothing came from it for {self._patience:g} seconds")
+                )
+
+    def _never_begun(self) -> NoReturn:
+        """No actor is there, and for too long none has come.
+
+        Raises:
+            UserError: says so.
+        """
+        raise UserError(
+            f"no actor has loaded the model within {self._patience:g} seconds; has the cluster "
+            "room for one (--gpus, --workers)? If loading takes longer, give more --patience."
+        )
 
     def _hire(self) -> None:
         actor = self._actor.remote(self._order)
@@ -268,6 +320,8 @@ class _Crew:
             if not queue or busy[id(actor)] >= IN_HAND:
                 return
             chunk = queue.popleft()
+            if not busy[id(actor)]:
+                self._heard[id(actor)] = self._clock()
             self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
             busy[id(actor)] += 1
 
@@ -281,11 +335,12 @@ class _Crew:
             self._replace(actor, error)
             return {}
         self._deaths_in_a_row = 0
-        for job, id, outcome in events:
+        self._heard[id(actor)] = self._clock()
+        for job, image, outcome in events:
             if isinstance(outcome, Exception):
-                sink.failed(job, id, outcome)
+                sink.failed(job, image, outcome)
             else:
-                sink.scored(job, id, outcome)
+                sink.scored(job, image, outcome)
         return dict(peak)
 
     def _got(self, reference: Any) -> Any:
@@ -304,7 +359,8 @@ class _Crew:
             self._deaths[item.id] += 1
             if len(chunk) == 1 and self._deaths[item.id] >= ATTEMPTS:
                 for job in item.tasks:
-                    sink.failed(job, item.id, UserError(f"it killed {ATTEMPTS} actors."))
+                    reason = f"it killed {ATTEMPTS} actors, or they hung at it."
+                    sink.failed(job, item.id, UserError(reason))
             else:
                 queue.appendleft([item])
 

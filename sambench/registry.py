@@ -2,21 +2,26 @@
 
 ``edges`` is the one `Task` defined in tasks/edges.py; a path to any other .py file works the same;
 so does an entry point ``sambench.models``, ``sambench.tasks`` or ``sambench.datasets`` of an
-installed package. Only the file asked for is imported.
+installed package. Only the file asked for is imported, and the modules beside it that it imports.
 
 Options follow the name: ``coco:annotations=FILE,images=DIR``. They are the parameters of the
 plug-in's constructor, converted to their annotated types; a value without a key is the first one.
+``name=`` says what to call a model or a dataset in results.
 """
 
 import ast
+import copy
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
+import re
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -30,7 +35,29 @@ PLUGIN = "sambench_plugin_"
 """Modules of plug-ins that were given by path have names that begin so."""
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 BUILT_IN = "built-in"
+SPEC = "_sambench_spec"
+"""Attribute of a loaded plug-in that holds its `Spec`."""
+_KEY = re.compile(r"[A-Za-z_]\w*=")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a model or dataset was loaded as.
+
+    Attributes:
+        kind: model or dataset.
+        name: of the plug-in: a path's is its stem.
+        options: all arguments of its constructor, defaults included.
+        changed: names of those that are not the default.
+        label: what to call it, "" where the user did not say.
+    """
+
+    kind: str
+    name: str
+    options: Mapping[str, Any]
+    changed: tuple[str, ...]
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,9 +126,13 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     """
     name, _, rest = spec.partition(":")
     options: dict[str, str] = {}
+    key = ""
     for part in filter(None, rest.split(",")):
+        if options and not _KEY.match(part):  # a path with a comma in it
+            options[key] += f",{part}"
+            continue
         key, equals, value = part.partition("=")
-        key, value = (key, value) if equals else ("", key)
+        key, value = (key, value) if equals and _KEY.match(part) else ("", part)
         if key in options:
             raise UserError(f"{spec!r} gives {key or 'an option without a name'} twice; give one.")
         options[key] = value
@@ -116,6 +147,15 @@ def find(kind: str, name: str) -> type:
     """
     if name.endswith(".py"):
         return _class_in(kind, _import_path(kind, Path(name)), name)
+    return installed(kind, name)
+
+
+def installed(kind: str, name: str) -> type:
+    """The class of a plug-in that ships with sambench or an installed package: no path will do.
+
+    Raises:
+        UserError: see `find`.
+    """
     if name in _files(kind):
         return _class_in(kind, _import(f"{FOLDERS[kind]}.{name}", name), name)
     for point in _entry_points(kind):
@@ -131,8 +171,51 @@ def load(kind: str, spec: str, **overrides: Any) -> Any:
         UserError: unknown plug-in, unknown option, or a value of the wrong type.
     """
     name, given = split_spec(spec)
+    return construct(kind, name, {**given, **overrides})
+
+
+def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    """Make a plug-in from its name and options, and note on it what it was made from.
+
+    Raises:
+        UserError: see `load`.
+    """
     cls = find(kind, name)
-    return cls(**resolve(cls, name, {**given, **overrides}))
+    given = dict(options)
+    label = str(given.get("name", ""))
+    if kind != "task" and "name" not in option_types(cls):
+        given.pop("name", None)
+    arguments = resolve(cls, name, given)
+    plugin = cls(**arguments)
+    if kind != "task":
+        signature = inspect.signature(cls)
+        bound = signature.bind(**arguments)
+        bound.apply_defaults()
+        defaults = {p.name: p.default for p in signature.parameters.values()}
+        changed = tuple(k for k, v in bound.arguments.items() if v != defaults[k] and k != "name")
+        spec = Spec(kind, plain(name), dict(bound.arguments), changed, label)
+        object.__setattr__(plugin, SPEC, spec)
+    return plugin
+
+
+def spec_of(plugin: object) -> Spec | None:
+    """What a model or dataset was loaded as; None if it was made by hand."""
+    found: Spec | None = getattr(plugin, SPEC, None)
+    return found
+
+
+def with_option(plugin: Any, key: str, value: Any) -> Any:
+    """A copy of a plug-in that says it was given one more option, by whatever stands around it."""
+    told, spec = copy.copy(plugin), spec_of(plugin)
+    if spec is not None:
+        options = {**spec.options, key: value}
+        object.__setattr__(told, SPEC, replace(spec, options=options, changed=(*spec.changed, key)))
+    return told
+
+
+def plain(name: str) -> str:
+    """The name of a plug-in as part of a file's name: that of a path is its stem."""
+    return Path(name).stem if name.endswith(".py") else name.replace("/", "_")
 
 
 def option_types(cls: type) -> dict[str, Any]:
@@ -161,7 +244,22 @@ def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise UserError(f"{name} has no option {key!r}; {nearest(key, known)}")
     typed = {key: _convert(value, known[key], f"{name}:{key}") for key, value in given.items()}
-    return {**preset, **typed}
+    resolved = {**preset, **typed}
+    _require_options(cls, name, resolved)
+    return resolved
+
+
+def _require_options(cls: type, name: str, given: Mapping[str, Any]) -> None:
+    """Refuse a plug-in without an option that has no default."""
+    parameters = inspect.signature(cls).parameters
+    lacking = [
+        key
+        for key in option_types(cls)
+        if parameters[key].default is inspect.Parameter.empty and key not in given
+    ]
+    if lacking:
+        example = ",".join(f"{key}=..." for key in lacking)
+        raise UserError(f"{name} needs {' and '.join(lacking)}; give {name}:{example}")
 
 
 def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:
@@ -258,20 +356,92 @@ def _import_path(kind: str, path: Path) -> types.ModuleType:
     """Import a plug-in from any file, once for each path."""
     if not path.is_file():
         raise UserError(f"{path} does not exist; give the path of a {kind}'s .py file.")
-    module_name = PLUGIN + path.resolve().as_posix().replace("/", "_").replace(".", "_")
+    path = path.resolve()
+    module_name = PLUGIN + path.as_posix().replace("/", "_").replace(".", "_")
     if module_name in sys.modules:
         return sys.modules[module_name]
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    # A package whose folder is that of the file: `from .helper import x` works too.
+    spec = importlib.util.spec_from_file_location(
+        module_name, path, submodule_search_locations=[str(path.parent)]
+    )
     if spec is None or spec.loader is None:
         raise UserError(f"{path} is no Python file; give the path of a {kind}'s .py file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
+        _allow_neighbours(path)
         spec.loader.exec_module(module)
     except Exception as error:  # a plug-in may raise anything; its reason is passed on
         del sys.modules[module_name]
+        if isinstance(error, UserError):
+            raise
         raise UserError(_broken(str(path), error)) from error
     return module
+
+
+class _Beside:
+    """Finds modules that lie beside a plug-in given by path: those that it imports, no others."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, Path] = {}
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        folder = self.folders.get(name)
+        return PathFinder.find_spec(name, [str(folder)]) if folder else None
+
+
+_BESIDE = _Beside()
+
+
+def _allow_neighbours(path: Path) -> None:
+    """Make the modules beside a file importable that it imports, and those that they import.
+
+    Raises:
+        UserError: another module of that name is in use.
+    """
+    if _BESIDE not in sys.meta_path:
+        sys.meta_path.insert(0, _BESIDE)
+    folder, unread = path.parent, [path]
+    while unread:
+        for name in _top_levels(unread.pop()):
+            files = _neighbour(folder, name)
+            if not files or _BESIDE.folders.get(name) == folder:
+                continue
+            if name in _BESIDE.folders or name in sys.modules:
+                raise UserError(
+                    f"{path} imports {name} beside it, but another module of that name is in use "
+                    "already; rename one, or use them in two commands."
+                )
+            _BESIDE.folders[name] = folder
+            unread += files
+
+
+def _top_levels(path: Path) -> set[str]:
+    """First parts of the names of all modules that a file imports absolutely."""
+    tree = ast.parse(path.read_bytes())
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"sambench"}
+
+
+def _neighbour(folder: Path, name: str) -> list[Path]:
+    """The files of the module or package of that name in a folder; none if there is no such."""
+    file, package = folder / f"{name}.py", folder / name
+    if file.is_file():
+        return [file]
+    if (package / "__init__.py").is_file() or (
+        # A folder of data may have the name of an installed package.
+        any(package.glob("*.py")) and importlib.util.find_spec(name) is None
+    ):
+        return sorted(package.rglob("*.py"))
+    return []
 
 
 def _broken(name: str, error: Exception) -> str:

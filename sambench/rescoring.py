@@ -7,28 +7,46 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.evaluation import check_fit, check_images, complete, opened
-from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
-from sambench.jobs import MANIFEST, Job, Settings, file_stem, finish
-from sambench.loop import Sink, Timed, Todo, timed_record
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Masks,
+    Model,
+    ModelCard,
+    Prompts,
+    Task,
+    file_stamp,
+)
+from sambench.jobs import Settings, finish
+from sambench.loop import Sink, Timed, Todo, line_of
 from sambench.pipeline import Scored, Scorer, ahead, score_image, score_saved
-from sambench.plan import describe
-from sambench.records import differences
 from sambench.results import Result, read_json
+from sambench.store.paths import MANIFEST, SHORT, file_stem
+from sambench.store.plan import describe
+from sambench.store.records import Made, differences
+from sambench.store.sources import PredictionFiles, Sources, digest_files
 
 
 class Saved(Model):
-    """Stands for the model whose predictions are in files; it cannot make new ones."""
+    """Stands for the model whose predictions are in files; it cannot make new ones.
+
+    Args:
+        card: of the model.
+        manifest: what the run noted that saved the predictions; empty if they are from elsewhere.
+    """
 
     prompts = frozenset({"points", "boxes", "masks", "texts"})  # whatever was asked, was answered
 
-    def __init__(self, card: ModelCard) -> None:
-        self.card = card
+    def __init__(self, card: ModelCard, manifest: JSON | None = None) -> None:
+        self.card, self.manifest = card, manifest or {}
 
     def embed(self, images: Sequence[Any]) -> NoReturn:
         """Not possible."""
@@ -37,6 +55,38 @@ class Saved(Model):
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """Not possible."""
         raise UserError(f"{self.card.name} is known by its saved predictions only.")
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """Predictions of all images from one file.
+
+    Attributes:
+        predictions: by image id.
+        stamped: size and time of the file.
+        content: digest of the file.
+    """
+
+    predictions: Mapping[str, Any]
+    stamped: str | None
+    content: str
+
+    @classmethod
+    def of(cls, path: Path, task: Task, dataset: Dataset) -> OneFile:
+        """Read them, see `Task.load_all`."""
+        return cls(task.load_all(path, dataset), file_stamp(path), digest_files([path]))
+
+    def stamp(self, id: str) -> str | None:
+        """Size and time of the file."""
+        return self.stamped
+
+    def digest(self, id: str) -> str:
+        """See `digest_files`."""
+        return self.content
+
+    def sources(self) -> Sources:
+        """As what records are made from."""
+        return Sources(self.stamp, self.digest, "predictions")
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -56,13 +106,17 @@ def saved_model(folder: Path, name: str = "") -> Saved:
         UserError: the folder does not exist or is empty.
     """
     if folder.is_file():
-        return Saved(ModelCard(name=name or folder.stem, weights_sha256=sha256(folder)))
+        content = sha256(folder)
+        return Saved(ModelCard(name or f"{folder.stem}-{content[:SHORT]}", weights_sha256=content))
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(f"{folder} holds no predictions; give the folder they are in.")
-    made = manifest(folder).get("predictions")
+    made = manifest(folder)
     if made and not name:
-        return Saved(ModelCard(**made["model"]))
-    return Saved(ModelCard(name=name or folder.name, weights_sha256=_digest(folder)))
+        known = {field.name for field in fields(ModelCard)}
+        card = ModelCard(**{k: v for k, v in made["model"].items() if k in known})
+        return Saved(card, made)
+    content = _digest(folder)
+    return Saved(ModelCard(name or f"{folder.name}-{content[:SHORT]}", weights_sha256=content))
 
 
 def rescore(
@@ -85,16 +139,17 @@ def rescore(
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
     check_images([task], dataset, ids)
-    whole = task.load_all(folder, dataset) if folder.is_file() else None
-    header = _header(name, task, folder, model, dataset)
+    own = task
+    if not model.manifest and folder.is_dir():  # made elsewhere: how to read them shows in all
+        own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
+    header = _header(name, own, folder, model, dataset)
+    files = OneFile.of(folder, task, dataset) if folder.is_file() else PredictionFiles(folder)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(
-                jobs[0], folder if whole is None else whole, dataset, todo, settings.workers, sink
-            )
+            _score(own, files, dataset, todo, settings.workers, sink)
 
-        complete(jobs, ids, settings, work)
+        complete(jobs, ids, settings, files.sources(), work)
     return finish(jobs[0], ids, settings)
 
 
@@ -105,27 +160,33 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
         UserError: they are of another dataset, or were made with other options.
     """
     header = describe(name, task, model, dataset)
-    saved = manifest(folder)
-    made = saved.get("predictions")
-    if made is None or made["model"] != header["plan"]["predictions"]["model"]:
+    saved = model.manifest
+    if not saved:
         return header
-    wanted = {**header["plan"]["predictions"], "code": made["code"]}
-    differing = differences(made, wanted)
+    made, asked = saved["predictions"], header["plan"]["predictions"]
+    # The model, and the code that was run, are those of then.
+    asked = {
+        **asked,
+        "model": made["model"],
+        "code": made["code"],
+        "dataset": {**asked["dataset"], "code": made["dataset"]["code"]},
+    }
+    differing = differences(made, asked)
     if differing:
         raise UserError(f"{folder} holds other predictions than asked for: {'; '.join(differing)}.")
-    about = {**header["about"], "model": saved["model"]}  # with where the model came from
+    # With what the model was called, and where it came from.
+    about = {**header["about"], "model": saved["model"], "label": saved["label"]}
     return {**header, "about": about, "plan": {**header["plan"], "predictions": made}}
 
 
 def _score(
-    job: Job,
-    given: Path | Mapping[str, Any],
+    task: Task,
+    files: PredictionFiles | OneFile,
     dataset: Dataset,
     todo: Sequence[Todo],
     workers: int,
     sink: Sink,
 ) -> None:
-    """Score images; given is the folder of their predictions, or the predictions by id."""
     processes: set[int] = set()
 
     def scored(key: Timed, outcome: Scored | Exception) -> None:
@@ -134,24 +195,25 @@ def _score(
             return
         first = outcome.process not in processes
         processes.add(outcome.process)
-        sink.scored(0, key.id, timed_record(key, outcome, first=first))
+        sink.scored(0, key.id, line_of(key, outcome, first=first))
 
-    def read(item: Todo) -> Any:
-        return dataset.read_truth(item.id, job.task.truth)
+    def read(item: Todo) -> tuple[Any, Made]:
+        made = Made(files.digest(item.id), files.stamp(item.id))
+        return dataset.read_truth(item.id, task.truth), made
 
     scorer = Scorer(workers, scored)
     try:
         for item, future in ahead(read, todo):
             try:
-                truth = future.result()
+                truth, made = future.result()
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 sink.failed(0, item.id, error)
                 continue
-            key = Timed(0, item.id, {}, 1, ())
-            if isinstance(given, Path):
-                scorer.submit(key, score_saved, job.task, given / file_stem(item.id), truth)
+            key = Timed(0, item.id, made, {}, 1, ())
+            if isinstance(files, OneFile):
+                scorer.submit(key, score_image, task, files.predictions[item.id], truth, None)
             else:
-                scorer.submit(key, score_image, job.task, given[item.id], truth, None)
+                scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
         scorer.close(keep=False)

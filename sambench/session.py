@@ -1,4 +1,4 @@
-"""A model as a run calls it: each step is timed, and running out of GPU memory is survived.
+"""A model as a run calls it: steps are timed, what is no number is refused, memory may run out.
 
 When a call runs out of memory, prompts are given to the model half as many at a time from then on,
 and the image is done again; so are images that were to be embedded together. A model answers a
@@ -17,12 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
 from sambench.interfaces import Embedding, Masks, Model, Prediction, Prompts, Sample, Task
 from sambench.timing import Clock
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sambench.embeddings import EmbeddingCache
 
+NOT_FINITE = (
+    "the model gave logits or predicted IoUs that are not finite numbers; check its weights, or "
+    "give another --precision."
+)
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +53,7 @@ class Session:
         self._clock = Clock(device)
         self._cache = cache
         self._limit = 0  # prompts at a time, once memory has run out
+        self._finite: list[Tensor] = []  # of each answer for the image at hand
         self._model = copy.copy(model)
         vars(self._model)["predict"] = functools.partial(self._answer, self._model.predict)
         if type(model).predict_above is not Model.predict_above:  # else it is that of predict
@@ -79,9 +87,11 @@ class Session:
         """A task's prediction for an image, and the seconds of decoding and of the rest."""
         while True:
             self._clock.take()
+            self._finite.clear()
             try:
                 with self._clock.measure("post"):
                     prediction = task.predict(self._model, embedding, sample)
+                    self._require_finite()
                 break
             except RuntimeError as error:
                 if not self._halved(error):
@@ -95,8 +105,7 @@ class Session:
         if self._cache is None:
             return False, None
         with self._clock.measure("load"):
-            packed = self._cache.load(image)
-            return packed is not None, None if packed is None else self._model.unpack(packed)
+            return self._cache.embedding(self._model, image)
 
     def _keep(self, image: NDArray[np.uint8], embedding: Embedding) -> Embedding:
         if self._cache is None:
@@ -109,7 +118,10 @@ class Session:
         @functools.wraps(method)
         def call(*arguments: Any, **options: Any) -> Any:
             with self._clock.measure("decode"):
-                return method(*arguments, **options)
+                found = method(*arguments, **options)
+            if isinstance(found, np.ndarray) and not np.isfinite(found).all():
+                raise UserError(NOT_FINITE)
+            return found
 
         return call
 
@@ -128,7 +140,19 @@ class Session:
                 predict(embedding, prompts[start : start + step], *above, multimask=multimask)
                 for start in range(0, len(prompts), step)
             ]
-            return parts[0] if len(parts) == 1 else _joined(parts)
+            answer = parts[0] if len(parts) == 1 else _joined(parts)
+        self._finite.append(is_finite(answer))
+        return answer
+
+    def _require_finite(self) -> None:
+        """Refuse an image for which the model gave what is no number.
+
+        Raises:
+            UserError: it did.
+        """
+        # Looked at once an image: on a GPU each look waits for all that is under way.
+        if self._finite and not all(flag.item() for flag in self._finite):
+            raise UserError(NOT_FINITE)
 
     def _halved(self, error: RuntimeError) -> bool:
         """Whether memory ran out and fewer prompts at a time may help: if so, ask for fewer."""
@@ -139,6 +163,51 @@ class Session:
         vars(self._model)["prompt_batch"] = self._limit
         log.warning("out of GPU memory: going on with %d prompts at a time", self._limit)
         return True
+
+
+def is_finite(answer: Masks) -> Tensor:
+    """Whether all logits and predicted IoUs are finite, as a tensor () bool where they are."""
+    import torch
+
+    # A sum is finite only if all its terms are, and is several times faster than to look at each.
+    total = answer.logits.sum(dtype=torch.float32) + answer.iou.sum(dtype=torch.float32)
+    return torch.isfinite(total)
+
+
+class FiniteModel(Model):
+    """A model whose answers are looked at: one that is not finite is refused.
+
+    Args:
+        model: that answers.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.inner = model
+        self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
+        """See `Model`."""
+        return self.inner.embed(images)
+
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        """See `Model`.
+
+        Raises:
+            UserError: logits or predicted IoUs are not finite.
+        """
+        return _finite(self.inner.predict(embedding, prompts, multimask=multimask))
+
+    def predict_above(
+        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+    ) -> Masks:
+        """See `Model` and `predict`."""
+        return _finite(self.inner.predict_above(embedding, prompts, iou, multimask=multimask))
+
+
+def _finite(answer: Masks) -> Masks:
+    if not is_finite(answer):
+        raise UserError(NOT_FINITE)
+    return answer
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ what to do by hand.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -16,10 +17,13 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from sambench.download import cache_dir, download, sha256, unpack
+from sambench.archives import BadArchive, unpack
+from sambench.download import cache_dir, download, only_one, sha256
 from sambench.errors import UserError
+from sambench.images import taken_for_labels
 from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Segments
 
+log = logging.getLogger(__name__)
 RECORD = "fetched.txt"
 """Lists the SHA-256 and address of each source that was fetched and unpacked in full."""
 
@@ -94,22 +98,50 @@ def fetch(dataset: type[Dataset], root: str = "") -> Path:
     if not sources(dataset):
         raise UserError(f"{card.name} cannot be fetched by a command; {remedy(dataset)}.")
     record = folder / RECORD
-    for source in sources(dataset):
-        line = f"{source.sha256}  {source.url}\n"
-        if not (record.is_file() and line in record.read_text()):
-            _fetch_one(source, folder)
-            with record.open("a") as file:
-                file.write(line)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_one(folder):
+        for source in sources(dataset):
+            line = f"{source.sha256}  {source.url}\n"
+            if not (record.is_file() and line in record.read_text()):
+                _fetch_one(source, folder)
+                with record.open("a") as file:
+                    file.write(line)
     return folder
 
 
 def _fetch_one(source: Source, folder: Path) -> None:
-    file = download(source.url, folder / source.filename, source.sha256)
+    """Download and unpack a source; a file of before that turns out to be none is replaced.
+
+    Raises:
+        UserError: what came is not what it should be; if no SHA-256 vouches for it, it is removed.
+    """
+    target = folder / source.filename
+    there = target.is_file()
+    file = download(source.url, target, source.sha256)
+    try:
+        _unpack(source, file, folder)
+    except BadArchive as error:
+        if source.sha256:
+            raise
+        if not there:
+            file.unlink()
+            raise
+        log.warning("%s It was there already, and is fetched anew.", error)
+        download(source.url, target, "", anew=True)
+        try:
+            _unpack(source, file, folder)
+        except BadArchive:
+            file.unlink()
+            raise
+
+
+def _unpack(source: Source, file: Path, folder: Path) -> None:
+    """Put the files of an archive where they belong, once all are there and known."""
     if source.unpack_to is None:
         return
     with tempfile.TemporaryDirectory(dir=folder) as unpacked:
         unpack(file, Path(unpacked))
-        _check_contents(source, Path(unpacked), file)
+        _check_contents(source, Path(unpacked))
         target = folder / source.unpack_to
         target.mkdir(parents=True, exist_ok=True)
         shutil.copytree(unpacked, target, dirs_exist_ok=True, copy_function=shutil.move)
@@ -124,12 +156,15 @@ def digest(folder: Path, pattern: str) -> str:
     return total.hexdigest()
 
 
-def _check_contents(source: Source, unpacked: Path, archive: Path) -> None:
-    """Compare the files of an archive with what is known of them; a wrong archive is removed."""
+def _check_contents(source: Source, unpacked: Path) -> None:
+    """Compare the files of an archive with what is known of them.
+
+    Raises:
+        BadArchive: they are others.
+    """
     for pattern, expected in source.contents.items():
         if digest(unpacked, pattern) != expected:
-            archive.unlink()
-            raise UserError(
+            raise BadArchive(
                 f"{source.url} gave an archive whose {pattern} are not the known files; it was "
                 "discarded: try again, or get the dataset elsewhere."
             )
@@ -174,6 +209,9 @@ def _wrong(truth: object, shape: tuple[int, ...]) -> Iterator[str]:
         empty = [truth.ids[i] for i in range(len(truth)) if not truth.mask(i).any()]
         if empty:
             yield f"empty masks: annotations {', '.join(map(str, empty))}"
+        doubt = taken_for_labels(truth)
+        if doubt:
+            yield f"its objects may be none: {doubt}"
     elif isinstance(truth, Boundaries | Regions):
         sizes = {np.shape(drawn) for drawn in truth.annotators}
         if sizes != {shape[:2]}:

@@ -21,8 +21,6 @@ from sambench.interfaces import JSON
 
 STEPS = ("read", "load", "embed", "decode", "post", "score")
 WARMUP = "warmup"
-MEASURED = ("seconds", "tasks", WARMUP)
-"""Fields of a record that are measured: they differ between two runs, and all others do not."""
 
 
 class Clock:
@@ -85,6 +83,9 @@ def _gpu_mark(device: str) -> Callable[[], Callable[[], float]] | None:
 
 def summarize(records: Sequence[JSON]) -> JSON:
     """Median and 95th percentile seconds of each step, and images a second, without warm-ups.
+
+    Args:
+        records: lines of a records file.
 
     Returns:
         Each step's ``median`` and ``p95``; ``images``, on how many they rest; and

@@ -5,19 +5,22 @@ The experiment of Segment Anything, section 7.2 and appendix D.2 (Kirillov et al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
 from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics import boundaries, edge_nms
 from sambench.metrics.edge_maps import Boundary, edge_map
 
 from ._edge_files import find_map, in_steps, read_map, write_map
+from ._edge_survey import check_thin, scaled, survey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +51,7 @@ class Edges(Task):
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
         matching: berkeley reproduces the benchmark, exact is the true maximum matching.
         seed: of the outlier links of the berkeley matching.
+        scale: value that stands for 1 in maps made elsewhere; 0 tells it from all of them.
     """
 
     side: int = 16
@@ -57,6 +61,7 @@ class Edges(Task):
     smooth: float = 1.0
     matching: Literal["berkeley", "exact"] = "berkeley"
     seed: int = 0
+    scale: float = 0.0
 
     truth: ClassVar[type] = Boundaries
     metric: ClassVar[str] = "ODS"
@@ -64,7 +69,9 @@ class Edges(Task):
     direct: ClassVar[str] = "boundaries"
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
-    scoring: ClassVar[frozenset[str]] = frozenset({"suppression", "smooth", "matching", "seed"})
+    scoring: ClassVar[frozenset[str]] = frozenset(
+        {"suppression", "smooth", "matching", "seed", "scale"}
+    )
     facts: ClassVar[Mapping[str, Any]] = {
         "masks": "three for each point, no filter by predicted IoU or stability",
         "edge": "Sobel magnitude of the sigmoid of the logits at the size of the image",
@@ -112,8 +119,22 @@ class Edges(Task):
         return path
 
     def load(self, stem: Path) -> NDArray[np.float32]:
-        """Read an edge map: PNG of 8 or 16 bits, NPY or MAT."""
-        return read_map(find_map(stem))
+        """Read an edge map: PNG, NPY or MAT."""
+        return read_map(find_map(stem), self.scale)
+
+    def surveyed(self, stems: Sequence[Path]) -> Edges:
+        """The task with the scale of maps that were made elsewhere; says so if they are thick.
+
+        Raises:
+            UserError: the scale is not clear, or no map has an edge.
+        """
+        if not (math.isfinite(self.scale) and self.scale >= 0):
+            raise UserError(f"--scale {self.scale} is no value above 0; give 1, 255 or 65535.")
+        seen = survey(stems)
+        scale = scaled(seen, self.scale)
+        if self.suppression == "none":
+            check_thin(seen)
+        return replace(self, scale=scale)
 
 
 def suppressed(

@@ -124,13 +124,10 @@ class Interactive(Task):
         return estimate
 
     def details(self, records: Sequence[JSON]) -> JSON:
-        """Mean IoU after each click, and seconds a click."""
+        """Mean IoU after each click."""
         objects = [ious for record in records for ious in record["iou"]]
-        made = sum(len(ious) for ious in objects)
-        seconds = sum(record.get("seconds", {}).get("predict", 0.0) for record in records)
         return {
             "mIoU_by_clicks": mean_curve(objects, self.clicks).tolist(),
-            "seconds_per_click": seconds / made if made else None,
             "objects": len(objects),
         }
 

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 
@@ -57,3 +58,32 @@ def package(reference):  # type: ignore[no-untyped-def]
     if importlib.util.find_spec("segment_anything") is None:
         pytest.skip("the package segment-anything is not installed")
     return reference.reference()
+
+
+def records_text(result, records, ids=None, seconds=None):  # type: ignore[no-untyped-def]
+    """A file of records beside a result.
+
+    Args:
+        result: whose records they are.
+        records: image id -> the task's record.
+        ids: all images of the dataset; those of the records if None.
+        seconds: of each step, of every image.
+    """
+    protocol = result.protocol
+    about = {
+        "model": protocol["model"],
+        "choices": protocol["task"],
+        "dataset": protocol["dataset"],
+    }
+    header = {"format": 2, "plan": {}, "about": about, "ids": ids or list(records)}
+    lines = [
+        {"id": id, "image": "0", "record": record, "seconds": seconds or {}}
+        for id, record in records.items()
+    ]
+    return "".join(json.dumps(line) + "\n" for line in [header, *lines])
+
+
+@pytest.fixture(scope="session")
+def records_of():  # type: ignore[no-untyped-def]
+    """`records_text`."""
+    return records_text

@@ -105,7 +105,7 @@ def test_files_that_are_no_pair_are_refused_in_one_sentence(tmp_path, scripted):
     with pytest.raises(UserError, match="does not exist"):
         load("model", f"torchscript:encoder={tmp_path}/no.pt,decoder={tmp_path}/no.pt")
     broken = tmp_path / "broken.pt"
-    broken.write_bytes(b"nothing")
+    broken.write_bytes(bytes(range(256)))
     with pytest.raises(UserError, match="cannot be loaded as TorchScript"):
         load("model", f"torchscript:encoder={broken},decoder={broken}")
     encoder = scripted / "encoder.pt"
@@ -116,9 +116,245 @@ def test_files_that_are_no_pair_are_refused_in_one_sentence(tmp_path, scripted):
 def test_onnx_files_that_are_none_are_refused_in_one_sentence(tmp_path):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"nothing")
+    broken.write_bytes(bytes(range(256)))
     with pytest.raises(UserError, match="cannot be loaded by onnxruntime"):
         load("model", f"onnx:encoder={broken},decoder={broken}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"<html>log in</html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["onnx", "torchscript"])
+def test_what_came_instead_of_an_export_is_named(tmp_path, kind, content, words):
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    path = tmp_path / "encoder.bin"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"encoder\.bin {words}"):
+        load("model", f"{kind}:encoder={path},decoder={path}")
+
+
+IMAGE_INPUT = ("image", "float", (1, 3, 64, 64))
+FEATURES = ("image_embeddings", "float", (1, 3, 4, 4))
+PROMPTS = {
+    "image_embeddings": ("float", (1, 3, 4, 4)),
+    "point_coords": ("float", ("b", "n", 2)),
+    "point_labels": ("float", ("b", "n")),
+}
+ANSWERS = {"low_res_masks": ("float", ("b", 1, 4, 4)), "iou_predictions": ("float", ("b", 1))}
+
+
+@pytest.fixture
+def graphs(tmp_path):
+    """Writes an encoder and a decoder of the inputs and outputs asked for; returns the spec."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from onnx import helper
+
+    def value(name, kind, shape):
+        return helper.make_tensor_value_info(name, getattr(onnx.TensorProto, kind.upper()), shape)
+
+    def cast(source, target, kind):
+        to = getattr(onnx.TensorProto, kind.upper())
+        return helper.make_node("Cast", [source], [target], to=to)
+
+    def nothing(name, kind, shape):
+        lengths = [length if isinstance(length, int) else 1 for length in shape]
+        kind = getattr(onnx.TensorProto, kind.upper())
+        zeros = helper.make_tensor(name, kind, lengths, [0] * int(np.prod(lengths)))
+        return helper.make_node("Constant", [], [name], value=zeros)
+
+    def write(name, nodes, inputs, outputs):
+        given, made = [value(*one) for one in inputs], [value(*one) for one in outputs]
+        graph = helper.make_graph(nodes, "tiny", given, made)
+        opset = [helper.make_opsetid("", 17)]
+        path = tmp_path / f"{name}.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+        return f"{name}={path}"
+
+    def make(image=IMAGE_INPUT, features=FEATURES, more=(), prompts=PROMPTS, answers=ANSWERS):
+        given = [(name, *rest) for name, rest in prompts.items()]
+        made = [(name, *rest) for name, rest in answers.items()]
+        encoder = write("encoder", [nothing(*features)], [image, *more], [features])
+        return f"onnx:{encoder},{write('decoder', [nothing(*one) for one in made], given, made)}"
+
+    def summing(kind):
+        """The mean colour plus the sum of a prompt's coordinates, in and out of one type."""
+        image, features = ("image", kind, (1, 3, "h", 64)), ("image_embeddings", kind, (1, 3, 4, 4))
+        size = {"kernel_shape": [16, 16], "strides": [16, 16]}
+        pool = helper.make_node("AveragePool", ["x"], ["y"], **size)
+        nodes = [cast("image", "x", "float"), pool, cast("y", features[0], kind)]
+        encoder = write("encoder", nodes, [image], [features])
+        nodes = [
+            cast("image_embeddings", "x", "float"),
+            cast("point_coords", "p", "float"),
+            helper.make_node("Constant", [], ["axes"], value_ints=[1, 2]),
+            helper.make_node("ReduceSum", ["p", "axes"], ["sum"], keepdims=1),
+            helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1], keepdims=1),
+            helper.make_node("Constant", [], ["last"], value_ints=[-1, 1, 1, 1]),
+            helper.make_node("Reshape", ["sum", "last"], ["square"]),
+            helper.make_node("Add", ["mean", "square"], ["logits"]),
+            helper.make_node("Constant", [], ["flat"], value_ints=[-1, 1]),
+            helper.make_node("Reshape", ["sum", "flat"], ["iou"]),
+            cast("logits", "low_res_masks", kind),
+            cast("iou", "iou_predictions", kind),
+        ]
+        given = [(name, kind, shape) for name, (_, shape) in PROMPTS.items()]
+        given[-1] = ("point_labels", "int64", ("b", "n"))
+        made = [(name, kind, shape) for name, (_, shape) in ANSWERS.items()]
+        return f"onnx:{encoder},{write('decoder', nodes, given, made)}"
+
+    make.summing = summing
+    return make
+
+
+@pytest.mark.parametrize("kind", ["float", "float16", "double"])
+def test_onnx_files_of_any_float_type_are_served(graphs, kind):
+    model = load("model", graphs.summing(kind))
+    assert model.frame.side == 64
+    assert model.card.precision == ("float16" if kind == "float16" else "float32")
+    [embedding] = model.embed([IMAGE])
+    masks = model.predict(
+        embedding, Prompts(points=POINTS[:, :1], labels=LABELS[:, :1]), multimask=True
+    )
+    assert masks.logits.dtype == torch.float32
+    # In a frame of 64 pixels for an image of 60 x 90: the sum of each prompt's coordinates.
+    expected = POINTS[:, 0].sum(axis=1) * 64 / 90
+    np.testing.assert_allclose(masks.iou[:, 0], expected, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"image": ("image", "uint8", (1, 3, 64, 64))},
+            r"takes an image \(1, 3, 64, 64\) of uint8",
+        ),
+        ({"image": ("image", "float", (1, 64, 64, 3))}, r"\(1, 64, 64, 3\) of float, in another"),
+        (
+            {"image": ("image", "float", (1, "h", "w", 3))},
+            r"\(1, any, any, 3\) of float, in another",
+        ),
+        ({"image": ("image", "float", (64, 64, 3))}, r"\(64, 64, 3\) of float, in another layout"),
+        ({"image": ("image", "float", (4, 3, 64, 64))}, r"\(4, 3, 64, 64\) of float, in another"),
+        ({"image": ("image", "float", (1, 1, 64, 64))}, r"\(1, 1, 64, 64\) of float, in another"),
+        ({"image": ("image", "float", (1, 3, 48, 64))}, "which is not square"),
+        (
+            {"more": [("size", "int64", (2,))]},
+            "has the inputs image, size; an encoder takes the image",
+        ),
+        (
+            {"features": ("image_embeddings", "float", (1, 3, 8, 8))},
+            "wants image_embeddings .*pair",
+        ),
+        (
+            {"prompts": {**PROMPTS, "high_res_feats_0": ("float", (1, 3, 8, 8))}},
+            "wants high_res_feats_0, the encoder gives image_embeddings",
+        ),
+        (
+            {"prompts": {**PROMPTS, "point_coords": ("float", ("b", 2, 2))}},
+            r"takes exactly 2 points a prompt \(point_coords\)",
+        ),
+        ({"prompts": {**PROMPTS, "point_coords": ("float", ("n", 2))}}, "takes point_coords"),
+        ({"prompts": {**PROMPTS, "point_coords": ("int64", ("b", "n", 2))}}, "coords .* of int64"),
+        ({"prompts": {**PROMPTS, "point_labels": ("float", ("n",))}}, "takes point_labels"),
+        (
+            {"prompts": {**PROMPTS, "mask_input": ("float", ("b", 1, 128, 128))}},
+            r"takes mask_input \(any, 1, 128, 128\) of float, but it is given \(1, 1, 256, 256\)",
+        ),
+        (
+            {"answers": {**ANSWERS, "low_res_masks": ("bool", ("b", 1, 4, 4))}},
+            r"gives low_res_masks \(1, 1, 4, 4\) of bool; it must be of floats",
+        ),
+        ({"answers": {"masks": ANSWERS["low_res_masks"]}}, "gives masks; a decoder gives"),
+    ],
+)
+def test_onnx_files_that_take_or_give_something_else_are_refused_at_load(graphs, changes, words):
+    spec = graphs(**changes)
+    with pytest.raises(UserError, match=words) as error:
+        load("model", spec)
+    assert ".onnx" in str(error.value)
+
+
+class Scripted(torch.nn.Module):
+    """Answers as it is told."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.kind = kind
+
+    def forward(self, image_embeddings: torch.Tensor, point_coords: torch.Tensor,
+                point_labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+        masks = point_coords.new_zeros(len(point_coords), 1, 4, 4) * self.weight
+        iou = masks[:, :, 0, 0]
+        return (iou, masks) if self.kind == "swapped" else (masks, iou)
+
+
+class Pooled(torch.nn.Module):
+    """An encoder with a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(image, 16) * self.weight
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """Saves an encoder and a decoder; returns the spec."""
+
+    def make(decoder="right", change=lambda module: module):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.jit.script(change(Pooled())).save(tmp_path / "encoder.pt")
+            torch.jit.script(change(Scripted(decoder))).save(tmp_path / "decoder.pt")
+        return f"torchscript:encoder={tmp_path}/encoder.pt,decoder={tmp_path}/decoder.pt,side=64"
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_in_half_precision_is_served(scripts):
+    model = load("model", scripts(change=lambda module: module.half()))
+    [embedding] = model.embed([IMAGE])
+    masks = model.predict(embedding, Prompts(points=POINTS, labels=LABELS), multimask=True)
+    assert masks.logits.dtype == torch.float32
+    assert masks.iou.shape == (2, 1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_of_another_make_is_refused(scripts, tmp_path):
+    model = load("model", scripts("swapped"))
+    [embedding] = model.embed([IMAGE])
+    with pytest.raises(
+        UserError, match=r"2 prompts with masks \(2, 1\) and predicted IoU \(2, 1, 4"
+    ):
+        model.predict(
+            embedding, Prompts(points=POINTS[:, :1], labels=LABELS[:, :1]), multimask=True
+        )
+
+    def spoilt(module):
+        module.weight.data.fill_(float("nan"))
+        return module
+
+    with pytest.raises(UserError, match=r"encoder\.pt: tensor weight holds NaN"):
+        load("model", scripts(change=spoilt))
+    torch.save(Pooled().state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(UserError, match="cannot be loaded as TorchScript"):
+        load("model", f"torchscript:encoder={tmp_path}/weights.pt,decoder={tmp_path}/weights.pt")
+    spec = scripts()
+    with pytest.raises(
+        UserError, match="takes image_embeddings, point_coords, point_labels; an enc"
+    ):
+        load("model", spec.replace("encoder.pt", "decoder.pt"))
 
 
 def test_a_missing_package_names_its_extra(monkeypatch):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from sambench.cli import main
 from sambench.errors import UserError
@@ -190,6 +190,130 @@ def test_unknown_checkpoints_are_refused_in_one_sentence(tmp_path):
     transformers.BertConfig().save_pretrained(tmp_path)
     with pytest.raises(UserError, match="is a bert model; hf takes edgetam"):
         load("model", f"hf:{tmp_path}")
+
+
+IOU = "mask_decoder.iou_token.weight"
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A folder of a tiny SAM, and its tensors."""
+    torch.manual_seed(0)
+    sam().save_pretrained(tmp_path)
+    return tmp_path, load_file(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda s: {f"model.{n}": t for n, t in s.items()},
+            "175 tensors are missing.*; 174 do not",
+        ),
+        (lambda s: {n: t for n, t in s.items() if "mask_decoder" in n}, "55 tensors are missing"),
+        (
+            lambda s: {n: t for n, t in s.items() if n != IOU},
+            f"1 tensors are missing, such as {IOU}",
+        ),
+        (
+            lambda s: {**s, "lora_A.weight": torch.zeros(2)},
+            "1 do not belong, such as lora_A.weight",
+        ),
+        (lambda s: {**s, IOU: torch.zeros(1, 7)}, rf"{IOU} has shape \(1, 7\), not \(1, 32\)"),
+        (lambda s: {**s, IOU: torch.zeros(1, 32).long()}, f"{IOU} is of type I64"),
+        (lambda s: {**s, IOU: s[IOU] * float("nan")}, f"tensor {IOU} holds NaN or infinity"),
+    ],
+)
+def test_a_folder_that_would_be_filled_with_random_weights_is_refused(tiny, change, words, capfd):
+    folder, state = tiny
+    save_file(change(state), folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=words) as error:
+        load("model", f"hf:{folder}")
+    assert str(folder) in str(error.value)
+    assert "MISSING" not in capfd.readouterr().err  # nor does transformers print its tables
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("model.safetensors", b"", "model.safetensors is empty"),
+        ("model.safetensors", b"<html>log in</html>", "model.safetensors is a web page"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        ("model.safetensors", None, "model.safetensors cannot be read as safetensors, it is cut"),
+        ("config.json", b"{", "is not a valid JSON file"),
+        ("config.json", b"[]", "cannot be loaded by transformers"),
+        ("config.json", b'{"model_type": "x", "auto_map": {"AutoConfig": "a.B"}}', "custom code"),
+        ("preprocessor_config.json", b"{", "preprocessor_config.json of .* cannot be read"),
+        ("preprocessor_config.json", b"[]", "holds a list"),
+        ("preprocessor_config.json", b'{"image_mean": [0.5, 0.5, 0.5]}', r"image_mean \[0.5"),
+        ("preprocessor_config.json", b'{"image_std": [1, 1]}', "image_std must be 3 finite"),
+        ("preprocessor_config.json", b'{"image_std": [0, 1, 1]}', "image_std must be above 0"),
+        ("preprocessor_config.json", b'{"image_mean": "x"}', "image_mean must be 3 finite"),
+        ("preprocessor_config.json", b'{"do_normalize": false}', "do_normalize false"),
+        ("preprocessor_config.json", b'{"rescale_factor": 1}', "rescale_factor 1, but here"),
+        ("adapter_config.json", b"{}", r"holds an adapter \(PEFT\)"),
+    ],
+)
+def test_a_damaged_or_foreign_part_of_a_folder_is_named(tiny, name, content, words):
+    folder, _ = tiny
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / name).write_bytes(whole[:5000] if content is None else content)
+    with pytest.raises(UserError, match=words) as error:
+        load("model", f"hf:{folder}")
+    assert str(error.value).isprintable()
+
+
+def test_a_pickle_of_objects_in_a_folder_is_named_and_not_run(tiny):
+    folder, state = tiny
+    (folder / "model.safetensors").unlink()
+    torch.save({**state, "best": np.float64(1)}, folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"pytorch_model\.bin holds objects other than tensors"):
+        load("model", f"hf:{folder}")
+    torch.save(state, folder / "pytorch_model.bin")
+    assert load("model", f"hf:{folder}").card.parameters > 0
+
+
+def test_what_is_rightly_left_over_or_missing_passes(tiny, tmp_path_factory):
+    """Tied weights saved once or twice, computed buffers, parts of the model for videos."""
+    folder, state = tiny
+    once = load("model", f"hf:{folder}").card.weights_sha256
+    tied = "prompt_encoder.shared_embedding.positional_embedding"
+    both = {**state, tied: state["shared_image_embedding.positional_embedding"].clone()}
+    save_file(both, folder / "model.safetensors", metadata={"format": "pt"})
+    assert load("model", f"hf:{folder}").card.weights_sha256 == once
+    halves = {name: tensor.half() for name, tensor in state.items()}
+    save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
+    assert next(load("model", f"hf:{folder}").net.parameters()).dtype == torch.float32
+
+    video = tmp_path_factory.mktemp("video")
+    sam2().save_pretrained(video)
+    more = {"memory_attention.a": torch.zeros(1), "mask_downsample.weight": torch.zeros(1)}
+    state = load_file(video / "model.safetensors")
+    save_file({**state, **more}, video / "model.safetensors", metadata={"format": "pt"})
+    assert load("model", f"hf:{video}").card.parameters > 0
+
+
+def test_position_ids_of_an_older_clip_pass(tmp_path):
+    from sambench.model._hub import read_network
+
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "projection_dim": 16}  # fmt: skip
+    clip = transformers.CLIPModel(transformers.CLIPConfig(
+        text_config={**small, "vocab_size": 30}, vision_config={**small, "image_size": 32}
+    ))  # fmt: skip
+    clip.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    old = {
+        f"{part}_model.embeddings.position_ids": torch.arange(5)[None]
+        for part in ("text", "vision")
+    }
+    save_file({**state, **old}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    net = read_network(str(tmp_path), transformers.CLIPModel, {})
+    assert torch.equal(net.logit_scale, clip.logit_scale)
+    del state["logit_scale"]
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="1 tensors are missing, such as logit_scale"):
+        read_network(str(tmp_path), transformers.CLIPModel, {})
 
 
 def test_texts_are_for_sam_3_alone(tmp_path):

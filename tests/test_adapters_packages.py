@@ -8,6 +8,7 @@ of them are run.
 import contextlib
 import importlib
 import importlib.util
+import pickle
 import sys
 from functools import partial
 from pathlib import Path
@@ -265,10 +266,79 @@ def test_sam_2_equals_its_own_predictor(monkeypatch, tmp_path, config):
 
 def test_a_config_that_is_not_of_the_checkpoint_is_refused(tmp_path):
     need("hydra", "iopath", "torchvision", "sam2")
-    torch.save({"model": {}}, tmp_path / "none.pt")
-    for config in ("configs/none.yaml", "configs/sam2.1/sam2.1_hiera_t.yaml"):
-        with pytest.raises(UserError, match="is no SAM 2"):
+    torch.save({"model": {"a": torch.zeros(1)}}, tmp_path / "none.pt")
+    for config, words in (
+        ("configs/none.yaml", "is no SAM 2"),
+        ("configs/sam2.1/sam2.1_hiera_t.yaml", "does not fit this architecture"),
+    ):
+        with pytest.raises(UserError, match=words):
             load("model", "sam2", checkpoint=tmp_path / "none.pt", config=config)
+
+
+class FakeSam2(torch.nn.Module):
+    """As much of the package's network as loading touches."""
+
+    image_size = 64
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: {"model": s}, None),
+        (lambda s: {"model": {f"module.{n}": t for n, t in s.items()}, "epoch": 2}, None),
+        (lambda s: {"model": {**s, "more": torch.zeros(1)}}, "1 do not belong, such as more"),
+        (lambda s: {"model": {"layer.bias": s["layer.bias"]}}, "1 tensors are missing"),
+        (lambda s: {"model": {n: t * float("nan") for n, t in s.items()}}, "layer.* holds NaN"),
+    ],
+)
+def test_weights_of_sam_2_are_loaded_whole(monkeypatch, tmp_path, change, words):
+    package, build = ModuleType("sam2"), ModuleType("sam2.build_sam")
+    made = FakeSam2()
+    build.build_sam2 = lambda config, checkpoint, device: FakeSam2()
+    package.build_sam = build
+    monkeypatch.setitem(sys.modules, "sam2", package)
+    monkeypatch.setitem(sys.modules, "sam2.build_sam", build)
+    path = tmp_path / "sam2.pt"
+    torch.save(change(made.state_dict()), path)
+    if words is None:
+        model = load("model", f"sam2:checkpoint={path}")
+        assert torch.equal(model.net.layer.weight, made.layer.weight)
+        return
+    with pytest.raises(UserError, match=words):
+        load("model", f"sam2:checkpoint={path}")
+
+
+def test_what_ultralytics_cannot_load_is_told_in_one_sentence(monkeypatch, tmp_path):
+    package = ModuleType("ultralytics")
+    package.FastSAM = lambda path: pickle.loads(path.read_bytes())
+    monkeypatch.setitem(sys.modules, "ultralytics", package)
+    path = tmp_path / "FastSAM-s.pt"
+    for content, words in (
+        (b"<html>log in</html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer"),
+        (b"\x80\x02}q\x00", "cannot be loaded by Ultralytics"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            load("model", f"fastsam:checkpoint={path}")
+
+
+def test_a_buffer_that_the_network_does_not_save_must_be_its_own(segment_anything, tmp_path):
+    from sambench.model._framed import fill
+
+    def build():
+        return tiny_sam(segment_anything, segment_anything.modeling.MaskDecoder)
+
+    state = build().state_dict()
+    torch.save({**state, "pixel_std": build().pixel_std}, tmp_path / "same.pth")
+    fill(build(), tmp_path / "same.pth")
+    torch.save({**state, "pixel_std": torch.ones(3, 1, 1)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match="1 do not belong, such as pixel_std"):
+        fill(build(), tmp_path / "other.pth")
 
 
 class Ultralytics:

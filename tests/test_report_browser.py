@@ -146,36 +146,36 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     found.close()
 
 
-def write_run(folder: Path, model: str, shift: int) -> None:
+def write_run(folder: Path, model: str, shift: int, records_of) -> None:
     """A run on mini whose masks are the truth moved sideways, scored by the task itself."""
     dataset, task = load("dataset", "mini"), load("task", "points")
     prediction_type = type(task).predict.__globals__["Clicked"]
     stem = folder / "points" / "mini" / f"run{shift}"
     predictions = stem.with_name(f"{stem.name}.predictions")
     predictions.mkdir(parents=True)
-    records = []
+    records = {}
     for number, id in enumerate(dataset.ids[:4]):
         truth = dataset.read_truth(id, task.truth)
         masks = [[rle] for rle in encode(np.roll(truth.masks(), shift * (number + 1), axis=2))]
         clicks = [[(int(x0), int(y0), True)] for x0, y0, _, _ in truth.boxes]
         prediction = prediction_type(list(range(len(truth))), clicks, masks, masks)
         task.save(prediction, predictions / id)
-        records.append({"id": id, **task.score(prediction, truth), "seconds": {"predict": 0.1}})
-    values = task.estimator(records)(np.ones(len(records)))
+        records[id] = task.score(prediction, truth)
+    values = task.estimator([*records.values()])(np.ones(len(records)))
     card = {"name": "mini", "fingerprint": dataset.fingerprint, "images": f"4 of {len(dataset)}"}
     protocol = {"task": {}, "model": {"name": model}, "dataset": card, "sambench": "0"}
     metrics = {name: Estimate(value, value - 0.1, value + 0.1) for name, value in values.items()}
     result = Result("points", model, "mini", "mIoU", 4, metrics, protocol)
     write_result(stem.with_name(f"{stem.name}.json"), result)
-    text = "".join(f"{json.dumps(line)}\n" for line in [{"plan": {}}, *records])
+    text = records_of(result, records, seconds={"decode": 0.1})
     stem.with_name(f"{stem.name}.records.jsonl").write_text(text)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
     runs, folder = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("site")
-    write_run(runs, "steady", 1)
-    write_run(runs, HOSTILE, 8)
+    write_run(runs, "steady", 1, records_of)
+    write_run(runs, HOSTILE, 8, records_of)
     steady = read_result(runs / "points" / "mini" / "run1.json")
     for i in range(5):
         metrics = {"mIoU": Estimate(0.05 * i, 0.04 * i, 0.06 * i)}

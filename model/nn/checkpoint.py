@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from sambench.download import cache_dir, download, sha256
 from sambench.errors import UserError
 
-from .sam import BUILDERS, SamNet, build_sam
+from .sam import BUILDERS, PIXEL_MEAN, PIXEL_STD, SamNet, build_sam
+from .state_file import difference, matched, not_weights, read_state, shared_prefix
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,16 @@ _ARCHITECTURES = {
     "vit_h": ("image_encoder.patch_embed.proj.weight", (1280, 3, 16, 16)),
 }
 _RELATIVES = {
-    "mask_decoder.hf_token.weight": "HQ-SAM",
-    "image_encoder.trunk.": "SAM 2",
-    "sam_mask_decoder.": "SAM 2",
-    "vision_encoder.": "SAM as the transformers library stores it",
-    "shared_image_embedding.": "SAM as the transformers library stores it",
+    "mask_decoder.hf_token.": "HQ-SAM, which model sam_hq reads",
+    "image_encoder.trunk.": "SAM 2, which model sam2 reads",
+    "sam_mask_decoder.": "SAM 2, which model sam2 reads",
+    "memory_attention.": "SAM 2, which model sam2 reads",
+    "detector.": "SAM 3, which model hf reads as the transformers library stores it",
+    "vision_encoder.": "a SAM of the transformers library, whose folder model hf reads",
+    "shared_image_embedding.": "a SAM of the transformers library, whose folder model hf reads",
 }
+"""Names of tensors begin so in checkpoints of others."""
+_ADAPTER = r"(^|\.)(lora_|w_[ab]_\d|hada_w|adapter\.)"
 
 
 def load_sam(
@@ -85,17 +87,21 @@ def load_sam(
     path = locate(checkpoint)
     digest = sha256(path)
     if expected and digest != expected:
+        same = [name for name, official in OFFICIAL.items() if official.sha256 == digest]
         raise UserError(
-            f"{path} has SHA-256 {digest}, not {expected}: it is another checkpoint; put the right "
+            f"{path} has SHA-256 {digest}, not {expected}: it is "
+            f"{not_weights(path) or (same[0] if same else 'another checkpoint')}; put the right "
             f"file there, or load these weights as model sam with checkpoint={path}."
         )
-    state = read_state(path)
-    found = architecture(state)
+    state = _bare(read_state(path))
+    found, relative = architecture(state), _relative(state)
+    if relative:
+        raise UserError(f"{path} looks like {relative}.")
     if found is None or arch not in ("auto", found):
         wanted = "a SAM checkpoint" if arch == "auto" else f"a checkpoint of SAM {arch}"
         raise UserError(
-            f"{path} looks like {looks_like(state)}, not {wanted} "
-            f"(known are {', '.join(BUILDERS)}); give the right file or architecture."
+            f"{path} looks like {looks_like(state)}; it is not {wanted} "
+            f"(known are {', '.join(BUILDERS)}): give the right file, model or architecture."
         )
     return build(state, found, path), found, digest
 
@@ -117,30 +123,6 @@ def locate(checkpoint: str | Path) -> Path:
     return download(official.url, cache_dir() / "checkpoints" / path.name, official.sha256)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a .safetensors or PyTorch file by name; never runs code from it.
-
-    Raises:
-        UserError: the file is damaged, or holds something else than tensors by name.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch warns of files that it refuses next
-            state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"{path} cannot be read as a checkpoint ({reason}); fetch it again."
-        ) from None
-    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        keys = ", ".join(map(str, list(state)[:3])) if isinstance(state, Mapping) else ""
-        held = f"a dictionary of {keys}" if keys else f"a {type(state).__name__}"
-        raise UserError(f"{path} holds {held}, not tensors by name; save the model's state_dict().")
-    return dict(state)
-
-
 def architecture(state: Mapping[str, Tensor]) -> str | None:
     """Which SAM these tensors are: vit_t, vit_b, vit_l, vit_h, or None."""
     if _relative(state) or not any(name.startswith("mask_decoder.") for name in state):
@@ -153,18 +135,27 @@ def architecture(state: Mapping[str, Tensor]) -> str | None:
 
 def looks_like(state: Mapping[str, Tensor]) -> str:
     """Say in words what these tensors seem to be."""
-    known = _relative(state) or architecture(state)
+    known = architecture(state)
     if known:
-        return known if known not in BUILDERS else f"SAM {known}"
+        return f"SAM {known}"
     parts = sorted({name.split(".")[0] for name in state})
     return f"{len(state)} tensors under {', '.join(parts[:4]) or 'no name'}"
 
 
 def _relative(state: Mapping[str, Tensor]) -> str | None:
+    if any(re.search(_ADAPTER, name) for name in state):
+        return "an adapter such as LoRA; merge it into the weights of its base model and save those"
     for sign, words in _RELATIVES.items():
         if any(name.startswith(sign) for name in state):
             return words
     return None
+
+
+def _bare(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The tensors without a prefix that training put before all names, if that tells what it is."""
+    prefix = shared_prefix(state)
+    bare = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return bare if architecture(bare) or _relative(bare) else state
 
 
 def build(state: Mapping[str, Tensor], arch: str, path: Path) -> SamNet:
@@ -175,24 +166,28 @@ def build(state: Mapping[str, Tensor], arch: str, path: Path) -> SamNet:
     """
     with torch.device("meta"):  # allocates nothing: every tensor comes from the checkpoint
         net = build_sam(arch)
-    want = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-    have = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if want != have:
-        raise UserError(f"{path} looks like SAM {arch}, but {_difference(want, have)}.")
-    net.load_state_dict(dict(state), strict=True, assign=True)
+    want = net.state_dict()
+    have = matched(_without_pixel_statistics(state, path), want)
+    wrong = difference(want, have)
+    if wrong:
+        raise UserError(f"{path} looks like SAM {arch}, but {wrong}; give a whole checkpoint.")
+    net.load_state_dict(have, strict=True, assign=True)
     return net.float().requires_grad_(requires_grad=False).eval()
 
 
-def _difference(want: Mapping[str, tuple[int, ...]], have: Mapping[str, tuple[int, ...]]) -> str:
-    """Say how two sets of named shapes differ, with one example of each kind."""
-    missing, extra = sorted(want.keys() - have.keys()), sorted(have.keys() - want.keys())
-    other = sorted(name for name in want.keys() & have.keys() if want[name] != have[name])
-    words = []
-    if missing:
-        words.append(f"{len(missing)} tensors are missing, such as {missing[0]}")
-    if extra:
-        words.append(f"{len(extra)} do not belong, such as {extra[0]}")
-    if other:
-        name = other[0]
-        words.append(f"{len(other)} differ in shape, such as {name}, {have[name]} for {want[name]}")
-    return "; ".join(words)
+def _without_pixel_statistics(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Some files hold how images are normalised, too; this network does it in one way only.
+
+    Raises:
+        UserError: the file was made for another one.
+    """
+    rest = dict(state)
+    for name, ours in (("pixel_mean", PIXEL_MEAN), ("pixel_std", PIXEL_STD)):
+        theirs = rest.pop(name, torch.tensor(ours)).flatten().tolist()
+        if len(theirs) != len(ours) or not np.allclose(theirs, ours, rtol=1e-3):
+            values = ", ".join(f"{value:g}" for value in theirs)
+            raise UserError(
+                f"{path} was made for images normalised with {name} {values}, SAM has "
+                f"{', '.join(map(str, ours))}; only that is computed here."
+            )
+    return rest

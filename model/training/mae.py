@@ -8,10 +8,8 @@ where they change nothing. MAE's class token, last norm and decoder have no plac
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,8 +17,8 @@ from torch.nn import functional as F
 
 from sambench.errors import UserError
 
-from ..nn.checkpoint import read_state
 from ..nn.sam import build_sam
+from ..nn.state_file import read_state
 from .state import save
 
 ARCHITECTURES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
@@ -42,7 +40,7 @@ def sam_from_mae(path: Path, folder: Path, seed: int = 0) -> Path:
     Raises:
         UserError: the file is damaged, or no ViT of MAE's that SAM has.
     """
-    encoder = encoder_from_mae(_read(path), path)
+    encoder = encoder_from_mae(read_state(path), path)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
         net = build_sam(ARCHITECTURES[encoder["pos_embed"].shape[-1]])
@@ -100,17 +98,3 @@ def _renamed(name: str) -> str:
 def _of_vit(name: str) -> bool:
     """Whether a parameter of SAM's encoder is one that MAE's ViT has, too."""
     return not name.startswith("neck.") and "rel_pos" not in name
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of MAE's file, which holds them under "model"; no code of it runs."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001  # whatever is wrong with it, the strict reader says it
-        return read_state(path)
-    inner = state.get("model") if isinstance(state, Mapping) else None
-    if isinstance(inner, Mapping) and all(isinstance(t, Tensor) for t in inner.values()):
-        return dict(inner)
-    return read_state(path)

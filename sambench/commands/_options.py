@@ -8,24 +8,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sambench.errors import UserError, nearest
-from sambench.registry import find, option_types, resolve, split_spec
+from sambench.registry import construct, find, names, option_types, resolve, split_spec
+from sambench.suites import SUITES
 
 if TYPE_CHECKING:
     from sambench.jobs import Settings
 
 
-def split_list(text: str) -> list[str]:
+def split_list(text: str, kind: str) -> list[str]:
     """``points,coco:annotations=A,images=B`` -> ``points`` and ``coco:annotations=A,images=B``.
 
-    A part with a key continues the name before it.
+    A part with a key continues the plug-in before it; so does a part of a path that has a comma in
+    it, which is no name.
+
+    Args:
+        text: what was typed.
+        kind: model, task or dataset: what the names are of.
     """
+    known = {*names(kind), *SUITES}
     specs: list[str] = []
     for part in filter(None, text.split(",")):
-        if specs and ":" in specs[-1] and re.match(r"\w+=", part):
+        name = part.partition(":")[0]
+        in_options = bool(specs) and ":" in specs[-1]
+        with_key = re.match(r"\w+=", part) is not None
+        of_a_path = name not in known and not name.endswith(".py")
+        if in_options and (with_key or ("=" in specs[-1].partition(":")[2] and of_a_path)):
             specs[-1] += f",{part}"
         else:
             specs.append(part)
     return specs
+
+
+def add_own_tasks(parser: argparse.ArgumentParser) -> None:
+    """Add ``--task``, for commands that read what was made of a task of the user's own."""
+    parser.add_argument(
+        "--task", dest="own", action="append", default=[], type=Path, metavar="FILE",
+        help="the .py file of your own task, which is imported; may be repeated",
+    )  # fmt: skip
 
 
 def flags(rest: list[str]) -> dict[str, str]:
@@ -93,7 +112,7 @@ def load_model(spec: str, device: str) -> Any:
         options.setdefault("device", device)
     elif device != "cpu":
         raise UserError(f"model {name} runs on the CPU only; leave --device out.")
-    return cls(**resolve(cls, name, options))
+    return construct("model", name, options)
 
 
 def with_precision(spec: str, precision: str) -> str:

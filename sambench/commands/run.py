@@ -25,6 +25,7 @@ from sambench.commands._options import (
     with_precision,
 )
 from sambench.errors import UserError
+from sambench.registry import split_spec
 from sambench.suites import Selection, select, suite_result
 
 if TYPE_CHECKING:
@@ -61,18 +62,22 @@ def add(parser: argparse.ArgumentParser) -> None:
     ray.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
     ray.add_argument("--address", default="", help="of a Ray cluster; default: this machine")
     ray.add_argument("--actors", type=int, default=1, help="how many work at a time on Ray")
+    ray.add_argument(
+        "--patience", type=float,
+        help="seconds for 8 images, after which an actor counts as hanging; default: 1800",
+    )  # fmt: skip
     ray.add_argument("--gpus", type=float, help="of each actor; default: 1 if --device is a GPU")
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run; 1 if any image failed, or nothing was measured."""
-    tasks = load_tasks(split_list(arguments.task), rest)
-    selections = [select(spec) for spec in split_list(arguments.dataset)]
+    tasks = load_tasks(split_list(arguments.task, "task"), rest)
+    selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
     device = choose_device(arguments.device)
     settings = _settings(arguments, device)
     several = len(tasks) > 1 or len(selections) > 1
     shown = _Shown(tasks, settings, json=arguments.json)
-    specs = split_list(arguments.model)
+    specs = split_list(arguments.model, "model")
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
     for spec in specs:
@@ -108,8 +113,8 @@ class _Shown:
         left = [id for id in mine if job.needs(id)]
         about = job.header["about"]
         self.values.append({
-            "task": about["task"], "dataset": about["dataset"]["name"],
-            "model": about["model"]["name"], "shard": str(self.settings.shard),
+            "task": about["task"], "dataset": about["dataset"]["label"],
+            "model": about["label"], "shard": str(self.settings.shard),
             "records": str(job.records.path), "images": len(mine), "left": left,
         })  # fmt: skip
         self.complete &= not left
@@ -141,10 +146,13 @@ def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
         from sambench.evaluation import Local
 
         return Local(load_model(spec, device))
-    from sambench.ray_engine import OnRay
+    from sambench.ray_engine import PATIENCE, OnRay
 
     gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
-    return OnRay(spec, device, arguments.actors, gpus, arguments.address)
+    patience = PATIENCE if arguments.patience is None else arguments.patience
+    if not patience > 0:
+        raise UserError(f"--patience {patience:g} is no time; give seconds.")
+    return OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
 
 
 def _run_selection(
@@ -170,7 +178,7 @@ def _fitting(
     fitting: dict[str, Task] = {}
     for label, task in tasks.items():
         try:
-            engine.check(label.partition(":")[0], task, dataset)
+            engine.check(split_spec(label)[0], task, dataset)
         except UserError as error:
             if strict:
                 raise
@@ -203,10 +211,10 @@ def _run_dataset(
 def _add_mean(
     label: str, task: Task, selection: Selection, results: list[Result], shown: _Shown
 ) -> None:
-    from sambench.jobs import result_path
     from sambench.results import write_result
+    from sambench.store.paths import beside, stem_of
 
     mean = suite_result(selection, results)
-    name, output = label.partition(":")[0], shown.settings.output
-    write_result(result_path(name, task, mean.dataset, mean.model, output), mean)
+    stem = stem_of(split_spec(label)[0], task, mean.dataset, mean.model, shown.settings.output)
+    write_result(beside(stem, ".json"), mean)
     shown.result(mean, task.paper)

@@ -1,8 +1,9 @@
 """Score predictions from files, without a model: those of --save-predictions or made elsewhere.
 
 For masks a COCO results file of all images, or a folder with one an image, named by its id. For
-edges a folder of maps named by image: PNG of 8 or 16 bits, NPY or MAT. Maps made elsewhere are
-scored as they are; saved ones keep the options they were made with, and scoring options may change.
+edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they are
+(--suppression structured thins them); the value that stands for 1 is told from all of them, or
+given as --scale. Saved ones keep the options they were made with, and scoring options may change.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 from sambench.commands._options import add_run_options, flags, run_settings
 from sambench.errors import UserError
 from sambench.interfaces import Task
-from sambench.registry import find, load, split_spec
+from sambench.registry import find, load, plain, split_spec
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
     name, given = split_spec(spec)
     given |= flags(rest)
     made = manifest(folder)
-    if made and made["task"] != name:
+    if made and made["task"] != plain(name):
         raise UserError(f"{folder} holds predictions for task {made['task']}, not {name}.")
     foreign: dict[str, str] = find("task", name).foreign  # type: ignore[attr-defined]
     kept = made["options"] if made else foreign

@@ -9,7 +9,6 @@ from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
-from sambench.jobs import file_stem
 from sambench.report.collect import Run
 from sambench.report.layers import (
     MOST_DETECTIONS,
@@ -24,6 +23,7 @@ from sambench.report.layers import (
     write_photo,
 )
 from sambench.report.scores import Scores, chosen_images
+from sambench.store.paths import file_stem
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +35,13 @@ class Scored:
     Attributes:
         run: the result file.
         task: its task.
-        records: by image id.
+        lines: of its records, by image id.
         scores: by image id.
     """
 
     run: Run
     task: Task
-    records: Mapping[str, JSON]
+    lines: Mapping[str, JSON]
     scores: Scores
 
 
@@ -149,7 +149,7 @@ def _prediction(id: str, run: Scored) -> Any:
 
 def _prompts(run: Scored, id: str, prediction: Any, truth: Any, scale: tuple[float, float]) -> JSON:
     """Clicks, the first of each object and those after it, and boxes, in pixels of the picture."""
-    clicks = run.records[id].get("clicks") or []
+    clicks = run.lines[id]["record"].get("clicks") or []
     points = [
         [
             [round(x * scale[0], 1), round(y * scale[1], 1), int(bool(positive))]

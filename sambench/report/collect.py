@@ -1,15 +1,17 @@
 """Finding result files and what lies beside them."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
-from sambench.records import ENDING, scan
 from sambench.results import Result, read_result
+from sambench.store.paths import PREDICTIONS, RECORDS
+from sambench.store.records import scan
 
-PREDICTIONS = ".predictions"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,17 @@ class Run:
     Attributes:
         path: the file.
         result: its content.
+        own: the .py files of tasks that the user named.
     """
 
     path: Path
     result: Result
+    own: tuple[Path, ...] = ()
 
     @property
     def records_path(self) -> Path:
         """Where its records lie, if they were kept."""
-        return self.path.with_name(self.path.stem + ENDING)
+        return self.path.with_name(self.path.stem + RECORDS)
 
     @property
     def predictions(self) -> Path:
@@ -45,7 +49,8 @@ def result_files(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist; give a folder of results.")
-    return [path for path in sorted(folder.rglob("*.json")) if _is_result(path, folder)]
+    found = (path for path in sorted(folder.rglob("*.json")) if path.is_file())
+    return [path for path in found if _is_result(path, folder)]
 
 
 def _is_result(path: Path, folder: Path) -> bool:
@@ -53,25 +58,43 @@ def _is_result(path: Path, folder: Path) -> bool:
     return not any(part.endswith(PREDICTIONS) or part == "published" for part in parents)
 
 
-def read_runs(paths: Iterable[Path]) -> list[Run]:
+def read_runs(paths: Iterable[Path], own: Iterable[Path] = ()) -> list[Run]:
     """All results below the paths; a file given twice counts once.
 
     Raises:
         UserError: a file is no result.
     """
     files = dict.fromkeys(file for path in paths for file in result_files(path))
-    return [Run(file, read_result(file)) for file in files]
+    return [Run(file, read_result(file), tuple(own)) for file in files]
 
 
-def read_records(run: Run) -> list[JSON]:
-    """The records behind a result, in the dataset's order; none where they were not kept.
+def read_lines(run: Run) -> list[JSON]:
+    """The lines of the records behind a result, in the dataset's order.
 
-    Raises:
-        UserError: the file is damaged.
+    None where they were not kept; nor, which is said, where they cannot be read or are of another
+    run than the result.
     """
     if not run.records_path.is_file():
         return []
-    index = scan(run.records_path)
+    try:
+        index = scan(run.records_path)
+    except UserError as error:
+        log.warning("%s goes without its records: %s", run.path, error)
+        return []
+    if not index.header or not _belongs(index.header["about"], run.result):
+        log.warning("%s is not the result of the records beside it, and goes without", run.path)
+        return []
     ordered = [id for id in index.header.get("ids", index.offsets) if id in index.offsets]
     # A run that was continued has records beyond the images of an earlier result.
-    return index.read(ordered[: run.result.images])
+    return index.lines(ordered[: run.result.images])
+
+
+def _belongs(about: JSON, result: Result) -> bool:
+    """Whether records are of the model, the dataset and the options of a result."""
+    protocol = result.protocol
+    pairs = [
+        (about["model"], {k: v for k, v in protocol["model"].items() if k != "label"}),
+        (about["choices"], protocol["task"]),
+        (about["dataset"].get("fingerprint"), protocol["dataset"].get("fingerprint")),
+    ]
+    return all(first == second for first, second in pairs)

@@ -114,7 +114,7 @@ def _image_table(board: Board, scored: Scored) -> list[Child]:
     head = [("image", ""), (show_metric(result.task, result.metric), "n"), ("seconds", "n")]
     rows = []
     for id, value in scored.scores.items():
-        seconds = scored.records[id].get("seconds", {})
+        seconds = scored.lines[id]["seconds"]
         spent = sum(v for v in seconds.values() if isinstance(v, int | float))
         shown = DASH if value is None else show_value(result.task, result.metric, value)
         cells = [Cell(shown, "" if value is None else value, "n"), Cell(f"{spent:.2f}", spent, "n")]

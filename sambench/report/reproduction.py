@@ -163,9 +163,11 @@ def _bounds(estimate: Estimate) -> tuple[float, float]:
 def _differing(claim: Claim, result: Result) -> list[str]:
     """Known differences between the published protocol and the measured one."""
     found = []
-    if result.model != claim.row.model:
+    model, dataset = result.protocol["model"], result.protocol["dataset"]
+    if model["name"] != claim.row.model:
         found.append(f"weights: {claim.row.label} published, {result.model} measured")
-    if result.dataset != claim.row.dataset:
+    found += [f"{k}: {v} of the model measured" for k, v in model.get("options", {}).items()]
+    if dataset["name"] != claim.row.dataset or dataset.get("own"):
         found.append(f"dataset: {claim.row.dataset} published, {result.dataset} measured")
     split = result.protocol["dataset"].get("split")
     stated = str({**claim.table.facts, **claim.row.facts}.get("split", ""))

@@ -9,6 +9,7 @@ from typing import Any
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.results import SCHEMA, Result, read_json
+from sambench.store.paths import file_name
 
 TYPES: dict[str, type] = {
     "schema": int, "complete": bool, "task": str, "model": str, "dataset": str, "metric": str,
@@ -95,16 +96,17 @@ def _consistency(data: JSON) -> Iterator[str]:
         yield "scores no image"
     if data["complete"] != (not data["failed"]):
         yield "says it is complete although images failed, or the other way round"
-    if data["protocol"]["model"].get("name") != data["model"]:
-        yield "names another model in its protocol"
-    if data["protocol"]["dataset"].get("name") != data["dataset"]:
-        yield "names another dataset in its protocol"
+    for part in ("model", "dataset"):
+        stated = data["protocol"][part]
+        if stated.get("label", stated.get("name")) != data[part]:
+            yield f"names another {part} in its protocol"
 
 
 def _place(data: JSON, place: Path) -> Iterator[str]:
     """A result lies at <task>/<dataset>/<model>.json; options may follow the task's name."""
-    wanted = f"{data['task']}/{data['dataset']}/{data['model']}.json"
+    dataset, model = file_name(data["dataset"]), file_name(data["model"])
+    wanted = f"{data['task']}/{dataset}/{model}.json"
     parts = place.parts
     task_fits = len(parts) == 3 and parts[0].split("-")[0] == data["task"].split("-")[0]
-    if not task_fits or parts[1:] != (data["dataset"], f"{data['model']}.json"):
+    if not task_fits or parts[1:] != (dataset, f"{model}.json"):
         yield f"lies at {place.as_posix()}, expected {wanted}"

@@ -9,21 +9,24 @@ import numpy as np
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
-from sambench.registry import find, option_types
+from sambench.registry import option_types
+from sambench.report.collect import Run
 from sambench.report.numbers import lower_is_better
-from sambench.results import Result
+from sambench.store.tasks import task_class
 
 Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
 
 
-def load_task(result: Result) -> Task:
+def load_task(run: Run) -> Task:
     """The task of a result with its options, as far as they are no files.
 
     Raises:
         UserError: there is no such task, or it cannot do without the file.
     """
-    cls: Any = find("task", result.task)
+    result = run.result
+    origin = str(result.protocol.get("plugins", {}).get("task", ""))
+    cls: Any = task_class(result.task, origin, run.path, run.own)
     known = option_types(cls)
     kept = {field.name for field in fields(cls)} & set(result.protocol["task"])
     given = result.protocol["task"]
@@ -40,10 +43,9 @@ def _is_file(annotation: Any) -> bool:
     return "Path" in str(annotation)
 
 
-def image_scores(result: Result, records: Sequence[JSON]) -> Scores:
+def image_scores(task: Task, metric: str, lines: Sequence[JSON]) -> Scores:
     """Value of the metric to rank by for each image alone."""
-    task = load_task(result)
-    return {record["id"]: _alone(task, record, result.metric) for record in records}
+    return {line["id"]: _alone(task, line["record"], metric) for line in lines}
 
 
 def _alone(task: Task, record: JSON, metric: str) -> float | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
-from sambench.registry import load
+from sambench.registry import construct, load, names
 from sambench.report.browser import Scored, browser_images
-from sambench.report.collect import Run, read_records
+from sambench.report.collect import Run, read_lines
 from sambench.report.details import plot_data
 from sambench.report.leaderboard import Board
 from sambench.report.links import browser_address, task_address
@@ -71,13 +71,22 @@ def open_datasets(boards: Sequence[Board], specs: Sequence[str]) -> dict[str, Da
     for spec in specs:
         dataset: Dataset = load("dataset", spec)
         found[dataset.fingerprint] = dataset
-    for name in dict.fromkeys(board.dataset for board in boards if board.measured):
+    for board in boards:
+        name = str(board.fields.get("dataset.name"))
+        if not board.measured or name not in names("dataset"):  # a file may name no path
+            continue
         try:
-            dataset = load("dataset", name)
+            dataset = construct("dataset", name, _options(board))
             found.setdefault(dataset.fingerprint, dataset)
         except UserError as error:
             log.info("images of %s: %s", name, error)
     return found
+
+
+def _options(board: Board) -> JSON:
+    """The dataset's options of a board, as far as they are not where its files are."""
+    prefix = "dataset.options."
+    return {k.removeprefix(prefix): v for k, v in board.fields.items() if k.startswith(prefix)}
 
 
 def build_site(
@@ -130,20 +139,20 @@ def _add_run(site: Site, run: Run) -> None:
     taken = set(site.addresses.values())
     names = (f"{slug}{'' if n == 1 else f'-{n}'}.html" for n in range(1, len(taken) + 2))
     site.addresses[run.path] = next(name for name in names if name not in taken)
-    records = read_records(run)
+    lines = read_lines(run)
     dataset = site.datasets.get(str(result.protocol["dataset"].get("fingerprint")))
     # Names of categories are no part of what a dataset must have.
     categories = getattr(dataset, "categories", None)
-    site.plots_data[run.path] = plot_data(result, records, categories)
-    if not records:
+    site.plots_data[run.path] = plot_data(result, [line["record"] for line in lines], categories)
+    if not lines:
         return
     try:
-        scores = image_scores(result, records)
-        task = load_task(result)
+        task = load_task(run)
+        scores = image_scores(task, result.metric, lines)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)
         return
-    site.scored[run.path] = Scored(run, task, {r["id"]: r for r in records}, scores)
+    site.scored[run.path] = Scored(run, task, {line["id"]: line for line in lines}, scores)
 
 
 def _write_browser(site: Site, board: Board, images: int, side: int) -> None:

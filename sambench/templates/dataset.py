@@ -56,9 +56,13 @@ class NewDataset(Dataset):
     def _mask_file(self, id: str) -> Path:
         return (self.root / "masks" / id).with_suffix(".png")
 
+    def image_path(self, id: str) -> Path:
+        """File of an image: by its size and time a later run sees whether it changed."""
+        return self.root / "images" / id
+
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """The image, (H, W, 3) uint8 RGB."""
-        return read_rgb(self.root / "images" / id)
+        return read_rgb(self.image_path(id))
 
     def read_truth(self, id: str, kind: type[T]) -> T:
         """The objects of an image."""

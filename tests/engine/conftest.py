@@ -1,6 +1,7 @@
 """Runs of a fast model on small scenes."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sambench.cli import main
-from sambench.timing import MEASURED
 
 PARTS = Path(__file__).parent / "parts"
 
@@ -40,14 +40,23 @@ class Runner:
     def run(self, *more, code=0):
         assert main(self.words(*more)) == code
 
-    def start(self, *more, **options):
-        """The same in a process of its own."""
+    def start(self, *more, prepare=lambda: None, **options):
+        """The same in a process of its own, which heeds signals even where these tests do not.
+
+        A shell has what it starts in the background ignore Ctrl-C, and that is inherited.
+        """
         command = [sys.executable, "-m", "sambench", *self.words(*more)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, **pipes, **options)
+
+        def heed():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            prepare()
+
+        return subprocess.Popen(command, preexec_fn=heed, **pipes, **options)
 
     def file(self, ending):
-        (found,) = self.output.rglob(f"*mean{ending}")
+        (found,) = [*self.output.rglob(f"mean{ending}"), *self.output.rglob(f"mean-*{ending}")]
         return found
 
     @property
@@ -79,7 +88,7 @@ class Runner:
 def records_in(path):
     lines = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
     return {
-        line["id"]: {k: v for k, v in line.items() if k not in MEASURED}
+        line["id"]: {"image": line["image"], "record": line["record"]}
         for line in lines
         if "id" in line and "failed" not in line
     }

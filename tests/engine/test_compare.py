@@ -1,6 +1,7 @@
 """Two results on the same images, held against each other."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from sambench.cli import main
 from sambench.metrics.detection import average_precision, category_precision
 from sambench.metrics.statistics import by_group, resample
 
+OWN_TASK = f"--task={Path(__file__).parent / 'parts/brightness.py'}"
+
 
 def other(runner, name, **options):
     return type(runner)(runner.output.with_name(name), **options)
@@ -16,7 +19,7 @@ def other(runner, name, **options):
 
 def compared(capsys, *words):
     capsys.readouterr()
-    assert main(["compare", *map(str, words), "--json"]) == 0
+    assert main(["compare", *map(str, words), OWN_TASK, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -43,7 +46,7 @@ def test_a_run_does_not_differ_from_itself(runner, capsys):
 def test_differences_are_paired_and_their_interval_is_that_of_the_differences(two, capsys):
     first, second = two
     found = compared(capsys, first.file(".json"), second.file(".json"), "--resamples=500")
-    values = [np.array([r["value"] for r in run.records.values()]) for run in two]
+    values = [np.array([r["record"]["value"] for r in run.records.values()]) for run in two]
     row = found["metrics"]["brightness"]
     gaps = values[1] - values[0]
     assert row["difference"] == pytest.approx(gaps.mean())
@@ -70,7 +73,7 @@ def test_what_is_not_the_same_question_is_refused(runner, capsys):
     runner.run()
     second = other(runner, "second", dataset={"images": 13})
     second.run()
-    assert main(["compare", str(runner.output), str(second.output)]) == 2
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 2
     assert "dataset.fingerprint" in capsys.readouterr().err
 
 
@@ -80,7 +83,7 @@ def test_other_choices_may_be_compared_and_are_told(runner, capsys):
     second.run()
     found = compared(capsys, runner.output, second.output)
     assert found["choices"] == ["channel: 0, now 2"]
-    assert main(["compare", str(runner.output), str(second.output)]) == 0
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 0
     said = capsys.readouterr().out
     assert "they differ by choice too: channel: 0, now 2" in said
     assert "images that differ most in brightness" in said

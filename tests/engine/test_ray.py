@@ -83,3 +83,15 @@ def test_what_an_actor_finds_wrong_is_told(runner, capsys):
     runner.model = {"wieghts": "x"}
     runner.run("--engine=ray", code=2)
     assert "no option 'wieghts'" in capsys.readouterr().err
+
+
+def test_sigterm_ends_a_run_on_ray_as_any_other(runner, plain):
+    runner.dataset, runner.model = IMAGES, {"seconds": 0.3}
+    process = runner.start("--engine=ray", "--actors=1")
+    runner.wait_for(process, 3)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert b"ended by SIGTERM; the same command continues" in error
+    runner.run()
+    assert runner.scores == plain.scores

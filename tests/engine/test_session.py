@@ -263,12 +263,13 @@ class TestTiming:
             Settings(tmp_path, resamples=20, progress=False),
         )
         assert {str(job.stem.relative_to(tmp_path).parent) for job in jobs} == {
-            "a/scenes", "b-batches=False/scenes",
+            "a/scenes-images=3-width=64-height=64",
+            "b-batches=False/scenes-images=3-width=64-height=64",
         }  # fmt: skip
         (session,) = jobs[0].records.index.sessions
         assert session["memory"]["host_rss"] > 10**7
         assert session["environment"]["packages"]["torch"]
-        first, *others = jobs[0].records.index.read(dataset.ids)
+        first, *others = jobs[0].records.index.lines(dataset.ids)
         assert set(first["seconds"]) == {"read", "embed", "decode", "post", "score"}
         assert first["warmup"] == ["embed", "decode", "post", "score"]
         assert all("warmup" not in other for other in others)

@@ -1,12 +1,15 @@
 """Parts of a run for the jobs of an array, and what joins them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.sharding import Shard, parse_shard
+
+OWN_TASK = f"--task={Path(__file__).parent / 'parts/brightness.py'}"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,8 @@ def test_parts_cover_all_images_once(count):
 
 
 def merged(runner, *more, code=0):
-    assert main(["merge", str(runner.output), f"--output={runner.output}", *more]) == code
+    words = ["merge", str(runner.output), f"--output={runner.output}", OWN_TASK, *more]
+    assert main(words) == code
 
 
 def test_merged_shards_are_the_run_to_the_byte(runner, plain):
@@ -114,14 +118,15 @@ def test_different_plans_do_not_mix(runner, capsys):
     runner.run("--shard=1/2")
     runner.model = {"weights": "two"}
     runner.run("--shard=2/2", code=2)
-    assert 'weights_sha256: "one", now "two"' in capsys.readouterr().err
+    assert 'model.weights: "one", now "two"' in capsys.readouterr().err
     # Nor do they when they come from different machines.
     elsewhere = type(runner)(runner.output.with_name("elsewhere"), model=runner.model)
     elsewhere.run("--shard=2/2")
-    words = ["merge", str(runner.output), str(elsewhere.output), f"--output={runner.output}"]
+    places = [str(runner.output), str(elsewhere.output)]
+    words = ["merge", *places, f"--output={runner.output}", OWN_TASK]
     capsys.readouterr()
     assert main(words) == 2
-    assert "weights_sha256" in capsys.readouterr().err
+    assert "model.weights" in capsys.readouterr().err
 
 
 def test_records_of_one_image_that_differ_are_refused(runner, capsys):
@@ -130,9 +135,10 @@ def test_records_of_one_image_that_differ_are_refused(runner, capsys):
     elsewhere.run()
     path = elsewhere.file(".records.jsonl")
     text = path.read_text()
-    value = next(iter(elsewhere.records.values()))["value"]
+    value = next(iter(elsewhere.records.values()))["record"]["value"]
     path.write_text(text.replace(str(value), str(value + 1)))
-    words = ["merge", str(runner.output), str(elsewhere.output), f"--output={runner.output}"]
+    places = [str(runner.output), str(elsewhere.output)]
+    words = ["merge", *places, f"--output={runner.output}", OWN_TASK]
     assert main(words) == 2
     assert "differ in image 00" in capsys.readouterr().err
 

@@ -6,13 +6,14 @@ import os
 import random
 import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sambench import records
 from sambench.cli import main
-from sambench.records import RecordFile, scan
+from sambench.store import records
+from sambench.store.records import RecordFile, scan
 
 HEADER = {"plan": {"predictions": {"model": "a"}}, "about": {}, "ids": []}
 
@@ -54,16 +55,44 @@ def test_a_torn_first_line_is_begun_again(tmp_path):
     path = tmp_path / "a.records.jsonl"
     path.write_bytes(b'{"plan":{"predic')
     RecordFile(path, HEADER).close()
-    assert scan(path).header == HEADER
+    assert scan(path).header == {"format": records.FORMAT, **HEADER}
 
 
-def test_a_damaged_line_amid_others_is_refused(runner, capsys):
+DAMAGE = [b"{]", b"\0\0\0", b"[]", b'{"id":"01"}', b'{"id":1,"image":"0","record":{},"seconds":{}}']
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_line_costs_its_image_alone_and_is_told(runner, plain, capsys, damage):
     runner.run("--limit=3")
     path = runner.file(".records.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], b"{]\n", *lines[1:]]))
+    path.write_bytes(b"".join([*lines[:2], damage + b"\n", *lines[3:]]))
+    runner.run()
+    assert "line 3 is damaged" in capsys.readouterr().err
+    assert runner.result["metrics"] == plain.result["metrics"]
+    scored = [line for line in path.read_bytes().splitlines()[3:] if b'"record":{"' in line]
+    done = [json.loads(line)["id"] for line in scored]
+    assert done == ["02", "01", *(f"{i:02d}" for i in range(3, 12))]
+    found = scan(path)
+    assert found.damaged == (3,)
+    assert found.read(done) == [plain.records[id]["record"] for id in done]
+
+
+def test_a_damaged_first_line_is_refused(runner, capsys):
+    runner.run("--limit=3")
+    path = runner.file(".records.jsonl")
+    path.write_bytes(b"{]\n" + path.read_bytes())
     runner.run(code=2)
-    assert "damaged line" in capsys.readouterr().err
+    assert "begins with a damaged line" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", ["1", "3"])
+def test_another_version_of_the_format_is_named(runner, capsys, version):
+    runner.run("--limit=3")
+    path = runner.file(".records.jsonl")
+    path.write_text(path.read_text().replace('"format":2', f'"format":{version}'))
+    runner.run(code=2)
+    assert f"format {version}, and this sambench reads format 2" in capsys.readouterr().err
 
 
 def test_a_changed_plan_is_refused_with_the_field_that_differs(runner, capsys):
@@ -72,7 +101,7 @@ def test_a_changed_plan_is_refused_with_the_field_that_differs(runner, capsys):
     runner.model = {"weights": "two"}
     runner.run("--limit=2", code=2)
     error = capsys.readouterr().err
-    assert 'predictions.model.weights_sha256: "one", now "two"' in error
+    assert 'predictions.model.weights: "one", now "two"' in error
     assert runner.file(".records.jsonl").read_bytes() == before
     runner.run("--limit=2", "--fresh")
     assert runner.result["protocol"]["model"]["weights_sha256"] == "two"
@@ -150,10 +179,11 @@ class TestDisk:
         self, runner, plain, monkeypatch, capsys
     ):
         written = 0
+        header = len(plain.file(".records.jsonl").read_bytes().splitlines()[0])
 
         def full(file, data):
             nonlocal written
-            room = 3000 - written
+            room = header + 2000 - written
             if room <= 0:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             written += len(data[:room])
@@ -175,7 +205,7 @@ class TestDisk:
         runner.run("--limit=2")
         room = runner.file(".records.jsonl").stat().st_size + 500
         process = runner.start(
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+            prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         )
         _, error = process.communicate()
         assert process.returncode == 2
@@ -201,6 +231,53 @@ class TestInterrupt:
         assert not [*runner.output.rglob("*mean.json")]
         runner.run()
         assert runner.scores == plain.scores
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_being_told_to_end_is_as_ctrl_c(self, runner, plain, workers, number):
+        runner.model = {"seconds": 0.1}
+        process = runner.start(f"--workers={workers}")
+        runner.wait_for(process, 3)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert f"ended by {number.name}; the same command continues.".encode() in error
+        assert b"Traceback" not in error
+        assert 2 <= len(runner.records) < 12
+        assert not [*runner.output.rglob("*mean.json")]
+        runner.run()
+        assert runner.scores == plain.scores
+
+    def test_a_signal_to_all_processes_of_a_job_is_survived_too(self, runner, plain):
+        """As a scheduler sends it; twice, as some do."""
+        runner.model = {"seconds": 0.1}
+        process = runner.start("--workers=2", start_new_session=True)
+        runner.wait_for(process, 3)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+        assert process.returncode == 143
+        assert b"Traceback" not in error
+        assert 2 <= len(runner.records) < 12
+        runner.run()
+        assert runner.scores == plain.scores
+
+    def test_nohup_is_respected(self, runner, plain):
+        runner.model = {"seconds": 0.02}
+        process = runner.start(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        runner.wait_for(process, 3)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert len(runner.records) == 12
+
+    def test_a_caller_has_its_own_ways_with_signals_back(self, runner):
+        before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+        runner.run("--limit=1")
+        after = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+        assert after == before
+        with ThreadPoolExecutor(1) as pool:  # where Python allows no handlers
+            pool.submit(runner.run, "--limit=2").result()
 
     def test_workers_end_with_the_process_that_began_them(self, runner):
         runner.model = {"seconds": 0.1}
@@ -240,12 +317,12 @@ def test_a_later_record_of_an_image_counts_and_beats_its_failure(tmp_path):
     path = tmp_path / "a.records.jsonl"
     file = RecordFile(path, HEADER)
     file.fail("a", "why")
-    file.append({"id": "a", "value": 1})
-    file.append({"id": "a", "value": 2})
+    for value in (1, 2):
+        file.append("a", {"image": "0", "record": {"value": value}, "seconds": {}})
     file.fail("b", "why not")
     file.close()
     index = scan(path)
-    assert index.read(["a"]) == [{"id": "a", "value": 2}]
+    assert index.read(["a"]) == [{"value": 2}]
     assert index.failed == {"b": "why not"}
 
 

@@ -186,7 +186,7 @@ BAD = {
     "--steps 900 --model whole_image": "whole_image cannot be trained",
     "--steps 900 --ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
     "--steps 900 --ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
-    "--steps 900 --mae other.txt": "other.txt cannot be read as a checkpoint",
+    "--steps 900 --mae other.txt": "other.txt is a text file, not the weights",
     "--steps 900 --whole --embedding-cache x": "leave --embedding-cache out",
     "--steps 900 --dataset bsds500:root=.": "bsds500",
 }

@@ -16,6 +16,8 @@ class Faulty(Scenes):
         until: file that, once there, makes them readable.
     """
 
+    neutral = frozenset({"root", "images", "bad", "until"})
+
     def __init__(self, images: int = 12, bad: str = "", until: str = "") -> None:
         super().__init__(images=images, width=64, height=64, objects=3)
         self.card = replace(self.card, name="faulty", note="")

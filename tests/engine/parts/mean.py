@@ -19,6 +19,7 @@ class Mean(Model):
     """
 
     prompts = frozenset({"points"})
+    neutral = frozenset({"device", "seconds", "pids", "together", "weights"})
 
     def __init__(
         self,

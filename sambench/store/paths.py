@@ -1,0 +1,121 @@
+"""Where a run lies: ``OUTPUT/<task>/<dataset>/<model>.json``, and beside it all that belongs to it.
+
+Each part carries what distinguishes it: options that are not the default, a checkpoint's file name
+with the beginning of its SHA-256, the folder of one's own images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sambench.download import sha256
+from sambench.interfaces import Dataset, Model, Task
+from sambench.registry import names, plain, spec_of
+from sambench.store.options import changed_options, folder_names, given_path
+
+RECORDS = ".records.jsonl"
+PREDICTIONS = ".predictions"
+MANIFEST = "manifest@sambench.json"
+"""Beside predictions that a run saved: what made them. No image's file has an @ in its name."""
+SHORT = 6
+"""Hexadecimal digits that tell files of one name apart."""
+LONGEST = 200
+"""Bytes of a name; file systems take 255, and an ending follows."""
+
+
+def label_of(plugin: Model | Dataset) -> str:
+    """What to call a model or a dataset: its name, and what distinguishes it from its like.
+
+    The user's own word (``name=``) goes before all. Options stand where they are not the default,
+    unless they cannot move a number; a file is called by its name and the beginning of its SHA-256.
+    """
+    name, spec = plugin.card.name, spec_of(plugin)
+    if spec is None:
+        return name
+    if spec.label:
+        return spec.label
+    changed = [key for key in spec.changed if key not in plugin.neutral]
+    words = [_word(key, spec.options[key], plugin) for key in changed]
+    if isinstance(plugin, Dataset) and plugin.card.own:
+        content = "\n".join([plugin.fingerprint, *folder_names(spec)])
+        words.insert(0, hashlib.sha256(content.encode()).hexdigest()[:SHORT])
+        if name in names("dataset"):  # a folder may be called coco without being it
+            name = f"own-{name}"
+    return "-".join([name, *filter(None, words)])
+
+
+def _word(key: str, value: Any, plugin: Model | Dataset) -> str:
+    """An option as part of a label; "" where the plug-in is named after it."""
+    path = given_path(value)
+    if path is None:
+        named_after = isinstance(value, str) and plugin.card.name.startswith(file_name(value))
+        return "" if named_after else f"{key}={value}"
+    name = path.stem if path.is_file() else path.name
+    weights = plugin.card.weights_sha256 if isinstance(plugin, Model) else ""
+    digest = sha256(path) if path.is_file() else weights
+    named_after = plugin.card.name in {name, name.partition(".")[0]}
+    return "-".join(filter(None, ["" if named_after else name, digest[:SHORT]]))
+
+
+def slug(name: str, task: Task) -> str:
+    """Name of a task's folder: the task, and its options where they are not the default."""
+    changed = changed_options(task)
+    return "-".join([plain(name), *(f"{k}={_task_word(v)}" for k, v in changed.items())])
+
+
+def _task_word(value: Any) -> str:
+    return f"{value.stem}-{sha256(value)[:SHORT]}" if isinstance(value, Path) else str(value)
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a file: what a path would stumble over replaced, and not too long."""
+    safe = text.replace("/", "_").replace("\\", "_").replace("\0", "_")
+    return shortened("_" if safe in {"", ".", ".."} else safe)
+
+
+def shortened(name: str) -> str:
+    """A name itself, or where it is too long its beginning and a digest of all of it."""
+    data = name.encode()
+    if len(data) <= LONGEST:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    return data[: LONGEST - 17].decode(errors="ignore") + "-" + digest
+
+
+def stem_of(name: str, task: Task, dataset: str, model: str, output: Path) -> Path:
+    """Path of a run's result without its ending.
+
+    Args:
+        name: of the task.
+        task: its options are part of the path.
+        dataset: label of the dataset.
+        model: label of the model.
+        output: folder of all runs.
+    """
+    return output / file_name(slug(name, task)) / file_name(dataset) / file_name(model)
+
+
+def beside(stem: Path, ending: str) -> Path:
+    """The file of that ending; names of models have dots, so it is no suffix."""
+    return stem.with_name(stem.name + ending)
+
+
+def predictions_folder(stem: Path) -> Path:
+    """Where predictions are kept, one file an image."""
+    return beside(stem, PREDICTIONS)
+
+
+def file_stem(id: str) -> str:
+    """An image's id as the name of its prediction, without an ending."""
+    return shortened(quote(id, safe=""))
+
+
+def record_files(stem: Path) -> list[Path]:
+    """All records files of a run: its own, and those of its shards."""
+    shards = sorted(stem.parent.glob(f"*.shard-*{RECORDS}")) if stem.parent.is_dir() else []
+    own = beside(stem, RECORDS)
+    named = [path for path in shards if path.name.rpartition(".shard-")[0] == stem.name]
+    return [*([own] if own.is_file() else []), *named]

@@ -1,0 +1,159 @@
+"""What a run is: all that can move one of its numbers, in two parts.
+
+``predictions`` is what moves the masks: the model's weights, options, preprocessing and code, the
+task's options, the annotations that prompts are made of. ``scores`` is what moves only the numbers
+made of masks. Which images are scored is no part of it: a record depends on nothing but its own
+image, whose pixels it names, so a run of ten images is the beginning of the run of all.
+
+Files and folders count by what they hold, never by how their path was typed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import sambench
+from sambench.interfaces import JSON, Dataset, Model, Task
+from sambench.registry import BUILT_IN, PLUGIN, origin, plain
+from sambench.store.code import ENGINE, Code, digest_of, modules_of
+from sambench.store.options import (
+    chosen_options,
+    constructor_options,
+    raw_options,
+    task_options,
+)
+from sambench.store.paths import label_of
+
+
+def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
+    """What one task on one dataset with one model is: the first line of its records.
+
+    Returns:
+        ``plan``, all that can move a number; ``about``, what a result tells besides, from which the
+        task can be made again; ``code``, the digest of each module of the plan, to tell which
+        changed; ``ids`` of all images of the dataset, in its order.
+    """
+    card = dataset.card
+    predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
+    reading = modules_of(dataset)
+    return {
+        "plan": make_plan(name, task, model, dataset, digest_of(predicting), digest_of(reading)),
+        "about": {
+            "task": plain(name),
+            "options": raw_options(task),
+            "choices": {**task_options(task), **task.facts},
+            "label": label_of(model),
+            "model": {**asdict(model.card), **_chosen(model), **_plugins({"model": model})},
+            "dataset": {
+                "name": label_of(dataset) if card.own else card.name,
+                "label": label_of(dataset),
+                "split": card.split,
+                "fingerprint": dataset.fingerprint,
+                **_chosen(dataset),
+                **({"own": True} if card.own else {}),
+            },
+            "note": card.note,
+            **_plugins({"task": task, "dataset": dataset}),
+            "sambench": sambench.__version__,
+        },
+        "code": _listed({**predicting, **reading}),
+        "ids": list(dataset.ids),
+    }
+
+
+def _listed(modules: Mapping[str, Code]) -> JSON:
+    """Each module's own digest, by its name, or that of its file where a path was given."""
+    shown = {n: code.file if n.startswith(PLUGIN) else n for n, code in modules.items()}
+    return {shown[name]: modules[name].digest for name in sorted(modules)}
+
+
+def make_plan(
+    name: str, task: Task, model: Model, dataset: Dataset, predicting: str, reading: str
+) -> JSON:
+    """The plan of one task on one dataset with one model.
+
+    Args:
+        name: of the task.
+        task: its options are part of the plan.
+        model: identified by `identity`.
+        dataset: by its annotations and options; the pixels stand with each record.
+        predicting: digest of the code that predicts.
+        reading: digest of the code that reads the dataset.
+    """
+    options = task_options(task)
+    return {
+        "predictions": {
+            "task": plain(name),
+            "options": {k: v for k, v in options.items() if k not in task.scoring},
+            "model": identity(model),
+            "dataset": {
+                "name": "" if dataset.card.own else dataset.card.name,
+                "options": constructor_options(dataset),
+                "fingerprint": dataset.fingerprint,
+                "code": reading,
+            },
+            "code": predicting,
+        },
+        "scores": {
+            "options": {k: v for k, v in options.items() if k in task.scoring},
+            "code": digest_of(modules_of(task)),
+            "truth": reading,
+        },
+    }
+
+
+def identity(model: Model) -> JSON:
+    """All of a model that can move a mask, its code aside."""
+    card = model.card
+    return {
+        "name": card.name,
+        "options": constructor_options(model),
+        "weights": card.weights_sha256,
+        "preprocessing": card.preprocessing,
+        "precision": card.precision,
+        "parts": [identity(part) for part in parts_of(model) if isinstance(part, Model)],
+    }
+
+
+def parts_of(model: Model) -> list[Model | Dataset]:
+    """The models and datasets that a model is made of, such as one that ranks another's masks."""
+    found: list[Model | Dataset] = []
+    for value in vars(model).values():
+        if isinstance(value, Model):
+            found += [value, *parts_of(value)]
+        elif isinstance(value, Dataset):
+            found.append(value)
+    return found
+
+
+def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
+    """Protocol card: every choice that moves a number, in words and values.
+
+    Args:
+        header: of `describe`.
+        ids: the images that the numbers are about.
+    """
+    about = header["about"]
+    return {
+        "task": about["choices"],
+        "model": {**about["model"], "label": about["label"]},
+        "dataset": {
+            **about["dataset"],
+            "images": f"{len(ids)} of {len(header['ids'])}",
+            "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+        },
+        **{key: about[key] for key in ("plugins",) if key in about},
+        "sambench": about["sambench"],
+    }
+
+
+def _chosen(plugin: Model | Dataset) -> JSON:
+    """Options that are not the default and may move a number; nothing where none do."""
+    chosen = chosen_options(plugin)
+    return {"options": chosen} if chosen else {}
+
+
+def _plugins(parts: Mapping[str, object]) -> JSON:
+    """Which parts are not built in, and where they come from; nothing where all are."""
+    foreign = {kind: origin(part) for kind, part in parts.items() if origin(part) != BUILT_IN}
+    return {"plugins": foreign} if foreign else {}

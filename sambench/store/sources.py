@@ -1,0 +1,123 @@
+"""What records were made from: whether it is still the same when a run is continued."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.download import sha256
+from sambench.interfaces import Dataset, file_stamp
+from sambench.store.paths import file_stem
+from sambench.store.records import Made, RecordFile
+
+PREDICTION = "prediction "
+"""How the content of a record begins that was made from a prediction's file, not from an image."""
+ENDINGS = (".json", ".mat", ".npy", ".png")
+"""Endings of predictions' files, where a task writes several."""
+READERS = 4
+log = logging.getLogger(__name__)
+
+
+def digest_pixels(image: NDArray[np.uint8]) -> str:
+    """SHA-256 over shape and pixels of an image (H, W, 3)."""
+    digest = hashlib.sha256(str(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where what records are made from can be seen again.
+
+    Attributes:
+        stamp: of an id, without reading: see `Dataset.stamp`.
+        digest: of an id, over the content.
+        what: what it is, in the plural.
+    """
+
+    stamp: Callable[[str], str | None]
+    digest: Callable[[str], str]
+    what: str
+
+
+def images_of(dataset: Dataset) -> Sources:
+    """The images of a dataset."""
+    return Sources(dataset.stamp, lambda id: digest_pixels(dataset.read_image(id)), "images")
+
+
+def digest_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over the files of a prediction."""
+    digests = [sha256(path) for path in sorted(paths)]
+    return PREDICTION + hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def saved_files(stem: Path, written: Path) -> set[Path]:
+    """The files of a prediction: the one that was written last, and others of its name."""
+    others = (stem.with_name(stem.name + ending) for ending in ENDINGS)
+    return {written, *(path for path in others if path.is_file())}
+
+
+@dataclass
+class PredictionFiles:
+    """The files of a folder of predictions by image, however many each has."""
+
+    folder: Path
+    _files: dict[str, list[Path]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path in sorted(self.folder.iterdir()):
+            self._files.setdefault(path.stem, []).append(path)
+
+    def stamp(self, id: str) -> str | None:
+        """Sizes and times of an image's files."""
+        stamps = [file_stamp(path) for path in self._files.get(file_stem(id), [])]
+        return "; ".join(stamp or "" for stamp in stamps) or None
+
+    def digest(self, id: str) -> str:
+        """See `digest_files`."""
+        return digest_files(self._files.get(file_stem(id), []))
+
+    def sources(self) -> Sources:
+        """As what records are made from."""
+        return Sources(self.stamp, self.digest, "predictions")
+
+
+def drop_changed(records: RecordFile, ids: Iterable[str], sources: Sources) -> list[str]:
+    """Let all records go that were made from something else than what is there now.
+
+    Size and time decide where both are as they were; the content, where they are not.
+
+    Returns:
+        The ids of what changed, or can no longer be read.
+    """
+    made = records.index.made
+    doubtful = [id for id in ids if id in made and not _same_stamp(made[id], sources.stamp(id))]
+
+    def look(id: str) -> str:
+        try:
+            return sources.digest(id)
+        except Exception as error:  # it is tried again later, and its reason recorded then
+            log.debug("%s cannot be read any more", id, exc_info=error)
+            return ""
+
+    with ThreadPoolExecutor(READERS) as pool:
+        found = dict(zip(doubtful, pool.map(look, doubtful), strict=True))
+    changed = [id for id in doubtful if found[id] not in {made[id].image, made[id].prediction}]
+    same = [id for id in doubtful if found[id] == made[id].image]
+    stamps = {id: stamp for id in same if (stamp := sources.stamp(id)) is not None}
+    if stamps:
+        records.restamp(stamps)
+    if changed:
+        records.forget(changed)
+    return changed
+
+
+def _same_stamp(made: Made, now: str | None) -> bool:
+    return now is not None and made.stamp == now
