@@ -100,7 +100,8 @@ def _is_coco(images: Iterable[Picture], split: str) -> bool:
     Whose data are laid out as COCO's are not called so.
     """
     return all(
-        image.path.name == f"{image.id:0>12}.jpg"
-        and str(image.at.value.get("coco_url")).endswith(f"/{split}/{image.path.name}")
-        for image in images
+        isinstance(picture.id, int)
+        and picture.at.value["file_name"] == f"{picture.id:012d}.jpg"
+        and str(picture.at.value.get("coco_url", "")).endswith(f"/{split}/{picture.id:012d}.jpg")
+        for picture in images
     )

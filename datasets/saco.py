@@ -122,7 +122,7 @@ class Saco(Dataset):
 
     def image_path(self, id: str) -> Path:
         """File of an image."""
-        return self.images / id
+        return self._first(id).path
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
         """See `Dataset`; an image of another size than annotated is refused."""

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.download import sha256
 from sambench.errors import UserError
 from sambench.evaluation import check_fit, check_images, complete, opened
-from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, ModelCard, Prompts, Task
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Masks,
+    Model,
+    ModelCard,
+    Prompts,
+    Task,
+    file_stamp,
+)
 from sambench.jobs import Settings, finish
 from sambench.loop import Sink, Timed, Todo, line_of
 from sambench.pipeline import Scored, Scorer, ahead, score_image, score_saved
@@ -22,7 +32,7 @@ from sambench.results import Result, read_json
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
 from sambench.store.records import Made, differences
-from sambench.store.sources import PredictionFiles
+from sambench.store.sources import PredictionFiles, Sources, digest_files
 
 
 class Saved(Model):
@@ -45,6 +55,38 @@ class Saved(Model):
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """Not possible."""
         raise UserError(f"{self.card.name} is known by its saved predictions only.")
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """Predictions of all images from one file.
+
+    Attributes:
+        predictions: by image id.
+        stamped: size and time of the file.
+        content: digest of the file.
+    """
+
+    predictions: Mapping[str, Any]
+    stamped: str | None
+    content: str
+
+    @classmethod
+    def of(cls, path: Path, task: Task, dataset: Dataset) -> OneFile:
+        """Read them, see `Task.load_all`."""
+        return cls(task.load_all(path, dataset), file_stamp(path), digest_files([path]))
+
+    def stamp(self, id: str) -> str | None:
+        """Size and time of the file."""
+        return self.stamped
+
+    def digest(self, id: str) -> str:
+        """See `digest_files`."""
+        return self.content
+
+    def sources(self) -> Sources:
+        """As what records are made from."""
+        return Sources(self.stamp, self.digest, "predictions")
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -97,16 +139,15 @@ def rescore(
     ids = settings.ids(dataset)
     check_fit(name, task, model, dataset)
     check_images([task], dataset, ids)
-    own, files = task, PredictionFiles(folder)
-    if not model.manifest and not files.whole:
-        # Made elsewhere: how they are to be read shows in all of them.
+    own = task
+    if not model.manifest and folder.is_dir():  # made elsewhere: how to read them shows in all
         own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
-    found = own.load_all(folder, dataset) if files.whole else None
     header = _header(name, own, folder, model, dataset)
+    files = OneFile.of(folder, task, dataset) if folder.is_file() else PredictionFiles(folder)
     with opened([header], [task], settings) as jobs:
 
         def work(todo: Sequence[Todo], sink: Sink) -> None:
-            _score(own, files, found, dataset, todo, settings.workers, sink)
+            _score(own, files, dataset, todo, settings.workers, sink)
 
         complete(jobs, ids, settings, files.sources(), work)
     return finish(jobs[0], ids, settings)
@@ -140,14 +181,12 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
 
 def _score(
     task: Task,
-    files: PredictionFiles,
-    found: Mapping[str, Any] | None,
+    files: PredictionFiles | OneFile,
     dataset: Dataset,
     todo: Sequence[Todo],
     workers: int,
     sink: Sink,
 ) -> None:
-    """Score images; found is their predictions by id, where all are in one file."""
     processes: set[int] = set()
 
     def scored(key: Timed, outcome: Scored | Exception) -> None:
@@ -171,10 +210,10 @@ def _score(
                 sink.failed(0, item.id, error)
                 continue
             key = Timed(0, item.id, made, {}, 1, ())
-            if found is None:
-                scorer.submit(key, score_saved, task, files.place / file_stem(item.id), truth)
+            if isinstance(files, OneFile):
+                scorer.submit(key, score_image, task, files.predictions[item.id], truth, None)
             else:
-                scorer.submit(key, score_image, task, found[item.id], truth, None)
+                scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
         scorer.close(keep=False)

@@ -6,8 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -65,35 +64,25 @@ def saved_files(stem: Path, written: Path) -> set[Path]:
     return {written, *(path for path in others if path.is_file())}
 
 
+@dataclass
 class PredictionFiles:
-    """Where predictions are: a folder of files by image, however many each has, or one file of all.
+    """The files of a folder of predictions by image, however many each has."""
 
-    Args:
-        place: the folder or the file.
-    """
+    folder: Path
+    _files: dict[str, list[Path]] = field(default_factory=dict)
 
-    def __init__(self, place: Path) -> None:
-        self.place, self.whole = place, place.is_file()
-        self._files: dict[str, list[Path]] = {}
-        for path in [] if self.whole else sorted(place.iterdir()):
+    def __post_init__(self) -> None:
+        for path in sorted(self.folder.iterdir()):
             self._files.setdefault(path.stem, []).append(path)
-
-    def of(self, id: str) -> list[Path]:
-        """The files of an image."""
-        return [self.place] if self.whole else self._files.get(file_stem(id), [])
 
     def stamp(self, id: str) -> str | None:
         """Sizes and times of an image's files."""
-        stamps = [file_stamp(path) for path in self.of(id)]
+        stamps = [file_stamp(path) for path in self._files.get(file_stem(id), [])]
         return "; ".join(stamp or "" for stamp in stamps) or None
 
     def digest(self, id: str) -> str:
         """See `digest_files`."""
-        return self._digest_of_all if self.whole else digest_files(self.of(id))
-
-    @cached_property
-    def _digest_of_all(self) -> str:
-        return digest_files([self.place])
+        return digest_files(self._files.get(file_stem(id), []))
 
     def sources(self) -> Sources:
         """As what records are made from."""
