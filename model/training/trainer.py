@@ -25,11 +25,11 @@ from .losses import FOCAL_WEIGHT
 from .objects import Objects, choose
 from .optimizer import make_optimizer, rate, set_rate, trainable
 from .recipe import Recipe
-from .regularization import regularized
+from .regularization import dropout
 
 CHUNK = {"cpu": 8}
 """Users at a time: few stay in a processor's caches; a GPU takes all."""
-ORDER, OBJECTS, USERS, NETWORK = range(4)
+ORDER, OBJECTS, USERS, ENCODER, DECODER = range(5)
 """What a random generator is for: the second number of its seed."""
 SUMS = ("loss", "focal", "dice", "iou_error", "first_iou", "last_iou", "masks", "empty")
 """What a step adds up: the first six are sums over objects, then objects, and images without."""
@@ -81,7 +81,7 @@ class Trainer:
 
     def _choose_features(self) -> Callable[[str, Callable[[], Image]], Tensor]:
         if self.recipe.whole:
-            return LearnedFeatures(self.model, self._arithmetic())
+            return LearnedFeatures(self.model, self._arithmetic(), self.recipe.drop_path)
         return self.frozen or FrozenFeatures(self.model)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
@@ -154,15 +154,13 @@ class Trainer:
         sums["empty"] += not len(objects)
         if not len(objects):
             return
-        with (
-            self._seeded(place),
-            regularized(self.model.net, dropout=recipe.dropout, drop_path=recipe.drop_path),
-        ):
+        with self._seeded(ENCODER, place):
             features = self._features(id, partial(self.dataset.read_image, id))
-            leaf = features.detach().requires_grad_(recipe.whole)
+        leaf = features.detach().requires_grad_(recipe.whole)
+        with self._seeded(DECODER, place), dropout(self.model.net, recipe.dropout):
             self._learn(leaf, objects, random, place, sums)
-            if recipe.whole:
-                features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
+        if recipe.whole:
+            features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
 
     def _learn(
         self,
@@ -186,10 +184,13 @@ class Trainer:
         sums["loss"] = FOCAL_WEIGHT * sums["focal"] + sums["dice"] + sums["iou_error"]
 
     @contextmanager
-    def _seeded(self, place: int) -> Iterator[None]:
-        """Within, torch's generator depends on the step and the image's place alone."""
+    def _seeded(self, purpose: int, place: int) -> Iterator[None]:
+        """Within, torch's generator depends on purpose, step and the image's place alone.
+
+        What the decoder drops is therefore the same wherever its features came from.
+        """
         device = self.model.device
-        seed = np.random.default_rng([self.recipe.seed, NETWORK, self.step, place])
+        seed = np.random.default_rng([self.recipe.seed, purpose, self.step, place])
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(seed.integers(2**62)))
             yield

@@ -20,7 +20,6 @@ from sambench.jobs import Settings, read_ids
 from sambench.model.nn import sam as nets
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import mae, state
-from sambench.model.training.features import FrozenFeatures
 from sambench.model.training.log import LOG, open_log, read_log
 from sambench.model.training.session import Session, fit_to_train
 from sambench.model.training.trainer import Trainer
@@ -112,22 +111,6 @@ def test_an_epoch_takes_each_image_once():
         epochs += [trainer.id_at(place) for place in range(3)]
     assert sorted(epochs[:6]) == sorted(epochs[6:]) == sorted(dataset.ids)
     assert epochs[:6] != epochs[6:]
-
-
-def test_features_of_a_frozen_encoder_are_computed_once():
-    reads = []
-
-    def read():
-        reads.append(1)
-        return dataset.read_image(dataset.ids[0])
-
-    dataset, model = Scenes(**SCENES), TinySam()
-    features = FrozenFeatures(model, most=1)
-    first = features("a", read)
-    assert features("a", read) is first
-    features("b", read)
-    assert torch.equal(features("a", read), first)
-    assert len(reads) == 3
 
 
 def test_another_recipe_does_not_go_on(tmp_path):
