@@ -24,6 +24,7 @@ from .interaction import Interaction
 from .losses import FOCAL_WEIGHT
 from .objects import Objects, choose
 from .optimizer import make_optimizer, rate, set_rate, trainable
+from .pixels import DIGEST, SeenPixels
 from .recipe import Recipe
 from .regularization import dropout
 
@@ -73,6 +74,8 @@ class Trainer:
             net, self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay,
             layer_decay=recipe.layer_decay,
         )  # fmt: skip
+        self.pixels = SeenPixels(self.dataset, self.ids)
+        self._drawn = torch.zeros(recipe.batch, DIGEST, dtype=torch.uint8)  # of this step's images
         self._features = self._choose_features()
         chunk = CHUNK.get(self.model.device.type, recipe.masks)
         self._interaction = Interaction(
@@ -102,18 +105,14 @@ class Trainer:
     def run(self) -> Iterator[JSON]:
         """Do what is left of the steps; after each, a line for the log."""
         while self.step < self.recipe.steps:
-            yield self.advance()
+            yield self.learn(self.accumulate())
 
-    def advance(self) -> JSON:
-        """One step of the optimizer; returns the line for the log.
+    def learn(self, sums: dict[str, float]) -> JSON:
+        """One step of the optimizer, after `accumulate`; returns the line for the log.
 
         Raises:
-            UserError: an image or its truth cannot be read; the model is as before the step.
+            UserError: the loss is no number; the model is as before the step.
         """
-        for parameter in self.parameters.values():
-            assert parameter.grad is not None
-            parameter.grad.zero_()
-        sums = self.accumulate()
         lr = self.recipe.lr * rate(self.step, self.recipe.steps, self.recipe.warmup)
         set_rate(self.optimizer, lr)
         if not all(np.isfinite(value) for value in sums.values()):
@@ -123,12 +122,21 @@ class Trainer:
             )
         self.between_steps = False
         self.optimizer.step()
+        self.pixels.note([self.id_at(place) for place in range(self.recipe.batch)], self._drawn)
         self.step += 1
         self.between_steps = True
         return {"step": self.step, "lr": lr, **_means(sums)}
 
     def accumulate(self) -> dict[str, float]:
-        """Add the gradient of the whole batch, over all processes; returns the sums of `SUMS`."""
+        """The gradient of the whole batch, over all processes; returns the sums of `SUMS`.
+
+        Raises:
+            UserError: an image or its truth cannot be read, or an image has changed.
+        """
+        for parameter in self.parameters.values():
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+        self._drawn = torch.zeros_like(self._drawn, device=self.model.device)
         sums = dict.fromkeys(SUMS, 0.0)
         for place in self.team.mine(self.recipe.batch):
             self._image(place, sums)
@@ -136,6 +144,7 @@ class Trainer:
         grads = [parameter.grad for parameter in self.parameters.values()]
         self.team.add_up(grad for grad in grads if grad is not None)
         self.team.add_up([totals])
+        self.team.add_up([self._drawn])
         return dict(zip(SUMS, totals.tolist(), strict=True))
 
     def id_at(self, place: int) -> str:
@@ -155,12 +164,18 @@ class Trainer:
         if not len(objects):
             return
         with self._seeded(ENCODER, place):
-            features = self._features(id, partial(self.dataset.read_image, id))
+            features = self._features(id, partial(self._read, id, place))
         leaf = features.detach().requires_grad_(recipe.whole)
         with self._seeded(DECODER, place), dropout(self.model.net, recipe.dropout):
             self._learn(leaf, objects, random, place, sums)
         if recipe.whole:
             features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
+
+    def _read(self, id: str, place: int) -> Image:
+        """An image, of which it is kept what it was."""
+        image, digest = self.pixels.read(id)
+        self._drawn[place] = digest
+        return image
 
     def _learn(
         self,
@@ -196,33 +211,42 @@ class Trainer:
             yield
 
     def save(self, folder: Path) -> None:
-        """Write the model under its official names, and what it takes to go on."""
+        """Write the model under its official names, and what it takes to go on, after a step."""
         about = {"step": self.step, "plan": self.plan()}
         state.save(folder / state.MODEL, self.model.net.state_dict(), about)
-        if self.step:
-            packed = state.pack(self.parameters, self.optimizer)
-            state.save(folder / state.STATE, packed, about)
+        packed = state.pack(self.parameters, self.optimizer, self.pixels.digests)
+        state.save(folder / state.STATE, packed, about)
 
     def resume(self, folder: Path) -> None:
         """Go on from what `save` wrote, if it did.
 
         Raises:
-            UserError: it is of another plan, which is told, or damaged.
+            UserError: it is of another plan, which is told, or damaged; or an image is not what it
+                was.
         """
         path = folder / state.STATE
+        for file in (folder / state.MODEL, path):  # the process may have ended between the two
+            if file.is_file():
+                self._check_plan(file)
         if not path.is_file():
             return
-        about = state.read_about(path)
-        plan, other = self.plan(), about["plan"]
-        changed = [name for name in plan if plan[name] != other.get(name)]
+        step = state.read_about(path)["step"]
+        state.restore(path, self.parameters, self.optimizer, self.pixels.digests, step)
+        self.step = step
+        seen = self.pixels.seen()
+        for index in self.team.mine(len(seen)):
+            self.pixels.read(seen[index])
+
+    def _check_plan(self, path: Path) -> None:
+        plan, other = self.plan(), state.read_about(path).get("plan", {})
+        changed = [name for name in {**plan, **other} if plan.get(name) != other.get(name)]
         if changed:
             name = changed[0]
             raise UserError(
-                f"{folder} holds a training with {name} {other.get(name)}, not {plan[name]}; "
-                "give the same options, another --output, or --fresh to begin again."
+                f"{path.parent} holds a training with {name} {other.get(name)}, not "
+                f"{plan.get(name)}; give the same options, another --output, or --fresh to begin "
+                "again."
             )
-        state.restore(path, self.parameters, self.optimizer, about["step"])
-        self.step = about["step"]
 
 
 def _means(sums: dict[str, float]) -> JSON:

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from sambench.model.nn import sam as nets
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import mae, state
 from sambench.model.training.log import LOG, open_log, read_log
-from sambench.model.training.session import Session, fit_to_train
+from sambench.model.training.session import HELD_OUT, TRAINED, Session, fit_to_train
 from sambench.model.training.trainer import Trainer
 
 from .tiny import SCENES, TinySam, gradient, recipe, tiny_net, train
@@ -30,9 +30,9 @@ SCRIPT = Path(__file__).with_name("tiny.py")
 ROOT = Path(__file__).parents[2]
 
 
-def session(folder, steps, **changes):
+def session(folder, steps, save_every=50, **changes):
     dataset = Scenes(**SCENES)
-    return Session(recipe(steps, **changes), dataset, dataset.ids, folder)
+    return Session(recipe(steps, **changes), dataset, dataset.ids, folder, save_every)
 
 
 def start(*words, **variables):
@@ -55,22 +55,159 @@ def test_the_loss_falls_and_files_are_written(tmp_path):
     assert moved == {"prompt_encoder", "mask_decoder"}
 
 
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
-    killed = start("train", tmp_path / "killed", 5)
-    path, deadline = tmp_path / "killed" / state.STATE, time.monotonic() + 120
-    while not path.exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert 1 <= state.read_about(path)["step"] < 5
-    train(tmp_path / "killed", 5)
-    train(tmp_path / "whole", 5)
+def same_training(one, other, steps):
+    """Whether two folders hold the same training: equal bytes, and a log equal but for seconds."""
+    logs = [[{**x, "seconds": 0} for x in read_log(f / LOG, steps)] for f in (one, other)]
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == steps
     for name in (state.MODEL, state.STATE):
-        one, other = load_file(tmp_path / "whole" / name), load_file(tmp_path / "killed" / name)
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[key], other[key]) for key in one)
-    logs = [read_log(tmp_path / run / LOG, 5) for run in ("whole", "killed")]
-    assert [{**line, "seconds": 0} for line in logs[0]] == [{**x, "seconds": 0} for x in logs[1]]
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("kind", ["frozen", "cached", "whole"])
+def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(kind, tmp_path, capfd):
+    killed, steps = tmp_path / "killed" / kind, 6
+    assert start("lives", killed, steps).wait() == 0
+    assert int(capfd.readouterr().out.split()[0]) >= 10
+    train(tmp_path / kind, steps)
+    same_training(tmp_path / kind, killed, steps)
+    assert not list(killed.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("saved", [1, 50])
+def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch):
+    """Ctrl-C, wherever it comes: what was computed is in the state, and in the log."""
+    session(tmp_path / "whole", 5).train(TinySam())
+    learn, accumulate = Trainer.learn, Trainer.accumulate
+
+    def pressed_after(function, step):
+        def pressed(trainer, *given):
+            result = function(trainer, *given)
+            if trainer.step == step:
+                signal.raise_signal(signal.SIGINT)
+            return result
+
+        return pressed
+
+    monkeypatch.setattr(Trainer, "learn", pressed_after(learn, 2))
+    monkeypatch.setattr(Trainer, "accumulate", pressed_after(accumulate, 3))
+    for done in (2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            session(tmp_path / "stopped", 5, saved).train(TinySam())
+        assert state.read_about(tmp_path / "stopped" / state.STATE)["step"] == done
+        assert len(read_log(tmp_path / "stopped" / LOG, 9)) == done
+    monkeypatch.undo()
+    session(tmp_path / "stopped", 5).train(TinySam())
+    same_training(tmp_path / "whole", tmp_path / "stopped", 5)
+
+
+def test_equal_trainings_are_equal_files(tmp_path):
+    """The SHA-256 of a model names it: two files of one content must not differ."""
+    about = {"step": 1, "plan": {"lr": 0.1}}
+    tensors = {name: torch.full((3,), float(i)) for i, name in enumerate("dbca")}
+    contents = set()
+    for number in range(16):
+        state.save(tmp_path / str(number), tensors, about)
+        contents.add((tmp_path / str(number)).read_bytes())
+    assert len(contents) == 1
+    assert state.read_about(tmp_path / "0") == about
+    assert load_file(tmp_path / "0").keys() == tensors.keys()
+
+
+def test_drop_path_of_a_frozen_encoder_is_no_part_of_the_plan(tmp_path):
+    """It changes nothing, and so is no reason to refuse to go on."""
+    session(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
+    session(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
+    session(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
+    with pytest.raises(UserError, match=r"a training with drop_path 0\.1, not 0\.2"):
+        session(tmp_path / "whole", 2, whole=True, drop_path=0.2).train(TinySam())
+
+
+class Changed(Scenes):
+    """Scenes of which one has other pixels, and the same objects."""
+
+    def __init__(self, which):
+        super().__init__(**SCENES)
+        self.changed = self.ids[which]
+
+    def read_image(self, id):
+        image = super().read_image(id)
+        return image ^ (id == self.changed) if id == self.changed else image
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_training_does_not_go_on_with_other_images(whole, tmp_path, monkeypatch):
+    accumulate = Trainer.accumulate
+
+    def stopping(trainer):
+        if trainer.step == 2:  # of two images each
+            raise KeyboardInterrupt
+        return accumulate(trainer)
+
+    monkeypatch.setattr(Trainer, "accumulate", stopping)
+    first = session(tmp_path, 4, whole=whole)
+    with pytest.raises(KeyboardInterrupt):
+        first.train(TinySam())
+    monkeypatch.undo()
+    trainer = Trainer(TinySam(), first.dataset, first.ids, first.recipe)
+    trainer.resume(tmp_path)
+    seen = set(trainer.pixels.seen())
+    assert len(seen) == 4
+    for which, id in enumerate(first.ids):
+        changed = Changed(which)
+        again = Session(first.recipe, changed, changed.ids, tmp_path)
+        if id in seen:
+            before = (tmp_path / state.STATE).read_bytes()
+            with pytest.raises(UserError, match=f"image {id} of dataset scenes has changed"):
+                again.train(TinySam())
+            assert (tmp_path / state.STATE).read_bytes() == before
+    session(tmp_path, 4, whole=whole).train(TinySam())
+
+
+def test_an_image_that_changes_while_it_is_trained_on_is_told(tmp_path):
+    dataset = Scenes(**SCENES)
+    trainer = Trainer(TinySam(), dataset, dataset.ids, recipe(9, batch=6, whole=True))
+    trainer.learn(trainer.accumulate())
+    trainer.pixels._dataset = Changed(0)
+    with pytest.raises(UserError, match=f"image {dataset.ids[0]} of dataset scenes has changed"):
+        trainer.accumulate()
+
+
+def test_fresh_discards_what_was_there_before_it_begins(tmp_path, monkeypatch):
+    """A fresh training that is killed at once is not continued as the one before it."""
+    session(tmp_path, 2).train(TinySam())
+    (tmp_path / HELD_OUT).write_text("of the training before\n")
+    monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("killed"))
+    with pytest.raises(SystemExit):
+        replace(session(tmp_path, 2), fresh=True).train(TinySam())
+    assert {path.name for path in tmp_path.iterdir()} == {LOG, TRAINED}
+    monkeypatch.undo()
+    assert len(session(tmp_path, 2).train(TinySam())) == 2
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    with state.alone(tmp_path), pytest.raises(UserError, match="another training writes to"):
+        session(tmp_path, 2).train(TinySam())
+    session(tmp_path, 2).train(TinySam())
+
+
+def test_a_model_of_others_is_not_overwritten(tmp_path):
+    save_file({"x": torch.ones(2)}, tmp_path / state.MODEL)
+    with pytest.raises(UserError, match=r"model\.safetensors was not made by a training"):
+        session(tmp_path, 2).train(TinySam())
+    assert load_file(tmp_path / state.MODEL).keys() == {"x"}
+
+
+def test_ids_are_written_before_training(tmp_path, monkeypatch):
+    """Who stops a training evaluates the model that is there on the images kept for it."""
+    wanted = session(tmp_path, 2)
+    wanted = replace(wanted, ids=wanted.ids[:4], held_out=wanted.ids[4:])
+    monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("stopped"))
+    with pytest.raises(SystemExit):
+        wanted.train(TinySam())
+    assert read_ids(tmp_path / TRAINED) == wanted.ids
+    assert read_ids(tmp_path / HELD_OUT) == wanted.held_out
+    assert not (tmp_path / state.MODEL).exists()  # nothing was learnt
 
 
 def test_two_processes_have_the_gradient_of_one(tmp_path):
@@ -155,6 +292,9 @@ def test_models_that_cannot_learn_are_refused():
     model = TinySam()
     model.precision = "bfloat16"
     with pytest.raises(UserError, match="give --bf16 instead"):
+        fit_to_train(model)
+    model.precision, model.compiled = "float32", True
+    with pytest.raises(UserError, match="leave compiled=true out"):
         fit_to_train(model)
 
 
