@@ -56,6 +56,8 @@ class Session:
     held_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.ids:
+            raise UserError("there are no images to train on; check --ids and --hold-out.")
         if self.recipe.whole and self.cache:
             raise UserError(
                 "with --whole embeddings change each step; leave --embedding-cache out."

@@ -63,8 +63,6 @@ class Trainer:
     def __post_init__(self) -> None:
         if Instances not in self.dataset.truths:
             raise UserError(f"dataset {self.dataset.card.name} has no object masks to train on.")
-        if not self.ids:
-            raise UserError("there are no images to train on; check --ids and --hold-out.")
         recipe, net = self.recipe, self.model.net
         self.parameters = trainable(net, whole=recipe.whole)
         for parameter in self.parameters.values():

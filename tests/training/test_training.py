@@ -24,7 +24,7 @@ from sambench.model.training.log import LOG, open_log, read_log
 from sambench.model.training.session import HELD_OUT, TRAINED, Session, fit_to_train
 from sambench.model.training.trainer import Trainer
 
-from .tiny import SCENES, TinySam, gradient, recipe, tiny_net, train
+from .tiny import KINDS, SCENES, TinySam, gradient, recipe, tiny_net, train
 
 SCRIPT = Path(__file__).with_name("tiny.py")
 ROOT = Path(__file__).parents[2]
@@ -64,14 +64,15 @@ def same_training(one, other, steps):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("kind", ["frozen", "cached", "whole"])
-def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(kind, tmp_path, capfd):
-    killed, steps = tmp_path / "killed" / kind, 6
+def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path, capfd):
+    """Before, while and after model and state are written, and between the two."""
+    killed, steps = tmp_path / "killed", 3
     assert start("lives", killed, steps).wait() == 0
-    assert int(capfd.readouterr().out.split()[0]) >= 10
-    train(tmp_path / kind, steps)
-    same_training(tmp_path / kind, killed, steps)
-    assert not list(killed.glob("*.tmp"))
+    assert all(int(kills) >= 10 for kills in capfd.readouterr().out.split())
+    for kind in KINDS:
+        train(tmp_path / kind, steps)
+        same_training(tmp_path / kind, killed / kind, steps)
+        assert not list((killed / kind).glob("*.tmp"))
 
 
 @pytest.mark.parametrize("saved", [1, 50])
@@ -298,32 +299,70 @@ def test_models_that_cannot_learn_are_refused():
         fit_to_train(model)
 
 
-BAD = {
-    "--steps 0": "--steps 0 is too small",
+NUMBERS = {
+    "--steps 0": "--steps 0 is too small; give 1 or more",
     "--steps 9": "a warm-up of 250 steps leaves nothing of 9",
-    "--steps 900 --lr 0": "--lr 0.0 is no learning rate",
-    "--steps 900 --dropout 1": "--dropout 1.0 is not from 0 to below 1",
-    "--steps 900 --hold-out 3/2": "--hold-out 3/2 is no part",
-    "--steps 900 --hold-out 1/1": "there are no images to train on",
-    "--steps 900 --save-every 0": "--save-every 0 is too small",
-    "--steps 900 --model whole_image": "whole_image cannot be trained",
-    "--steps 900 --ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
-    "--steps 900 --ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
-    "--steps 900 --mae other.txt": "other.txt cannot be read as a checkpoint",
-    "--steps 900 --whole --embedding-cache x": "leave --embedding-cache out",
-    "--steps 900 --dataset bsds500:root=.": "bsds500",
+    "--batch 0": "--batch 0 is too small; give 1 or more",
+    "--masks 0": "--masks 0 is too small; give 1 or more",
+    "--clicks -1": "--clicks -1 is too small; give 0 or more",
+    "--warmup -1": "--warmup -1 is too small; give 0 or more",
+    "--seed -1": "--seed -1 is too small; give 0 or more",
+    "--limit -1": "--limit -1 is too small; give 0 or more",
+    "--save-every 0": "--save-every 0 is too small; give 1 or more",
+    "--lr 0": "--lr 0.0 is no learning rate",
+    "--lr nan": "--lr nan is no learning rate",
+    "--weight-decay -1": "--weight-decay -1.0 is no decay",
+    "--weight-decay nan": "--weight-decay nan is no decay",
+    "--dropout 1": "--dropout 1.0 is not from 0 to below 1",
+    "--dropout nan": "--dropout nan is not from 0 to below 1",
+    "--whole --drop-path -0.1": "--drop-path -0.1 is not from 0 to below 1",
+    "--whole --layer-decay 1.5": "--layer-decay 1.5 is not from 0 to 1",
+    "--hold-out 3/2": "--hold-out 3/2 is no part",
+    "--embedding-cache x --cache-size huge": "'huge' is no size",
 }
+BAD = {
+    "--hold-out 1/1": "there are no images to train on",
+    "--model whole_image": "whole_image cannot be trained",
+    "--ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
+    "--ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
+    "--mae other.txt": "other.txt cannot be read as a checkpoint",
+    "--whole --embedding-cache x": "leave --embedding-cache out",
+    "--dataset bsds500:root=.": "bsds500",
+}
+
+
+def refusal(words, capsys):
+    """What the command says, which must be one line."""
+    common = ["train", "--dataset", "scenes:images=2", "--output", "out", "--steps", "900"]
+    assert cli.main([*common, *words.split()]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    return error
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_numbers_are_refused_before_anything_is_loaded(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sambench.registry.load", lambda *given: pytest.fail("loaded"))
+    assert NUMBERS[words] in refusal(words, capsys)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("words", BAD)
 def test_bad_input_is_one_sentence(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("other.txt").write_text("other\n")
-    common = ["train", "--dataset", "scenes:images=2", "--output", "out"]
-    assert cli.main([*common, *words.split()]) == 2
-    error = capsys.readouterr().err.strip()
-    assert BAD[words] in error
-    assert "\n" not in error
+    assert BAD[words] in refusal(words, capsys)
+
+
+def test_choices_that_change_nothing_are_said(capsys):
+    words = ["train", "--dataset", "scenes:images=0", "--output", "out", "--steps", "900"]
+    cli.main([*words, "--drop-path", "0.1", "--layer-decay", "0.5"])
+    said = capsys.readouterr().err
+    for flag in ("--drop-path", "--layer-decay"):
+        assert f"{flag} changes nothing: only --whole trains the image encoder" in said
+    cli.main(words)
+    assert "changes nothing" not in capsys.readouterr().err
 
 
 def mae_like(width=32, depth=2, side=4):

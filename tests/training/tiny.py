@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 
 from sambench.datasets.scenes import Scenes
 from sambench.embeddings import CacheOptions
-from sambench.interfaces import ModelCard
+from sambench.interfaces import Masks, ModelCard
 from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.layers import Neck
 from sambench.model.nn.mask_decoder import MaskDecoder
 from sambench.model.nn.prompt_encoder import PromptEncoder
-from sambench.model.nn.sam import SamNet, input_size, preprocess
+from sambench.model.nn.sam import SamNet, enlargement, input_size, preprocess
 from sambench.model.sam import Sam, SamEmbedding
 from sambench.model.training import state
 from sambench.model.training.distributed import team
@@ -71,21 +71,37 @@ def train(folder, steps):
     Session(choice, dataset, dataset.ids, folder, save_every=1, cache=cache).train(TinySam())
 
 
-def lives(folder, steps):
-    """Train in one process after another, each killed at another moment, until one ends.
+KINDS = ("cached", "whole")
 
-    The processes are forks, which saves their imports; this one computes nothing before.
+
+def lives(folder, steps):
+    """A training of each kind, in processes each killed at another moment, until one ends.
+
+    The processes are forks, which saves imports and compiling; this one computes no gradient, as
+    PyTorch could not do so in a fork after that.
     """
-    for life in itertools.count():
+    dataset, model = Scenes(**SCENES), TinySam()
+    Trainer(TinySam(), dataset, dataset.ids, recipe(steps))
+    (embedding,) = model.embed([dataset.read_image(dataset.ids[0])])
+    resize = enlargement(embedding.input_size, embedding.size, 16, SIDE)
+    Masks(torch.zeros(1, 1, 16, 16), torch.ones(1, 1), embedding.size, resize).binary()
+    kills = [live(Path(folder) / kind, steps) for kind in KINDS]
+    print(*kills)  # noqa: T201
+
+
+def live(folder, steps):
+    """Train in one process after another; returns how many were killed."""
+    life, status = -1, signal.SIGKILL
+    while status == signal.SIGKILL:
+        life += 1
         child = os.fork()
         if not child:
             kill_at(1 + life % 5)
             train(folder, steps)
             os._exit(0)
         status = os.waitpid(child, 0)[1]
-        if status != signal.SIGKILL:
-            print(life, "kills")  # noqa: T201
-            sys.exit(os.waitstatus_to_exitcode(status))
+    assert status == 0
+    return life
 
 
 def kill_at(moment):
