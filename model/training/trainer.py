@@ -237,13 +237,17 @@ class Trainer:
 
     def _check_plan(self, path: Path) -> None:
         plan, other = self.plan(), state.read_about(path).get("plan", {})
-        changed = [name for name in {**plan, **other} if plan.get(name) != other.get(name)]
+        changed = [name for name in plan if name in other and plan[name] != other[name]]
         if changed:
             name = changed[0]
             raise UserError(
-                f"{path.parent} holds a training with {name} {other.get(name)}, not "
-                f"{plan.get(name)}; give the same options, another --output, or --fresh to begin "
-                "again."
+                f"{path.parent} holds a training with {name} {other[name]}, not {plan[name]}; "
+                "give the same options, another --output, or --fresh to begin again."
+            )
+        if plan.keys() != other.keys():
+            raise UserError(
+                f"{path.parent} holds a training of another version of sambench; give another "
+                "--output, or --fresh to begin again."
             )
 
 

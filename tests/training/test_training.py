@@ -259,6 +259,16 @@ def test_another_recipe_does_not_go_on(tmp_path):
         session(tmp_path, 2).train(TinySam(1))
 
 
+def test_a_training_of_another_version_does_not_go_on(tmp_path, monkeypatch):
+    """0.1 trained a decoder on features that inference does not have: nothing to go on from."""
+    plan = Trainer.plan
+    monkeypatch.setattr(Trainer, "plan", lambda trainer: {**plan(trainer), "drop_path": 0.4})
+    session(tmp_path, 2).train(TinySam())
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="a training of another version of sambench"):
+        session(tmp_path, 2).train(TinySam())
+
+
 def test_a_damaged_state_is_told(tmp_path):
     (tmp_path / state.STATE).write_bytes(b"nothing")
     with pytest.raises(UserError, match="cannot be read as a state of training"):
