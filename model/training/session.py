@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ class Session:
     def _write(self, trainer: Trainer) -> list[JSON]:
         """Do the steps that are left, and keep what they give."""
         steps, path = self.recipe.steps, self.output / LOG
-        self._prepare()
+        self._prepare(begins=not trainer.step)
         lines = open_log(path, trainer.step)
         with (
             Progress(steps, trainer.step, unit="step") as progress,
@@ -116,21 +116,15 @@ class Session:
         draw(lines, self.output)
         return lines
 
-    def _prepare(self) -> None:
-        """Remove what is to be there no more, and write down the images."""
-        for name in FILES if self.fresh else ():
+    def _prepare(self, *, begins: bool) -> None:
+        """Remove what an earlier training left, if this one begins; write down the images."""
+        for name in FILES if begins else ():
             (self.output / name).unlink(missing_ok=True)
         state.discard_parts(self.output)
-        write_ids(self.output / TRAINED, self.ids)
-        write_ids(self.output / HELD_OUT, self.held_out)
-
-
-def write_ids(path: Path, ids: Sequence[str]) -> None:
-    """Write ids, one a line; none give no file."""
-    if ids:
-        path.write_text("".join(f"{id}\n" for id in ids), encoding="utf-8")
-    else:
-        path.unlink(missing_ok=True)
+        for name, ids in ((TRAINED, self.ids), (HELD_OUT, self.held_out)):
+            if ids:
+                text = "".join(f"{id}\n" for id in ids)
+                (self.output / name).write_text(text, encoding="utf-8")
 
 
 @contextmanager
