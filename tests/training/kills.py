@@ -33,14 +33,17 @@ def log(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in text]
 
 
-def kill_once(folder: Path, options: list[str], step: int, wait: float) -> bool:
-    """Kill a training so long after that step was logged; False if it had ended by then."""
+def killed_at(folder: Path, options: list[str], step: int, wait: float) -> bool:
+    """Train; killed so long after that step was logged, unless the training ends before."""
     process = subprocess.Popen(command(folder, options), stderr=subprocess.DEVNULL)
     while process.poll() is None and len(log(folder)) < step:
         time.sleep(0.005)
     time.sleep(wait)
     process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    code = process.wait()
+    if code not in (0, -signal.SIGKILL):
+        raise SystemExit(f"the training failed with {code}")
+    return code != 0
 
 
 def main(output: Path, options: list[str]) -> int:
@@ -53,10 +56,9 @@ def main(output: Path, options: list[str]) -> int:
     seconds = sum(json.loads(line)["seconds"] for line in lines) / len(lines)
     print(f"{len(wanted)} steps in {time.monotonic() - start:.0f} s undisturbed")  # noqa: T201
     kills = 0
-    for step in range(1, len(wanted) + 1):
-        kills += kill_once(killed, options, step, draw.uniform(0, seconds))
+    while killed_at(killed, options, len(log(killed)) + 1, draw.uniform(0, seconds)):
+        kills += 1
         print(f"killed {kills} times; the log has {len(log(killed))} lines", flush=True)  # noqa: T201
-    subprocess.run(command(killed, options), check=True)
     names = ("model.safetensors", "state.safetensors")
     unequal = [n for n in names if (whole / n).read_bytes() != (killed / n).read_bytes()]
     unequal += [] if log(killed) == wanted else ["log.jsonl"]
