@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..nn.sam import preprocess
 from ..sam import Sam
+from .regularization import drop_path
 
 if TYPE_CHECKING:
     from sambench.embeddings import EmbeddingCache
@@ -58,20 +59,21 @@ class FrozenFeatures:
 
 
 class LearnedFeatures:
-    """Features of an encoder that learns, computed anew each time and with gradients.
+    """Features of an encoder that learns, computed anew each time, with drop path and gradients.
 
     Args:
         model: whose encoder it is.
         arithmetic: context in which it computes.
+        rate: of drop path at the last block.
     """
 
-    def __init__(self, model: Sam, arithmetic: AbstractContextManager[object]) -> None:
-        self._model, self._arithmetic = model, arithmetic
+    def __init__(self, model: Sam, arithmetic: AbstractContextManager[object], rate: float) -> None:
+        self._model, self._arithmetic, self._rate = model, arithmetic, rate
 
     def __call__(self, id: str, read: Callable[[], Image]) -> Tensor:
         """Features (1, C, h, w) of the image of that id."""
         net, device = self._model.net, self._model.device
         pixels = preprocess(read(), net.prompt_encoder.image_size)
-        with self._arithmetic:
+        with self._arithmetic, drop_path(net, self._rate):
             features: Tensor = net.image_encoder(pixels[None].to(device))
         return features.float()

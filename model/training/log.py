@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sambench.errors import UserError
 from sambench.interfaces import JSON
 
 from .losses import FOCAL_WEIGHT
@@ -16,6 +18,7 @@ from .losses import FOCAL_WEIGHT
 if TYPE_CHECKING:
     from sambench.report.plots import Curve
 
+log = logging.getLogger(__name__)
 LOG = "log.jsonl"
 POINTS = 30
 """A curve has about so many points: each is the mean over equally many steps."""
@@ -25,21 +28,36 @@ LOSSES = {
     "dice": ("dice", 1.0),
     "predicted IoU": ("iou_error", 1.0),
 }
+CURVES = ("loss.png", "loss.svg", "iou.png", "iou.svg")
 QUALITY = {"first prompt": ("first_iou", 1.0), "last round": ("last_iou", 1.0)}
 
 
 def read_log(path: Path, steps: int) -> list[JSON]:
-    """The lines of a log up to that step; a line cut off when its writer was killed is none."""
-    if not path.is_file():
-        return []
-    written = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    lines = [json.loads(line) for line in written if line.endswith("\n")]
-    return [line for line in lines if line["step"] <= steps]
+    """The lines of a log up to that step; a line cut off when its writer was killed is none.
+
+    Raises:
+        UserError: another line is no line of a log.
+    """
+    lines: list[JSON] = []
+    written = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    for number, text in enumerate(written, 1):
+        try:
+            line = json.loads(text)
+            if line["step"] <= steps:
+                lines.append(line)
+        except (ValueError, TypeError, KeyError):
+            raise UserError(
+                f"{path} is damaged in line {number}; move it away, and the training goes on "
+                "without its curves so far."
+            ) from None
+    return lines
 
 
 def open_log(path: Path, steps: int) -> list[JSON]:
     """Take away what was logged after that step; returns the lines before."""
     lines = read_log(path, steps)
+    if len(lines) != steps:
+        log.warning("%s has %d of the %d steps done: so do the curves", path, len(lines), steps)
     part = path.with_name(path.name + ".tmp")
     part.write_text("".join(map(as_line, lines)), encoding="utf-8")
     part.replace(path)

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 
+OF_THE_ENCODER = ("layer_decay", "drop_path")
+"""Choices that change nothing unless the image encoder learns."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -20,8 +23,9 @@ class Recipe:
         lr: learning rate after the warm-up.
         warmup: steps in which the learning rate rises.
         weight_decay: of AdamW.
-        layer_decay: each layer of the encoder learns at this part of the rate of the next.
-        drop_path: rate at the encoder's last block.
+        layer_decay: each layer of the encoder, if it learns, does at this part of the rate of the
+            next.
+        drop_path: rate at the encoder's last block, if that learns.
         dropout: rate in the decoder.
         whole: train the encoder too, not only prompt encoder and decoder.
         every_iou: teach the predicted IoU of each of the three masks, not only of the one of
@@ -50,14 +54,18 @@ class Recipe:
         for name, value in asdict(self).items():
             if name in least and value < least[name]:
                 raise UserError(f"--{name} {value} is too small; give {least[name]} or more.")
-        for name, top in (("drop_path", 1), ("dropout", 1), ("layer_decay", None)):
+        for name in ("drop_path", "dropout"):
             value = getattr(self, name)
-            if value < 0 or (top is not None and value >= top) or value > 1:
+            if not 0 <= value < 1:
                 raise UserError(f"--{name.replace('_', '-')} {value} is not from 0 to below 1.")
+        if not 0 <= self.layer_decay <= 1:
+            raise UserError(f"--layer-decay {self.layer_decay} is not from 0 to 1.")
         if not 0 < self.lr < float("inf"):
             raise UserError(f"--lr {self.lr} is no learning rate; give one such as 8e-4.")
         if not 0 <= self.weight_decay < float("inf"):
-            raise UserError(f"--weight-decay {self.weight_decay} is negative; give 0 or more.")
+            raise UserError(
+                f"--weight-decay {self.weight_decay} is no decay; give one such as 0.1, or 0."
+            )
         if self.warmup >= self.steps:
             raise UserError(
                 f"a warm-up of {self.warmup} steps leaves nothing of {self.steps}; give more "
@@ -65,5 +73,6 @@ class Recipe:
             )
 
     def to_json(self) -> JSON:
-        """All of it by name."""
-        return asdict(self)
+        """All of it that moves a weight, by name."""
+        unused = () if self.whole else OF_THE_ENCODER
+        return {name: value for name, value in asdict(self).items() if name not in unused}

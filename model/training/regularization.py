@@ -8,7 +8,7 @@ at the last, as in ViTDet. Draws are from torch's generator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -26,10 +26,24 @@ BRANCHES = ("attn", "mlp", "conv3")
 
 
 @contextmanager
-def regularized(net: SamNet, *, dropout: float, drop_path: float) -> Iterator[None]:
-    """Within, the decoder drops parts of what it adds, and the encoder whole branches."""
+def dropout(net: SamNet, rate: float) -> Iterator[None]:
+    """Within, the decoder drops parts of what it adds."""
+    with _hung(_drop_out(net.mask_decoder, rate)):
+        yield
+
+
+@contextmanager
+def drop_path(net: SamNet, rate: float) -> Iterator[None]:
+    """Within, the encoder drops whole branches: for one that learns, and for no other."""
+    with _hung(_drop_paths(net, rate)):
+        yield
+
+
+@contextmanager
+def _hung(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Take hooks off again."""
     with ExitStack() as stack:
-        for handle in (*_drop_out(net.mask_decoder, dropout), *_drop_paths(net, drop_path)):
+        for handle in handles:
             stack.callback(handle.remove)
         yield
 

@@ -24,12 +24,13 @@ from .interaction import Interaction
 from .losses import FOCAL_WEIGHT
 from .objects import Objects, choose
 from .optimizer import make_optimizer, rate, set_rate, trainable
+from .pixels import DIGEST, SeenPixels
 from .recipe import Recipe
-from .regularization import regularized
+from .regularization import dropout
 
 CHUNK = {"cpu": 8}
 """Users at a time: few stay in a processor's caches; a GPU takes all."""
-ORDER, OBJECTS, USERS, NETWORK = range(4)
+ORDER, OBJECTS, USERS, ENCODER, DECODER = range(5)
 """What a random generator is for: the second number of its seed."""
 SUMS = ("loss", "focal", "dice", "iou_error", "first_iou", "last_iou", "masks", "empty")
 """What a step adds up: the first six are sums over objects, then objects, and images without."""
@@ -62,8 +63,6 @@ class Trainer:
     def __post_init__(self) -> None:
         if Instances not in self.dataset.truths:
             raise UserError(f"dataset {self.dataset.card.name} has no object masks to train on.")
-        if not self.ids:
-            raise UserError("there are no images to train on; check --ids and --hold-out.")
         recipe, net = self.recipe, self.model.net
         self.parameters = trainable(net, whole=recipe.whole)
         for parameter in self.parameters.values():
@@ -73,6 +72,8 @@ class Trainer:
             net, self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay,
             layer_decay=recipe.layer_decay,
         )  # fmt: skip
+        self.pixels = SeenPixels(self.dataset, self.ids)
+        self._drawn = torch.zeros(recipe.batch, DIGEST, dtype=torch.uint8)  # of this step's images
         self._features = self._choose_features()
         chunk = CHUNK.get(self.model.device.type, recipe.masks)
         self._interaction = Interaction(
@@ -81,7 +82,7 @@ class Trainer:
 
     def _choose_features(self) -> Callable[[str, Callable[[], Image]], Tensor]:
         if self.recipe.whole:
-            return LearnedFeatures(self.model, self._arithmetic())
+            return LearnedFeatures(self.model, self._arithmetic(), self.recipe.drop_path)
         return self.frozen or FrozenFeatures(self.model)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
@@ -102,18 +103,14 @@ class Trainer:
     def run(self) -> Iterator[JSON]:
         """Do what is left of the steps; after each, a line for the log."""
         while self.step < self.recipe.steps:
-            yield self.advance()
+            yield self.learn(self.accumulate())
 
-    def advance(self) -> JSON:
-        """One step of the optimizer; returns the line for the log.
+    def learn(self, sums: dict[str, float]) -> JSON:
+        """One step of the optimizer, after `accumulate`; returns the line for the log.
 
         Raises:
-            UserError: an image or its truth cannot be read; the model is as before the step.
+            UserError: the loss is no number; the model is as before the step.
         """
-        for parameter in self.parameters.values():
-            assert parameter.grad is not None
-            parameter.grad.zero_()
-        sums = self.accumulate()
         lr = self.recipe.lr * rate(self.step, self.recipe.steps, self.recipe.warmup)
         set_rate(self.optimizer, lr)
         if not all(np.isfinite(value) for value in sums.values()):
@@ -123,12 +120,21 @@ class Trainer:
             )
         self.between_steps = False
         self.optimizer.step()
+        self.pixels.note([self.id_at(place) for place in range(self.recipe.batch)], self._drawn)
         self.step += 1
         self.between_steps = True
         return {"step": self.step, "lr": lr, **_means(sums)}
 
     def accumulate(self) -> dict[str, float]:
-        """Add the gradient of the whole batch, over all processes; returns the sums of `SUMS`."""
+        """The gradient of the whole batch, over all processes; returns the sums of `SUMS`.
+
+        Raises:
+            UserError: an image or its truth cannot be read, or an image has changed.
+        """
+        for parameter in self.parameters.values():
+            assert parameter.grad is not None
+            parameter.grad.zero_()
+        self._drawn = torch.zeros_like(self._drawn, device=self.model.device)
         sums = dict.fromkeys(SUMS, 0.0)
         for place in self.team.mine(self.recipe.batch):
             self._image(place, sums)
@@ -136,6 +142,7 @@ class Trainer:
         grads = [parameter.grad for parameter in self.parameters.values()]
         self.team.add_up(grad for grad in grads if grad is not None)
         self.team.add_up([totals])
+        self.team.add_up([self._drawn])
         return dict(zip(SUMS, totals.tolist(), strict=True))
 
     def id_at(self, place: int) -> str:
@@ -154,15 +161,19 @@ class Trainer:
         sums["empty"] += not len(objects)
         if not len(objects):
             return
-        with (
-            self._seeded(place),
-            regularized(self.model.net, dropout=recipe.dropout, drop_path=recipe.drop_path),
-        ):
-            features = self._features(id, partial(self.dataset.read_image, id))
-            leaf = features.detach().requires_grad_(recipe.whole)
+        with self._seeded(ENCODER, place):
+            features = self._features(id, partial(self._read, id, place))
+        leaf = features.detach().requires_grad_(recipe.whole)
+        with self._seeded(DECODER, place), dropout(self.model.net, recipe.dropout):
             self._learn(leaf, objects, random, place, sums)
-            if recipe.whole:
-                features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
+        if recipe.whole:
+            features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
+
+    def _read(self, id: str, place: int) -> Image:
+        """An image, of which it is kept what it was."""
+        image, digest = self.pixels.read(id)
+        self._drawn[place] = digest
+        return image
 
     def _learn(
         self,
@@ -186,42 +197,58 @@ class Trainer:
         sums["loss"] = FOCAL_WEIGHT * sums["focal"] + sums["dice"] + sums["iou_error"]
 
     @contextmanager
-    def _seeded(self, place: int) -> Iterator[None]:
-        """Within, torch's generator depends on the step and the image's place alone."""
+    def _seeded(self, purpose: int, place: int) -> Iterator[None]:
+        """Within, torch's generator depends on purpose, step and the image's place alone.
+
+        What the decoder drops is therefore the same wherever its features came from.
+        """
         device = self.model.device
-        seed = np.random.default_rng([self.recipe.seed, NETWORK, self.step, place])
+        seed = np.random.default_rng([self.recipe.seed, purpose, self.step, place])
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(seed.integers(2**62)))
             yield
 
     def save(self, folder: Path) -> None:
-        """Write the model under its official names, and what it takes to go on."""
+        """Write the model under its official names, and what it takes to go on, after a step."""
         about = {"step": self.step, "plan": self.plan()}
         state.save(folder / state.MODEL, self.model.net.state_dict(), about)
-        if self.step:
-            packed = state.pack(self.parameters, self.optimizer)
-            state.save(folder / state.STATE, packed, about)
+        packed = state.pack(self.parameters, self.optimizer, self.pixels.digests)
+        state.save(folder / state.STATE, packed, about)
 
     def resume(self, folder: Path) -> None:
         """Go on from what `save` wrote, if it did.
 
         Raises:
-            UserError: it is of another plan, which is told, or damaged.
+            UserError: it is of another plan, which is told, or damaged; or an image is not what it
+                was.
         """
         path = folder / state.STATE
+        for file in (folder / state.MODEL, path):  # the process may have ended between the two
+            if file.is_file():
+                self._check_plan(file)
         if not path.is_file():
             return
-        about = state.read_about(path)
-        plan, other = self.plan(), about["plan"]
-        changed = [name for name in plan if plan[name] != other.get(name)]
+        step = state.read_about(path)["step"]
+        state.restore(path, self.parameters, self.optimizer, self.pixels.digests, step)
+        self.step = step
+        seen = self.pixels.seen()
+        for index in self.team.mine(len(seen)):
+            self.pixels.read(seen[index])
+
+    def _check_plan(self, path: Path) -> None:
+        plan, other = self.plan(), state.read_about(path).get("plan", {})
+        changed = [name for name in plan if name in other and plan[name] != other[name]]
         if changed:
             name = changed[0]
             raise UserError(
-                f"{folder} holds a training with {name} {other.get(name)}, not {plan[name]}; "
+                f"{path.parent} holds a training with {name} {other[name]}, not {plan[name]}; "
                 "give the same options, another --output, or --fresh to begin again."
             )
-        state.restore(path, self.parameters, self.optimizer, about["step"])
-        self.step = about["step"]
+        if plan.keys() != other.keys():
+            raise UserError(
+                f"{path.parent} holds a training of another version of sambench; give another "
+                "--output, or --fresh to begin again."
+            )
 
 
 def _means(sums: dict[str, float]) -> JSON:

