@@ -313,19 +313,6 @@ def test_models_that_cannot_learn_are_refused():
 NUMBERS = {
     "--steps 0": "--steps 0 is too small; give 1 or more",
     "--steps 9": "a warm-up of 250 steps leaves nothing of 9",
-<<<<<<< HEAD
-    "--steps 900 --lr 0": "--lr 0.0 is no learning rate",
-    "--steps 900 --dropout 1": "--dropout 1.0 is not from 0 to below 1",
-    "--steps 900 --hold-out 3/2": "--hold-out 3/2 is no part",
-    "--steps 900 --hold-out 1/1": "there are no images to train on",
-    "--steps 900 --save-every 0": "--save-every 0 is too small",
-    "--steps 900 --model whole_image": "whole_image cannot be trained",
-    "--steps 900 --ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
-    "--steps 900 --ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
-    "--steps 900 --mae other.txt": "other.txt is a text file, not the weights",
-    "--steps 900 --whole --embedding-cache x": "leave --embedding-cache out",
-    "--steps 900 --dataset bsds500:root=.": "bsds500",
-=======
     "--batch 0": "--batch 0 is too small; give 1 or more",
     "--masks 0": "--masks 0 is too small; give 1 or more",
     "--clicks -1": "--clicks -1 is too small; give 0 or more",
@@ -343,14 +330,13 @@ NUMBERS = {
     "--whole --layer-decay 1.5": "--layer-decay 1.5 is not from 0 to 1",
     "--hold-out 3/2": "--hold-out 3/2 is no part",
     "--embedding-cache x --cache-size huge": "'huge' is no size",
->>>>>>> h-train
 }
 BAD = {
     "--hold-out 1/1": "there are no images to train on",
     "--model whole_image": "whole_image cannot be trained",
     "--ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
     "--ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
-    "--mae other.txt": "other.txt cannot be read as a checkpoint",
+    "--mae other.txt": "other.txt is a text file, not the weights",
     "--whole --embedding-cache x": "leave --embedding-cache out",
     "--dataset bsds500:root=.": "bsds500",
 }
