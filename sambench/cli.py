@@ -55,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except Ended as error:
         with contextlib.suppress(OSError):  # a terminal that hung up takes no words
-            print(f"sambench: ended by {error.signal.name}; the same command continues.",
+            print(f"sambench: ended by {error.signal.name}; {_how_to_go_on(arguments)}",
                   file=sys.stderr)  # fmt: skip
         return 128 + error.signal
     except KeyboardInterrupt:
-        print("sambench: interrupted; the same command continues.", file=sys.stderr)
+        print(f"sambench: interrupted; {_how_to_go_on(arguments)}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever read our output has left, as `| head` does; Python must not complain at exit.
@@ -71,6 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f" {error.filename}" if error.filename else ""
         print(f"sambench: {error.strerror}{where}; what was done is kept.", file=sys.stderr)
         return 2
+
+
+def _how_to_go_on(arguments: argparse.Namespace) -> str:
+    fresh = ", without --fresh," if getattr(arguments, "fresh", False) else ""
+    return f"the same command{fresh} continues."
 
 
 class Ended(KeyboardInterrupt):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Instances
+from sambench.store.code import digest_of, modules_of
 
 from ..sam import Sam
 from . import state
@@ -98,6 +99,7 @@ class Trainer:
             "dataset": self.dataset.card.name,
             "fingerprint": self.dataset.fingerprint,
             "images": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
+            "code": digest_of(modules_of(self.model, self.dataset, also=(__name__,))),
         }
 
     def run(self) -> Iterator[JSON]:
