@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sambench
+from sambench.commands._options import check_ranges
 from sambench.errors import UserError
 
 COMMANDS = {
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         force=True,
     )
     try:
+        check_ranges(arguments)
         with _ended_like_ctrl_c():
             return int(arguments.main(arguments, rest))
     except UserError as error:

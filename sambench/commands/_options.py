@@ -47,6 +47,38 @@ def add_own_tasks(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "limit": (0, 10**12),
+    "workers": (0, 1024),
+    "resamples": (0, 10**6),
+    "batch": (1, 10**6),
+    "actors": (1, 10**5),
+    "gpus": (0, 1024),
+    "patience": (0, 10**9),
+    "images": (0, 10**6),
+    "seed": (0, 2**63 - 1),
+    "page": (0, 10**9),
+    "save_every": (1, 10**12),
+}
+"""What numbers may be, in every command that takes them."""
+
+
+def check_ranges(arguments: argparse.Namespace) -> None:
+    """Refuse numbers that make no sense, before anything is loaded.
+
+    Raises:
+        UserError: it names the option, and what it takes.
+    """
+    for name, (least, most) in RANGES.items():
+        value = getattr(arguments, name, None)
+        if value is None or least <= value <= most:
+            continue
+        flag = f"--{name.replace('_', '-')} {value}"
+        if value > most:
+            raise UserError(f"{flag} is too large; give {most} or less.")
+        raise UserError(f"{flag} is too small; give {least} or more.")
+
+
 def flags(rest: list[str]) -> dict[str, str]:
     """``--points 3 --refine --seed=1`` -> options by name; a flag without a value is true.
 
@@ -160,14 +192,10 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     """The settings that `add_run_options` and the command's own arguments give.
 
     Raises:
-        UserError: a number that makes no sense.
+        UserError: the list of ids cannot be read.
     """
     from sambench.jobs import Settings, default_workers, read_ids
 
-    for name, least in (("limit", 0), ("workers", 0), ("resamples", 0), ("batch", 1)):
-        value = getattr(arguments, name, None)
-        if value is not None and value < least:
-            raise UserError(f"--{name} {value} is too small; give {least} or more.")
     workers = arguments.workers
     return Settings(
         output=arguments.output,

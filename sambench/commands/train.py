@@ -72,10 +72,6 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     from sambench.registry import load
 
     no_more(rest, "train")
-    for name, least in (("limit", 0), ("save_every", 1)):
-        if getattr(arguments, name) < least:
-            words = f"--{name.replace('_', '-')} {getattr(arguments, name)}"
-            raise UserError(f"{words} is too small; give {least} or more.")
     training = import_module("sambench.model.training.session")  # a plug-in folder: by name only
     recipe = _recipe(arguments, training.Recipe)
     part, folder = _held_out_part(arguments.hold_out), arguments.embedding_cache
