@@ -71,8 +71,7 @@ def read_as(path: Path, what: str) -> Iterator[None]:
     except UserError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} is no {what} ({reason}); fetch it again.") from None
+        raise UserError(f"{path} is no {what} ({error}); fetch it again.") from None
 
 
 class FileDataset(Dataset):

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.text_lists import read_lines
 
 from ._files import InstanceFiles
 
@@ -14,11 +15,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, or a name occurs twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as text ({error}).") from None
-    names = tuple(line.split()[0] for line in lines if line.strip())
+    names = tuple(line.split()[0] for line in read_lines(path))
     if len(set(names)) != len(names):
         raise UserError(f"{path} lists a name twice; fetch it again.")
     return names

@@ -86,7 +86,9 @@ class CocoPanoptic(FileDataset):
 
     def reading(self) -> JSON:
         """What the JSON says, which the maps alone do not."""
-        annotations = {i.id: i.at.value for i in self.file.images.values()}
+        listed = self.file.images.values()
+        key = str if any(isinstance(image.id, str) for image in listed) else int
+        annotations = {key(image.id): image.at.value for image in listed}
         categories = {id: entry.value for id, entry in self.file.categories.items()}
         text = json.dumps([annotations, categories], sort_keys=True)
         return {"json": hashlib.sha256(text.encode()).hexdigest()}

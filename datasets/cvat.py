@@ -84,10 +84,10 @@ def _images(file: Path) -> list[ET.Element]:
         root = parser.close()
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); check the path.") from None
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # an unknown encoding, among others
+        if isinstance(error, UserError):
+            raise UserError(f"{file} {error}.") from None
         raise UserError(f"{file} is not valid XML ({error}); export it again.") from None
-    except UserError as error:
-        raise UserError(f"{file} {error}.") from None
     if root.tag != "annotations" or root.find("track") is not None:
         raise UserError(
             f"{file} is no export for images; export it as CVAT for images 1.1, not for video."

@@ -28,6 +28,7 @@ from sambench.store.paths import (
 )
 from sambench.store.plan import protocol
 from sambench.store.records import Index, RecordFile, check_plan, scan
+from sambench.text_lists import read_lines
 from sambench.timing import summarize
 
 log = logging.getLogger(__name__)
@@ -83,16 +84,12 @@ class Settings:
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
-    """Ids of images, one a line; empty lines do not count.
+    """Ids of images, one a line; empty lines do not count, and an id given twice counts once.
 
     Raises:
         UserError: there is no such file, or no id in it.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a list of ids ({error}).") from None
-    ids = tuple(line.strip() for line in lines if line.strip())
+    ids = tuple(dict.fromkeys(read_lines(path)))
     if not ids:
         raise UserError(f"{path} holds no ids; write one a line.")
     return ids
@@ -109,7 +106,7 @@ def chosen(dataset: Dataset, only: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise UserError(
             f"{len(unknown)} of {len(only)} ids are not in dataset {dataset.card.name}, first "
-            f"{unknown[0]}; give ids of this dataset, one a line."
+            f"{unknown[0]}; give ids of this dataset, such as {dataset.ids[0]}, one a line."
         )
     return tuple(id for id in dataset.ids if id in wanted)
 

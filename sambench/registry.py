@@ -15,6 +15,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import math
 import re
 import sys
 import types
@@ -283,9 +284,12 @@ def _convert(value: Any, wanted: Any, where: str) -> Any:
         return _flag(value, where)
     if wanted in (int, float, Path):
         try:
-            return wanted(value)
+            converted = wanted(value)
         except ValueError:
             raise UserError(f"{where}={value} is no {wanted.__name__}; give a number.") from None
+        if wanted is float and not math.isfinite(converted):
+            raise UserError(f"{where}={value} is not finite; give a number.")
+        return converted
     return value
 
 

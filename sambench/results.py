@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
+from sambench.store.schema import SCHEMA, content_problems
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,14 @@ class Result:
         """The result that `to_json` wrote.
 
         Raises:
-            UserError: a field is missing or not of this schema.
+            UserError: a field is missing, of another type, or not of this schema.
         """
-        try:
-            if data["schema"] != SCHEMA:
-                raise UserError(f"{source} has schema {data['schema']}, expected {SCHEMA}.")
-            metrics = {name: _estimate(value) for name, value in data["metrics"].items()}
-            names = [name for name in cls.__dataclass_fields__ if name != "metrics"]
-            return cls(metrics=metrics, **{n: data[n] for n in names if n in data})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{source} is no sambench result ({error!r}).") from None
+        wrong = next(content_problems(data), None)
+        if wrong is not None:
+            raise UserError(f"{source} is not a sambench result as it stands: it {wrong}.")
+        metrics = {name: _estimate(value) for name, value in data["metrics"].items()}
+        names = [name for name in cls.__dataclass_fields__ if name != "metrics"]
+        return cls(metrics=metrics, **{name: data[name] for name in names})
 
 
 def _estimate(value: Mapping[str, float | None]) -> Estimate:

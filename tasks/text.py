@@ -99,7 +99,8 @@ class Text(Task):
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse a dataset whose categories have no names."""
-        if getattr(dataset, "categories", None) == {}:
+        has_categories = type(dataset).categories is not Dataset.categories
+        if has_categories and not dataset.categories:
             raise UserError(
                 f"dataset {dataset.card.name} lists no categories, whose names are the phrases of "
                 "the task text; add them to its annotations."

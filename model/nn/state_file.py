@@ -153,18 +153,24 @@ def _damaged(path: Path, error: Exception) -> str:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """A safetensors file begins with the length of its header, which is JSON."""
+    """A safetensors file begins with the length of its header in 8 bytes; the header is JSON.
+
+    As such a length, the first bytes of a zip archive or a pickle are beyond 4 GiB.
+    """
     with path.open("rb") as file:
         head = file.read(9)
-    return head[8:9] == b"{" and head[:1] not in (b"P", b"\x80")
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32
 
 
 def _not_of_pytorch(path: Path) -> str | None:
     """What a zip archive is that torch.save did not write; None for others."""
     if not zipfile.is_zipfile(path):
         return None
-    with zipfile.ZipFile(path) as bundle:
-        names = [name.rpartition("/")[2] for name in bundle.namelist()]
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            names = [name.rpartition("/")[2] for name in bundle.namelist()]
+    except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
+        return f"a damaged archive ({error}); fetch it again"
     if "constants.pkl" in names:
         return _SCRIPT
     return None if "data.pkl" in names else "a zip archive; unpack it and give the weights in it"
@@ -187,7 +193,7 @@ def _globals(path: Path) -> Iterator[str]:
             with path.open("rb") as file:
                 for _ in range(4):  # PyTorch's old format: a magic number and others come first
                     yield from _globals_in(file)
-    except (ValueError, OSError, zipfile.BadZipFile):
+    except Exception:  # noqa: BLE001 (a damaged one raises anything)
         return  # it is no pickle, or ends too early: what was found is enough
 
 

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
+from sambench.errors import UserError
+from sambench.jobs import read_ids
 from sambench.registry import load
 from sambench.store.paths import file_name, file_stem, label_of
 
@@ -282,3 +284,32 @@ class TestOwnTasks:
         capsys.readouterr()
         assert main(["merge", str(tmp_path / "out"), f"--output={tmp_path}/merged"]) == 2
         assert "--task points.py" in capsys.readouterr().err
+
+
+class TestLists:
+    @pytest.mark.parametrize(
+        ("content", "ids"),
+        [
+            (b"\xef\xbb\xbf1\n2\n", ("1", "2")),
+            (b"1\r\n2\r\n", ("1", "2")),
+            ("\ufeff1\n2\n".encode("utf-16-le"), ("1", "2")),
+            (b"1\n1\n2\n", ("1", "2")),
+            (b"\n 1 \n\n2", ("1", "2")),
+        ],
+    )
+    def test_lists_of_ids_are_read_as_programs_write_them(self, tmp_path, content, ids):
+        (tmp_path / "ids.txt").write_bytes(content)
+        assert read_ids(tmp_path / "ids.txt") == ids
+
+    @pytest.mark.parametrize("content", [b"", b"\n\n", b"a\0b\n", b"\xff\xfa\n"])
+    def test_what_is_no_list_is_refused_by_name(self, tmp_path, content):
+        (tmp_path / "ids.txt").write_bytes(content)
+        with pytest.raises(UserError, match=r"ids\.txt"):
+            read_ids(tmp_path / "ids.txt")
+
+    def test_ids_of_another_form_are_told_with_an_example(self, tmp_path, capsys):
+        (tmp_path / "ids.txt").write_text("a.png\n")
+        dataset = images(tmp_path / "data", "a")
+        words = ["run", "--task=points", "--model=whole_image", dataset]
+        assert main([*words, f"--ids={tmp_path}/ids.txt", f"--output={tmp_path}/out"]) == 2
+        assert "first a.png; give ids of this dataset, such as a" in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""The fields of a result file, their types, and what must agree in it."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from sambench.interfaces import JSON
+
+SCHEMA = 1
+"""Version of the description in docs/result-schema.md."""
+TYPES: dict[str, type] = {
+    "schema": int, "complete": bool, "task": str, "model": str, "dataset": str, "metric": str,
+    "images": int, "metrics": dict, "protocol": dict, "failed": dict, "timing": dict,
+    "environment": dict, "note": str, "details": dict,
+}  # fmt: skip
+PROTOCOL = {"task": dict, "model": dict, "dataset": dict, "sambench": str}
+
+
+def content_problems(data: Any) -> Iterator[str]:
+    """What is wrong with the content of a result file, each completing a sentence about it."""
+    if not isinstance(data, dict):
+        yield "is no JSON object"
+        return
+    structure = list(_structure(data))
+    yield from structure
+    if structure:
+        return
+    yield from _metrics(data)
+    yield from _consistency(data)
+
+
+def _structure(data: JSON) -> Iterator[str]:
+    for name in sorted(set(data) - set(TYPES)):
+        yield f"has the unknown field {name!r}"
+    for name, wanted in TYPES.items():
+        yield from _typed(data, name, wanted, name)
+    for name, wanted in PROTOCOL.items():
+        if isinstance(data.get("protocol"), dict):
+            yield from _typed(data["protocol"], name, wanted, f"protocol.{name}")
+
+
+def _typed(data: JSON, name: str, wanted: type, where: str) -> Iterator[str]:
+    if name not in data:
+        yield f"lacks {where!r}"
+    elif not isinstance(data[name], wanted) or (wanted is int and isinstance(data[name], bool)):
+        yield f"{where!r} is {type(data[name]).__name__}, not {wanted.__name__}"
+
+
+def _metrics(data: JSON) -> Iterator[str]:
+    for name, estimate in data["metrics"].items():
+        if not isinstance(estimate, dict) or set(estimate) != {"value", "low", "high"}:
+            yield f"metric {name!r} needs value, low and high"
+        elif not all(_number_or_null(number) for number in estimate.values()):
+            yield f"metric {name!r} holds what is no finite number"
+        elif _reversed(estimate["low"], estimate["high"]):
+            yield f"metric {name!r} has an interval that ends before it begins"
+
+
+def _number_or_null(value: Any) -> bool:
+    if value is None:
+        return True
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < math.inf
+
+
+def _reversed(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and low > high
+
+
+def _consistency(data: JSON) -> Iterator[str]:
+    if data["schema"] != SCHEMA:
+        yield f"has schema {data['schema']}, expected {SCHEMA}"
+    if data["metric"] not in data["metrics"]:
+        yield f"ranks by {data['metric']!r}, which is not among its metrics"
+    if data["images"] < 1:
+        yield "scores no image"
+    if data["complete"] != (not data["failed"]):
+        yield "says it is complete although images failed, or the other way round"
+    for part in ("model", "dataset"):
+        stated = data["protocol"][part]
+        if stated.get("label", stated.get("name")) != data[part]:
+            yield f"names another {part} in its protocol"
