@@ -63,6 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"sambench: interrupted; {_how_to_go_on(arguments)}", file=sys.stderr)
         return 130
+    except MemoryError as error:
+        print(
+            f"sambench: there is not enough memory ({error}); give smaller images, fewer --workers "
+            "or a machine with more; what was done is kept.",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:
         # Whoever read our output has left, as `| head` does; Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

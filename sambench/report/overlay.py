@@ -11,6 +11,8 @@ from scipy.ndimage import binary_erosion
 from sambench.errors import UserError
 
 OPACITY = 0.45
+BAND = 512
+"""Rows of a photograph that are tinted at a time."""
 GREEN, RED, BOX = (40, 220, 90), (235, 50, 60), (255, 210, 30)
 
 
@@ -32,14 +34,18 @@ def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.ui
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    picture = image.astype(np.float64)
+    picture = image.astype(np.float32)
     order = np.argsort(-masks.sum(axis=(1, 2)), kind="stable")
     width = max(1, round(max(image.shape[:2]) / 500))
     for index, colour in zip(order, colours(len(masks)), strict=True):
         mask = masks[index]
-        picture[mask] = (1 - OPACITY) * picture[mask] + OPACITY * colour
-        picture[mask & ~binary_erosion(mask, iterations=width)] = colour
-    return picture.round().astype(np.uint8)
+        outline = mask & ~binary_erosion(mask, iterations=width)
+        for top in range(0, len(picture), BAND):  # a huge photograph's pixels all at once are GB
+            rows = slice(top, top + BAND)
+            band, inside = picture[rows], mask[rows]
+            band[inside] = (1 - OPACITY) * band[inside] + OPACITY * colour
+            band[outline[rows]] = colour
+    return np.round(picture, out=picture).astype(np.uint8)
 
 
 def draw_prompts(

@@ -334,7 +334,7 @@ NUMBERS = {
 BAD = {
     "--hold-out 1/1": "there are no images to train on",
     "--model whole_image": "whole_image cannot be trained",
-    "--ids nowhere.txt": "nowhere.txt cannot be read as a list of ids",
+    "--ids nowhere.txt": "nowhere.txt cannot be read (No such file",
     "--ids other.txt": "1 of 1 ids are not in dataset scenes, first other",
     "--mae other.txt": "other.txt is a text file, not the weights",
     "--whole --embedding-cache x": "leave --embedding-cache out",
