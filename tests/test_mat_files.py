@@ -1,6 +1,7 @@
 """MATLAB files: SciPy's own reading of them, and no damage that ends the process."""
 
 import io
+import pickle
 import re
 import struct
 import subprocess
@@ -75,7 +76,7 @@ def refusal(tmp_path, data, **options):
 
 def test_what_scipy_writes_is_read_as_scipy_reads_it(tmp_path):
     content = {
-        "double": np.arange(6.0).reshape(2, 3), "logical": LABELS > 1, "single": LABELS.astype("f4"),
+        "double": np.arange(6.0).reshape(2, 3), "logical": LABELS > 1, "single": np.float32(0.1),
         "sparse": csc_matrix(LABELS), "text": "caf\u00e9", "empty": np.zeros((0, 3)),
         "struct": {"Segmentation": LABELS, "more": {"of": "it"}},
     }  # fmt: skip
@@ -110,10 +111,7 @@ def test_both_byte_orders_small_elements_and_smaller_types_are_read(tmp_path):
 
 def test_all_real_files_are_read_as_scipy_reads_them(shared):
     for path in sorted((shared / "reference" / "bsds_bench_5").rglob("*.mat")):
-        found, expected = load_mat(path), loadmat(path)
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            assert repr(found[name]) == repr(value)
+        assert pickle.dumps(load_mat(path)) == pickle.dumps(loadmat(path))
 
 
 def test_a_field_name_without_an_end_is_refused(tmp_path):
