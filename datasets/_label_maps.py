@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 from sambench.images import channels, read_labels, read_rgb
 from sambench.interfaces import Instances
+from sambench.mat_files import load_mat
 
 from ._instances import encode, from_rles
 
@@ -140,13 +141,7 @@ def read_mat(path: Path, key: str) -> Any:
     Raises:
         UserError: it cannot be read, or it has no such variable.
     """
-    from scipy.io import loadmat
-
-    try:
-        return loadmat(path)[key]
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the path.") from None
-    except KeyError:
-        raise UserError(f'{path} has no variable "{key}"; fetch it again.') from None
-    except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
-        raise UserError(f"{path} is no readable MATLAB file ({error}); fetch it again.") from None
+    content = load_mat(path)
+    if key not in content:
+        raise UserError(f'{path} has no variable "{key}"; fetch it again.')
+    return content[key]

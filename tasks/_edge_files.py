@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
+from sambench.mat_files import load_mat
 
 ENDINGS = (".png", ".npy", ".mat")
 SLACK = 1 + 1e-6
@@ -153,17 +154,9 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 def _read_mat(path: Path) -> NDArray[Any]:
     """The one matrix of a file, in the class that MATLAB has it: logical, uint8, double."""
-    from scipy.io import loadmat
     from scipy.sparse import issparse
 
-    try:
-        content = loadmat(path, mat_dtype=True)
-    except NotImplementedError:
-        raise UserError(f"{path} is a MATLAB file of version 7.3; save it with -v7.") from None
-    except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
-        raise UserError(
-            f"{path} is no MATLAB file up to version 7 ({error}); save it with -v7."
-        ) from None
+    content = load_mat(path, remedy="save it with -v7", mat_dtype=True)
     own = {key: value for key, value in content.items() if not key.startswith("__")}
     arrays = {k: np.asarray(v.toarray() if issparse(v) else v) for k, v in own.items()}
     matrices = {

@@ -255,7 +255,7 @@ def of(name, content):
         (of(".npy", b"\x93NUMPY\x01\x00"), "is no NumPy array"),
         (of(".png", b"<html>"), "cannot be read as an image"),
         (of(".png", b"\x89PNG\r\n\x1a\n"), "cannot be read as an image"),
-        (of(".mat", b"MATLAB"), "is no MATLAB file"),
+        (of(".mat", b"MATLAB"), r"is no readable MATLAB file \(not of .*; save it with -v7"),
         (
             of(".mat", b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400)),
             "is a MATLAB file of version 7.3; save it with -v7",
