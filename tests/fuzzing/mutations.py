@@ -238,7 +238,7 @@ def of_names(path: Path, rng: Random) -> str:
 
 def of_words(words: list[str], rng: Random) -> tuple[list[str], str]:
     """The words of a command with one more, fewer or other."""
-    kind = rng.choice(["value", "value", "option", "drop"])
+    kind = rng.choice(["value", "value", "option", "drop"]) if len(words) > 1 else "option"
     if kind == "drop":
         at = rng.randrange(1, len(words))
         return words[:at] + words[at + 1 :], f"drop {words[at]}"
