@@ -47,6 +47,7 @@ class Annotation:
         box: x, y, width, height in pixels as annotated; None where there is none.
         area: in pixels as annotated; None where there is none.
         crowd: a region of many objects.
+        size: (H, W) of its image.
     """
 
     id: int | str
@@ -55,6 +56,7 @@ class Annotation:
     box: list[float] | None
     area: float | None
     crowd: bool
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,7 @@ def read_annotation(
         None if box is None else _box(box, size),
         None if area is None else _area(area, size),
         False if crowd is None else crowd.flag(),
+        size,
     )
 
 
@@ -298,7 +301,9 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
             if isinstance(a.outline, list) and a.outline
         ),
     ]
-    check_fit([Pair(at["bbox"], a.box, span) for at, a, span in boxed if a.box and not a.crowd])
+    check_fit(
+        [Pair(at["bbox"], a.box, span, a.size) for at, a, span in boxed if a.box and not a.crowd]
+    )
 
 
 def joined(path: Path, files: Mapping[str, CocoFile]) -> CocoFile:
