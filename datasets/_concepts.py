@@ -21,8 +21,9 @@ def from_categories(
 ) -> Concepts:
     """The phrases of one image: the categories that it shows, and those known to be absent.
 
-    A category's name is its phrase, see `phrases`; categories of one name are one phrase. Of categories that are neither annotated nor known to be absent nothing is asked.
-    Phrases come in the order of the ids.
+    A category's name is its phrase, see `phrases`; categories of one name are one phrase. Of
+    categories that are neither annotated nor known to be absent nothing is asked. Phrases come in
+    the order of the ids.
 
     Args:
         truth: instances of the image, of one annotator; masks without a pixel are left out.
