@@ -15,6 +15,8 @@ SLACK = 2.0
 """A box from the outline and one from the pixels of its mask differ by less, in pixels."""
 APART = 8.0
 """Below this the corner and the extent of a box are too alike to tell the conventions apart."""
+PLAIN = 100.0
+"""A mask that spans so many square pixels covers more than one of them, if it is no line."""
 LEAST_OVERLAP = 0.25
 """IoU below which a box is far from its mask; loose and amodal boxes are above."""
 
@@ -60,6 +62,26 @@ def check_fit(pairs: Sequence[Pair]) -> None:
         "write x, y, width, height in pixels, or leave bbox out",
     )
     _check_far(pairs, (_overlap(read, spans) < LEAST_OVERLAP) & astray)
+
+
+def check_areas(areas: Sequence[tuple[At, float, Sequence[float]]]) -> None:
+    """Say so where areas are below one pixel and masks are not: they decide what is small.
+
+    Args:
+        areas: of each annotation where it stands, its value, and what the mask spans, XYXY.
+    """
+    small = [
+        (at, area)
+        for at, area, (x0, y0, x1, y1) in areas
+        if area < 1 and (x1 - x0) * (y1 - y0) >= PLAIN
+    ]
+    if small:
+        at, area = small[0]
+        log.warning(
+            "%s: %s is %g, less than a pixel, which its mask is not (%d of %d areas); the object "
+            "counts as small for it: write pixels, or leave area out.",
+            at.path, at.place, area, len(small), len(areas),
+        )  # fmt: skip
 
 
 def _check_far(pairs: Sequence[Pair], far: NDArray[np.bool_]) -> None:

@@ -11,7 +11,7 @@ from sambench.interfaces import JSON, Instances
 from sambench.json_input import At, names, read
 from sambench.json_masks import check_runs
 
-from ._box_fit import Pair, check_fit
+from ._box_fit import Pair, check_areas, check_fit
 from ._instances import area_of, box_of
 from ._outlines import Outline, bounds, read_outline, to_rle, within_reach
 
@@ -284,7 +284,7 @@ def require_outline(at: At, annotation: Annotation) -> None:
 
 
 def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
-    """Check what takes all masks: run lengths, and that boxes fit.
+    """Check what takes all masks: run lengths, and that boxes and areas fit.
 
     Raises:
         UserError: see `check_runs` and `check_fit`.
@@ -293,7 +293,7 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
     spans = check_runs(
         (at["segmentation"], a.outline) for at, a in encoded if isinstance(a.outline, dict)
     )
-    boxed = [
+    spanned = [
         *((at, a, span) for (at, a), span in zip(encoded, spans, strict=True) if any(span)),
         *(
             (at, a, bounds(a.outline))
@@ -302,8 +302,9 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
         ),
     ]
     check_fit(
-        [Pair(at["bbox"], a.box, span, a.size) for at, a, span in boxed if a.box and not a.crowd]
+        [Pair(at["bbox"], a.box, span, a.size) for at, a, span in spanned if a.box and not a.crowd]
     )
+    check_areas([(at["area"], a.area, span) for at, a, span in spanned if a.area is not None])
 
 
 def joined(path: Path, files: Mapping[str, CocoFile]) -> CocoFile:

@@ -185,8 +185,8 @@ def _found(read: NDArray[np.float64], truth: Instances) -> Counter[str]:
 
 def _hit(corners: NDArray[np.float64], truth: Instances) -> NDArray[np.bool_]:
     """Which objects any of the boxes finds."""
-    hit: NDArray[np.bool_] = (_overlap(corners, truth.boxes) >= HIT).any(axis=0)
-    return hit
+    best: NDArray[np.float64] = _overlap(corners, truth.boxes).max(axis=0, initial=0.0)
+    return best >= HIT
 
 
 def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -409,6 +409,15 @@ def test_a_few_boxes_far_from_their_masks_are_said(tmp_path, caplog):
     assert re.search(r"annotations\[0\].bbox is \[80, .*; 1 of 4 boxes are far", line)
 
 
+def test_areas_in_fractions_are_said(tmp_path, caplog):
+    for area in (0, 1200 / H / W):
+        caplog.clear()
+        truth = write(tmp_path, changed("annotations", 0, area=area))["1"].truth
+        assert truth.areas.tolist() == [area]  # as pycocotools counts it
+        [line] = caplog.messages
+        assert re.search(r"annotations\[0\].area is 0.*less than a pixel.*\(1 of 2 areas\)", line)
+
+
 def test_an_object_of_one_pixel_is_no_fraction(tmp_path):
     ring = [0, 0, 1, 0, 1, 1, 0, 1]
     given = changed("annotations", 0, segmentation=[ring], bbox=[0, 0, 1, 1], area=1)
