@@ -11,7 +11,7 @@ from sambench.interfaces import JSON, Instances
 from sambench.json_input import At, names, read
 from sambench.json_masks import check_runs
 
-from ._box_fit import Pair, check_fit
+from ._box_fit import Pair, check_areas, check_fit
 from ._instances import area_of, box_of
 from ._outlines import Outline, bounds, read_outline, to_rle, within_reach
 
@@ -47,6 +47,7 @@ class Annotation:
         box: x, y, width, height in pixels as annotated; None where there is none.
         area: in pixels as annotated; None where there is none.
         crowd: a region of many objects.
+        size: (H, W) of its image.
     """
 
     id: int | str
@@ -55,6 +56,7 @@ class Annotation:
     box: list[float] | None
     area: float | None
     crowd: bool
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,7 @@ def read_annotation(
         None if box is None else _box(box, size),
         None if area is None else _area(area, size),
         False if crowd is None else crowd.flag(),
+        size,
     )
 
 
@@ -281,7 +284,7 @@ def require_outline(at: At, annotation: Annotation) -> None:
 
 
 def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
-    """Check what takes all masks: run lengths, and that boxes fit.
+    """Check what takes all masks: run lengths, and that boxes and areas fit.
 
     Raises:
         UserError: see `check_runs` and `check_fit`.
@@ -290,7 +293,7 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
     spans = check_runs(
         (at["segmentation"], a.outline) for at, a in encoded if isinstance(a.outline, dict)
     )
-    boxed = [
+    spanned = [
         *((at, a, span) for (at, a), span in zip(encoded, spans, strict=True) if any(span)),
         *(
             (at, a, bounds(a.outline))
@@ -298,7 +301,10 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
             if isinstance(a.outline, list) and a.outline
         ),
     ]
-    check_fit([Pair(at["bbox"], a.box, span) for at, a, span in boxed if a.box and not a.crowd])
+    check_fit(
+        [Pair(at["bbox"], a.box, span, a.size) for at, a, span in spanned if a.box and not a.crowd]
+    )
+    check_areas([(at["area"], a.area, span) for at, a, span in spanned if a.area is not None])
 
 
 def joined(path: Path, files: Mapping[str, CocoFile]) -> CocoFile:

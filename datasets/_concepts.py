@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from sambench.interfaces import JSON, Concepts, Instances
+from sambench.metrics.concepts import phrases
 
 from ._instances import without_empty
 
@@ -20,9 +21,9 @@ def from_categories(
 ) -> Concepts:
     """The phrases of one image: the categories that it shows, and those known to be absent.
 
-    A category's name is its phrase, underscores read as spaces; categories of one name are one
-    phrase. Of categories that are neither annotated nor known to be absent nothing is asked.
-    Phrases come in the order of the ids.
+    A category's name is its phrase, see `phrases`; categories of one name are one phrase. Of
+    categories that are neither annotated nor known to be absent nothing is asked. Phrases come in
+    the order of the ids.
 
     Args:
         truth: instances of the image, of one annotator; masks without a pixel are left out.
@@ -31,7 +32,7 @@ def from_categories(
         unsure: categories of which instances may be unmarked.
     """
     truth = without_empty(truth)
-    phrase = {id: name.replace("_", " ") for id, name in names.items()}
+    phrase = phrases(names)
     marked: dict[str, list[JSON]] = {}
     for id, rle in zip(truth.categories.tolist(), truth.rles, strict=True):
         marked.setdefault(phrase[id], []).append(rle)

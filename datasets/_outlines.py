@@ -32,14 +32,24 @@ def read_outline(at: At, size: tuple[int, int]) -> Outline:
 
     Raises:
         UserError: it is something else, a coordinate is no finite number or far outside the image,
-            or the run lengths are of another size.
+            all coordinates are fractions, or the run lengths are of another size.
     """
     if isinstance(at.value, dict):
         return read_run_lengths(at, size)
     if not isinstance(at.value, list):
         at.expected("polygons or run lengths")
-    rings = _rings(at, size)
-    return [ring for ring in rings if len(ring) >= MIN_COORDINATES]
+    rings = [ring for ring in _rings(at, size) if len(ring) >= MIN_COORDINATES]
+    if rings and _within_a_pixel(rings):
+        at.fail(
+            "lies within a single pixel, 0 to 1", "write pixels, not fractions of the image's sides"
+        )
+    return rings
+
+
+def _within_a_pixel(rings: Sequence[Ring]) -> bool:
+    """Whether polygons are fractions of their image; corners of a whole pixel are none."""
+    values = [value for ring in rings for value in ring]
+    return min(values) >= 0 and max(values) <= 1 and not {0, 1}.issuperset(values)
 
 
 def _rings(at: At, size: tuple[int, int]) -> list[Ring]:

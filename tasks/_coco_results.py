@@ -108,6 +108,8 @@ def found_in(entries: Sequence[At]) -> Found:
     Raises:
         UserError: a value is of another type, or the mask is no run-length encoding.
     """
+    for key in ("prompt", "annotation_id"):
+        _require_all_or_none(entries, key)
     boxes = [entry["prompt"].numbers(4) for entry in entries if "prompt" in entry]
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
@@ -124,6 +126,12 @@ def found_in(entries: Sequence[At]) -> Found:
         ),
         tuple(objects),  # type: ignore[arg-type]  # a few files name annotations by text
     )
+
+
+def _require_all_or_none(entries: Sequence[At], key: str) -> None:
+    bare = [entry for entry in entries if key not in entry]
+    if 0 < len(bare) < len(entries):
+        bare[0].fail(f'has no "{key}", which others have', "give it in all results or in none")
 
 
 def _mask(entry: At) -> JSON:

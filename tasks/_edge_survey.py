@@ -21,6 +21,9 @@ from ._edge_files import SLACK, find_map, maps_of, read_values
 log = logging.getLogger(__name__)
 FIRST = 0.01
 """First threshold of the benchmark."""
+FAINT = 1 / 64
+"""A map whose greatest value is below this part of full scale is likelier to be of another range,
+0 to 255 among maps of 16 bits, or to 1023, than to be of an image with hardly an edge."""
 THICK = 0.5
 """Share of strong pixels in blocks of 2 x 2, which was seen to be up to 0.2 after any edge NMS of
 photographs, and from 0.93 before it."""
@@ -152,16 +155,37 @@ def check_values(seen: Sequence[Seen], scale: float) -> None:
         )  # fmt: skip
 
 
+def check_alike(seen: Sequence[Seen], scale: float) -> None:
+    """Refuse a folder with maps that seem to be of another range than the others.
+
+    Raises:
+        UserError: there are some; --scale settles it.
+    """
+    faint = [one for one in seen if one.kind != "bool" and 0 < one.high < FAINT * scale]
+    if faint and len(faint) < len(seen):
+        raise UserError(
+            f"{len(faint)} of {len(seen)} edge maps have values up to {faint[0].high:g} only, such "
+            f"as {faint[0].path}, where {scale:g} stands for 1 in the others; write all in one "
+            f"range, or give --scale {scale:g} if they have hardly an edge."
+        )
+
+
+def check_direction(seen: Sequence[Seen]) -> None:
+    """Say so where edges seem to be low values."""
+    inverted = [one for one in seen if one.strong > INVERTED * one.pixels]
+    if inverted:
+        log.warning(
+            "%d of %d edge maps are strong in most of their pixels, such as %s: edges must be high "
+            "values and the rest low; if the maps are inverted, write them again.",
+            len(inverted), len(seen), inverted[0].path,
+        )  # fmt: skip
+
+
 def check_thin(seen: Sequence[Seen]) -> None:
     """Say so where maps are to be scored as they are and are no thin lines."""
-    strong, blocked = sum(one.strong for one in seen), sum(one.blocked for one in seen)
-    if strong > INVERTED * sum(one.pixels for one in seen):
-        log.warning(
-            "%.0f %% of the pixels of these maps are strong: edges must be high values and the "
-            "rest low; if the maps are inverted, write them again.",
-            100 * strong / sum(one.pixels for one in seen),
-        )
-    elif blocked > THICK * strong:
+    upright = [one for one in seen if one.strong <= INVERTED * one.pixels]
+    strong, blocked = sum(one.strong for one in upright), sum(one.blocked for one in upright)
+    if blocked > THICK * strong:
         log.warning(
             "these edge maps are not thin: %.0f %% of their strong pixels lie in blocks of 2 x 2. "
             "They are scored as they are, which costs points; published numbers are of maps after "
@@ -174,4 +198,7 @@ def scaled(seen: Sequence[Seen], given: float) -> float:
     """What stands for 1: as given, or as the folder tells; all maps are checked with it."""
     scale = given or scale_of(seen)
     check_values(seen, scale)
+    if not given:
+        check_alike(seen, scale)
+    check_direction(seen)
     return scale

@@ -210,13 +210,13 @@ def _results(path: Path, dataset: Dataset) -> Iterator[tuple[str, str, JSON, flo
             for mask, score in zip(found.detections.rles, found.detections.scores, strict=True):
                 yield id, phrase, mask, float(score)
         return
-    names: Mapping[int, str] = getattr(dataset, "categories", {})
+    phrases = concepts.phrases(getattr(dataset, "categories", {}))
     for id, found in read_all(path, dataset.ids, dataset, categories=True).items():
         masks = found.detections
         for mask, score, category in zip(
             masks.rles, masks.scores, masks.categories.tolist(), strict=True
         ):
-            yield id, names[category].replace("_", " "), mask, float(score)
+            yield id, phrases[category], mask, float(score)
 
 
 def _counting(answer: Masks, row: int, least: float) -> tuple[tuple[JSON, ...], tuple[float, ...]]:

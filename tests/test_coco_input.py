@@ -172,6 +172,13 @@ def doubled(part, **fields):
     return new
 
 
+def boxed(way):
+    """The first object is found, the second has a box of another convention."""
+    new = content()
+    new["annotations"][1]["bbox"] = way(*new["annotations"][1]["bbox"])
+    return new
+
+
 FIRST = r"annotations\[0\].{} \(id 5\) "
 REFUSED = {
     "box as object": (changed("annotations", 0, bbox={"x": 20, "y": 10}), FIRST.format("bbox")),
@@ -184,13 +191,37 @@ REFUSED = {
     ),
     "boxes as fractions": (
         everywhere("annotations", bbox=lambda a: [a["bbox"][i] / (W, H)[i % 2] for i in range(4)]),
-        "2 of 2 boxes are far",
+        "so it is x, y, width, height in fractions of the image, as are 2 of 2",
     ),
     "boxes of centres": (
         everywhere("annotations", bbox=lambda a: [
             a["bbox"][0] + 40, a["bbox"][1] + 15, *a["bbox"][2:]
         ]),
         "boxes are far",
+    ),
+    "one box in fractions": (
+        boxed(lambda x, y, w, h: [x / W, y / H, w / W, h / H]), "so it is x, y, width, .*fractions",
+    ),
+    "one box of corners in fractions": (
+        boxed(lambda x, y, w, h: [x / W, y / H, (x + w) / W, (y + h) / H]), "x0, .* in fractions",
+    ),
+    "one box of YOLO": (
+        boxed(lambda x, y, w, h: [(x + w / 2) / W, (y + h / 2) / H, w / W, h / H]),
+        "the centre .* in fractions",
+    ),
+    "one box of a centre": (
+        boxed(lambda x, y, w, h: [x + w / 2, y + h / 2, w, h]),
+        r"annotations\[1\].bbox .id 6. is .50, 40, 40, 40. .*so it is the centre",
+    ),
+    "one box with y first": (boxed(lambda x, y, w, h: [y, x, h, w]), "y, x, height, width"),
+    "one box of corners with y first": (
+        boxed(lambda x, y, w, h: [y, x, y + h, x + w]), "y0, x0, y1, x1",
+    ),
+    "one box of zeros": (boxed(lambda *box: [0, 0, 0, 0]), "without an area.*leave bbox out"),
+    "one box without a width": (boxed(lambda x, y, w, h: [x, y, 0, h]), "without an area"),
+    "polygon in fractions": (
+        changed("annotations", 0, bbox=..., segmentation=[[.2, .1, .6, .1, .6, .4]]),
+        r"annotations\[0\].segmentation .id 5. lies within a single pixel.*fractions",
     ),
     "area as a word": (changed("annotations", 0, area="large"), FIRST.format("area")),
     "area below 0": (changed("annotations", 0, area=-1), "at least 0"),
@@ -369,6 +400,30 @@ def test_loose_boxes_are_nobodys_fault(tmp_path):
         assert write(tmp_path, given).ids == ("1", "2")
 
 
+def test_a_few_boxes_far_from_their_masks_are_said(tmp_path, caplog):
+    given = content()
+    given["annotations"] += [given["annotations"][1] | {"id": n} for n in (7, 8)]
+    given["annotations"][0]["bbox"] = [80, 50, 10, 10]
+    assert write(tmp_path, given).ids == ("1", "2")
+    [line] = caplog.messages
+    assert re.search(r"annotations\[0\].bbox is \[80, .*; 1 of 4 boxes are far", line)
+
+
+def test_areas_in_fractions_are_said(tmp_path, caplog):
+    for area in (0, 1200 / H / W):
+        caplog.clear()
+        truth = write(tmp_path, changed("annotations", 0, area=area))["1"].truth
+        assert truth.areas.tolist() == [area]  # as pycocotools counts it
+        [line] = caplog.messages
+        assert re.search(r"annotations\[0\].area is 0.*less than a pixel.*\(1 of 2 areas\)", line)
+
+
+def test_an_object_of_one_pixel_is_no_fraction(tmp_path):
+    ring = [0, 0, 1, 0, 1, 1, 0, 1]
+    given = changed("annotations", 0, segmentation=[ring], bbox=[0, 0, 1, 1], area=1)
+    assert coco_mask.area(write(tmp_path, given)["1"].truth.rles[0]) == 1
+
+
 def test_crowds_have_any_box(tmp_path):
     given = changed("annotations", 0, bbox=[20, 10, 60, 40], iscrowd=1, segmentation=runs())
     assert write(tmp_path, given)["1"].truth.crowd.tolist() == [True]
@@ -447,6 +502,13 @@ def test_categories_of_one_name_are_one_phrase(tmp_path):
     assert phrases(dataset) == phrases(control) == [("fish", "bird")] * 2
     once = cgf1(tmp_path / "a", control)
     assert cgf1(tmp_path / "b", dataset) == once == pytest.approx(1, abs=2e-4)
+
+
+@pytest.mark.parametrize("name", ["Fish", " fish", "fish "])
+def test_names_that_differ_in_case_or_spaces_are_one_phrase(tmp_path, name):
+    twice = content()
+    twice["categories"].append({"id": 4, "name": name})
+    assert phrases(write(tmp_path, twice)) == [("fish", "bird")] * 2
 
 
 def test_instances_of_categories_of_one_name_belong_to_one_phrase(tmp_path):

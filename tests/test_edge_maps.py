@@ -170,14 +170,39 @@ def test_the_scale_is_that_of_the_folder_and_stands_in_the_protocol(score, tmp_p
     for seed, id in enumerate(IDS):
         png(tmp_path / f"maps/{id}.png", np.round(detected(seed) * 255).astype(np.uint8))
     png(tmp_path / "maps/c.png", faint)
-    _, result, err = score()
+    code, _, err = score()  # which may as well be a map of 0 and 1
+    assert code == 2
+    assert re.search("1 of 3 edge maps have values up to 1 only.*c.png.*--scale 255 if", err)
+    _, result, err = score("--scale", "255")
     assert result["protocol"]["task"]["scale"] == 255.0
     assert "1 of 3 edge maps have no value at or above the first threshold, 0.01" in err
     assert "c.png" in err
+    png(tmp_path / "maps/c.png", faint * 9)
     _, first, _ = score("--limit", "1")  # the whole folder counts, whatever is scored
     assert first["protocol"]["task"]["scale"] == 255.0
     task = load("task", "edges:scale=255")
-    assert task.load(tmp_path / "maps/c").max() == np.float32(1 / 255)
+    assert task.load(tmp_path / "maps/c").max() == np.float32(9 / 255)
+
+
+@pytest.mark.parametrize(
+    ("most", "others", "kind"),
+    [
+        (1, 255, np.uint8),
+        (1, 255, np.float32),
+        (255, 65535, np.uint16),
+        (1023, 65535, np.uint16),
+        (1, 65535, np.int32),
+    ],
+)
+def test_one_map_of_another_range_is_refused(score, tmp_path, most, others, kind):
+    for seed, id in enumerate(IDS):
+        top = most if id == "b" else others
+        np.save(tmp_path / f"maps/{id}.npy", (detected(seed) * top).astype(kind))
+    code, _, err = score()
+    assert code == 2
+    assert f"1 of 3 edge maps have values up to {most} only" in err
+    assert "b.npy" in err
+    assert score("--scale", str(others))[0] == 0
 
 
 def test_an_empty_map_among_others_is_one_without_edges(score, tmp_path):
@@ -303,8 +328,9 @@ def test_a_wrong_scale_is_refused(score, tmp_path):
     code, _, err = score("--scale", "1")
     assert code == 2
     assert "values up to 255, above --scale 1, which stands for 1" in err
-    for wrong in ("-1", "nan", "inf"):
-        assert "no value above 0" in score("--scale", wrong)[2]
+    assert "no value above 0" in score("--scale", "-1")[2]
+    for wrong in ("nan", "inf"):
+        assert "is not finite" in score("--scale", wrong)[2]
 
 
 def test_maps_of_several_types_are_refused_where_a_scale_would_not_fit_all(score, tmp_path):
@@ -368,7 +394,14 @@ def test_score_says_when_maps_are_not_thin(score, tmp_path, make, thin):
 def test_inverted_maps_are_said(score, tmp_path):
     for seed, id in enumerate(IDS):
         png(tmp_path / f"maps/{id}.png", ~outline(seed))
-    assert "if the maps are inverted" in score()[2]
+    for suppression in ("none", "structured"):
+        err = score("--suppression", suppression)[2]
+        assert "3 of 3 edge maps are strong in most of their pixels" in err
+        assert "if the maps are inverted" in err
+        assert "not thin" not in err
+    for seed, id in enumerate(IDS[:2]):
+        png(tmp_path / f"maps/{id}.png", outline(seed))
+    assert "1 of 3 edge maps are strong" in score()[2]
 
 
 def test_maps_that_a_run_saved_need_no_survey(root, tmp_path, capsys, caplog):

@@ -165,6 +165,14 @@ BOXES_REFUSED = {
     "sides below 0": (more(boxes(), bbox=[50, 50, -30, -20]), "a box of -30 x -20"),
     "fractions": (boxes(bbox=lambda row: [0.2, 0.1, 0.4, 0.5]), "fractions"),
     "corners": (boxes(bbox=lambda row: [20, 10, 60, 40]), "boxes x0, y0, x1, y1"),
+    "centres": (boxes(bbox=lambda row: [40, 25, 40, 30]), "boxes the centre x, y and width"),
+    "y first": (boxes(bbox=lambda row: [10, 20, 30, 40]), "boxes y, x, height, width"),
+    "corners, y first": (boxes(bbox=lambda row: [10, 20, 40, 60]), "boxes y0, x0, y1, x1"),
+    "corners as fractions": (boxes(bbox=lambda row: [20 / W, 0.15, 60 / W, 0.62]), "fractions"),
+    "fractions beyond 1": (
+        more(boxes(bbox=lambda row: [20 / W, 10 / H, 40 / W, 30 / H]), bbox=[0.9, 0.9, 1.2, 0.3]),
+        "boxes x, y, width, height in fractions of the image",
+    ),
     "no score": (boxes(score=lambda row: None), r"\[0\].score is null"),
     "score NaN": (boxes(score=lambda row: float("nan")), r"\[0\].score is NaN"),
     "score infinite": (boxes(score=lambda row: float("inf")), r"\[0\].score is Infinity"),
@@ -194,6 +202,23 @@ def test_boxes_are_refused_in_one_sentence(own, name):
     assert re.search(words, str(caught.value))
     assert str(caught.value).endswith(".")
     assert not (own / "out").exists()
+
+
+def test_a_part_of_the_boxes_in_another_convention_is_said(own, caplog):
+    content = json.loads((own / "own.json").read_text())
+    first = content["annotations"][0]
+    places = [[5 + 9 * n, 10 + 5 * n, 8, 12] for n in range(8)]
+    content["annotations"] = [
+        first | {"id": n, "bbox": box, "area": 96, "segmentation": mask(box)}
+        for n, box in enumerate(places, 1)
+    ]
+    (own / "own.json").write_text(json.dumps(content))
+    read = [[x, y, x + w, y + h] if n % 2 else [x, y, w, h]
+            for n, (x, y, w, h) in enumerate(places)]  # fmt: skip
+    rows = boxes() + [boxes()[0] | {"bbox": box} for box in read]
+    found = detected(own, rows)
+    assert found.metrics["boxAP"].value == pytest.approx(official(own, rows, "bbox"), abs=1e-12)
+    assert "seems to have some boxes x0, y0, x1, y1: read so, 4 annotated boxes" in caplog.text
 
 
 def test_boxes_of_the_images_asked_for_suffice(own):
@@ -307,6 +332,7 @@ MASKS_REFUSED = {
     "image of another": (more(masks(), image_id=9), r"\[3\].image_id is 9, which dataset own"),
     "image by file name": (masks(image_id=lambda row: "1.png"), r"\[0\].image_id is 1.png"),
     "category of another": (masks(category_id=lambda row: 77), "1 categories .* such as 77"),
+    "one with a prompt": (more(masks(), prompt=BOX), r"\[2\] has no .prompt., which others have"),
     "objects": ({"annotations": masks()}, "a COCO results file"),
     "cut short": (json.dumps(masks())[:-9], "ends too early"),
 }  # fmt: skip

@@ -10,7 +10,7 @@ presence of a phrase is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,20 @@ IL_EPSILON = 1e-6
 """The same for the numbers of the image level."""
 
 Floats = NDArray[np.float64]
+
+
+def phrases(names: Mapping[int, str]) -> dict[int, str]:
+    """The noun phrase of each category: its name, underscores read as spaces.
+
+    Names that differ in case or spaces alone are one phrase, spelled as the first: an image would
+    else be asked for the same thing as present and as absent.
+
+    Args:
+        names: category id -> name.
+    """
+    spelled = {id: " ".join(name.replace("_", " ").split()) for id, name in names.items()}
+    first: dict[str, str] = {}
+    return {id: first.setdefault(phrase.casefold(), phrase) for id, phrase in spelled.items()}
 
 
 @dataclass(frozen=True)
