@@ -63,7 +63,8 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
 
 def _listed(modules: Mapping[str, Code]) -> JSON:
     """Each module's own digest, by its name, or that of its file where a path was given."""
-    shown = {n: code.file if n.startswith(PLUGIN) else n for n, code in modules.items()}
+    given = {name for name in modules if name.startswith(PLUGIN) or "/" in name}
+    shown = {name: code.file if name in given else name for name, code in modules.items()}
     return {shown[name]: modules[name].digest for name in sorted(modules)}
 
 
