@@ -215,7 +215,8 @@ def complete(
 def _drop_changed(job: Job, ids: Sequence[str], sources: Sources) -> None:
     """Let records go that are no longer of what is there, and say so."""
     known = sum(id in job.records for id in ids)
-    changed = drop_changed(job.records, ids, sources)
+    moved = job.records.index.header.get("place", "") not in {"", job.header["place"]}
+    changed = drop_changed(job.records, ids, sources, moved=moved)
     if changed:
         log.warning(
             "%s: %d of %d %s changed since they were scored (first %s) and are done anew",

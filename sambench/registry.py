@@ -54,6 +54,7 @@ class Spec:
         options: all arguments of its constructor, defaults included.
         changed: names of those that are not the default.
         label: what to call it, "" where the user did not say.
+        text: as which it was named: ``name:key=value,...``.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Spec:
     options: Mapping[str, Any]
     changed: tuple[str, ...]
     label: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,11 @@ def load(kind: str, spec: str, **overrides: Any) -> Any:
         UserError: unknown plug-in, unknown option, or a value of the wrong type.
     """
     name, given = split_spec(spec)
-    return construct(kind, name, {**given, **overrides})
+    plugin = construct(kind, name, {**given, **overrides})
+    made = spec_of(plugin)
+    if made is not None:
+        object.__setattr__(plugin, SPEC, replace(made, text=spec))
+    return plugin
 
 
 def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:

@@ -49,9 +49,15 @@ def constructor_options(plugin: Model | Dataset) -> JSON:
     spec = spec_of(plugin)
     if spec is None:
         return {}
-    paths = given_paths(plugin)
+    paths, parts = given_paths(plugin), given_parts(plugin)
+
+    def identified(key: str, value: Any) -> Any:
+        if key in parts:
+            return {"name": parts[key].card.name, **constructor_options(parts[key])}
+        return _identified(plugin, paths[key]) if key in paths else _plain(value)
+
     return {
-        key: _identified(plugin, paths[key]) if key in paths else _plain(value)
+        key: identified(key, value)
         for key, value in spec.options.items()
         if key not in plugin.neutral and key != "name"
     }
@@ -62,6 +68,27 @@ def chosen_options(plugin: Model | Dataset) -> JSON:
     spec = spec_of(plugin)
     changed = spec.changed if spec else ()
     return {k: v for k, v in constructor_options(plugin).items() if k in changed}
+
+
+def given_parts(plugin: Model | Dataset) -> dict[str, Model | Dataset]:
+    """The models and datasets that options name, by option, as they were loaded."""
+    spec = spec_of(plugin)
+    texts = {made.text: part for part in _parts(plugin) if (made := spec_of(part)) is not None}
+    options = spec.options.items() if spec else ()
+    return {k: texts[v] for k, v in options if isinstance(v, str) and v and v in texts}
+
+
+def parts_of(model: Model) -> list[Model | Dataset]:
+    """The models and datasets that a model is made of, such as one that ranks another's masks."""
+    found: list[Model | Dataset] = []
+    for part in _parts(model):
+        found += [part, *parts_of(part)] if isinstance(part, Model) else [part]
+    return found
+
+
+def _parts(plugin: object) -> list[Model | Dataset]:
+    values = getattr(plugin, "__dict__", {}).values()
+    return [value for value in values if isinstance(value, Model | Dataset)]
 
 
 def given_paths(plugin: Model | Dataset) -> dict[str, Path]:

@@ -13,12 +13,14 @@ from urllib.parse import quote
 
 from sambench.interfaces import Dataset, Model, Task
 from sambench.registry import names, plain, spec_of
-from sambench.store.options import changed_options, content_of, given_paths
+from sambench.store.options import changed_options, content_of, given_parts, given_paths
 
 RECORDS = ".records.jsonl"
 PREDICTIONS = ".predictions"
 MANIFEST = "manifest@sambench.json"
 """Beside predictions that a run saved: what made them. No image's file has an @ in its name."""
+RESERVED = {"", ".", "..", "published"}
+"""Names that no folder or file of a run may have: published numbers lie in the last."""
 SHORT = 6
 """Hexadecimal digits that tell files of one name apart."""
 LONGEST = 200
@@ -38,7 +40,9 @@ def label_of(plugin: Model | Dataset) -> str:
         return spec.label
     changed = [key for key in spec.changed if key not in plugin.neutral]
     paths = given_paths(plugin)
-    words = [_word(key, spec.options[key], paths.get(key), plugin) for key in changed]
+    parts = {key: label_of(part) for key, part in given_parts(plugin).items()}
+    options = {**spec.options, **parts}
+    words = [_word(key, options[key], paths.get(key), plugin) for key in changed]
     if isinstance(plugin, Dataset) and plugin.card.own:
         places = [path.name for path in paths.values()]
         content = "\n".join([plugin.fingerprint, *places])
@@ -78,7 +82,8 @@ def _task_word(value: Any) -> str:
 def file_name(text: str) -> str:
     """A text as the name of a file: what a path would stumble over replaced, and not too long."""
     safe = text.replace("/", "_").replace("\\", "_").replace("\0", "_")
-    return shortened("_" if safe in {"", ".", ".."} else safe)
+    apart = safe in RESERVED or safe.endswith(PREDICTIONS)
+    return shortened(f"{safe}_" if apart else safe)
 
 
 def shortened(name: str) -> str:

@@ -1,13 +1,9 @@
 """What counts as code of a plug-in: all that its numbers pass through, and nothing else."""
 
-import contextlib
-import importlib
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from sambench import registry
 from sambench.errors import UserError
 from sambench.registry import load
 from sambench.store.code import digest_of, modules_of
@@ -33,27 +29,8 @@ def model(top: str = "", body: str = "return [1]") -> str:
     return MODEL.format(top=top, body=lines)
 
 
-@contextlib.contextmanager
-def process() -> Iterator[None]:
-    """Plug-ins are imported as in a process of its own, and leave nothing behind."""
-    before = set(sys.modules)
-    importlib.invalidate_caches()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry._BESIDE, "folders", {})
-        patch.setattr(sys, "path", list(sys.path))
-        yield
-    for name in sys.modules.keys() - before:
-        del sys.modules[name]
-
-
 @pytest.fixture
-def alone():
-    with process():
-        yield
-
-
-@pytest.fixture
-def digest(tmp_path):
+def digest(tmp_path, process):
     """The digest of the code of my.py among some files, as a process of its own would find it."""
 
     def of(files: dict[str, str]) -> str:
