@@ -103,9 +103,9 @@ def _images_of(result: Result, index: Index) -> list[str]:
     tried = [id for id in known if id in index.offsets or id in index.failed]
     scored = [id for id in known if id in index.offsets]
     digest = result.protocol["dataset"].get("ids")
-    if digest is None:
+    if digest is None or not asked.isdecimal():
         return scored[: result.images]
-    for ids in (known[: int(asked)] if asked.isdecimal() else [], tried, scored):
+    for ids in (known[: int(asked)], tried, scored):
         if ids_digest(ids) == digest:
             return [id for id in ids if id in index.offsets and id not in result.failed]
     return []

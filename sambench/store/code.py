@@ -71,6 +71,11 @@ def modules_of(*plugins: object, also: Iterable[str] = ()) -> dict[str, Code]:
     return found
 
 
+def has_source(plugin: object) -> bool:
+    """Whether the code of a plug-in's class lies in a file; that of a notebook's cell does not."""
+    return _file_of(type(plugin).__module__) is not None
+
+
 def digest_of(modules: Mapping[str, Code]) -> str:
     """SHA-256 over the code of modules and which imports which, whatever they are called."""
     order = {name: place for place, name in enumerate(modules)}

@@ -9,6 +9,7 @@ The first line, the header, says what the run is and the format's version. Each 
 * ``{"id", "failed"}``: it could not be, and why;
 * ``{"stamps"}``: new stamps, by id, of images whose content is the same;
 * ``{"changed"}``: ids of images whose content changed: their records above count no more;
+* ``{"ids"}``: the images of the dataset, where others have come or gone since the header;
 * ``{"session"}``: what a session cost.
 
 A line is written whole and synced before its image counts as done. What a kill or a full disk
@@ -37,6 +38,7 @@ KINDS: dict[str, dict[str, type]] = {
     "failed": {"id": str, "failed": str},
     "stamps": {"stamps": dict},
     "changed": {"changed": list},
+    "ids": {"ids": list},
     "session": {"session": dict},
 }
 """Kinds of lines after the first, by their fields."""
@@ -64,7 +66,7 @@ class Index:
 
     Attributes:
         path: the file.
-        header: its first line; empty if not even that was finished.
+        header: its first line, with the ids of now; empty if not even that was finished.
         offsets: where the line of each scored image begins, in bytes.
         made: what the record of each scored image was made from.
         failed: the last reason of each image that failed and was not scored since.
@@ -190,6 +192,8 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
         index.restamp(line["stamps"])
     elif kind == "changed":
         index.drop(line["changed"])
+    elif kind == "ids":
+        index.header["ids"] = line["ids"]
     elif kind == "session":
         index.sessions.append(line["session"])
     return bool(kind)
@@ -271,6 +275,9 @@ class RecordFile:
             _sync_folder(self.path.parent)
             return Index(self.path, header)
         check_plan(index, header)
+        if index.header["ids"] != header["ids"]:
+            self._append({"ids": header["ids"]})
+            index.header["ids"] = header["ids"]
         return index
 
     def _append(self, line: JSON) -> int:
