@@ -26,7 +26,8 @@ from sambench.errors import UserError
 from sambench.interfaces import Embedding, Model
 from sambench.registry import with_option
 from sambench.store.code import digest_of, modules_of
-from sambench.store.plan import identity, parts_of
+from sambench.store.options import parts_of
+from sambench.store.plan import identity
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -27,8 +27,9 @@ from sambench.jobs import (
     progress_of,
 )
 from sambench.loop import Loop, Parts, Sink, Todo
-from sambench.registry import load, option_types, split_spec
+from sambench.registry import load, option_types, spec_of, split_spec
 from sambench.results import Result
+from sambench.store.code import has_source
 from sambench.store.paths import predictions_folder
 from sambench.store.plan import describe
 from sambench.store.sources import Sources, drop_changed, images_of
@@ -45,10 +46,13 @@ def evaluate(
 ) -> Result:
     """Score one model on one task and dataset.
 
+    What an instance was made with, or of a class in a notebook what it computes, is not known, and
+    the weights of a model may have changed since the last call. So all images are done anew unless
+    ``fresh=False`` is given.
+
     Args:
         task: name with options, such as "points:points=3", or an instance.
-        model: name with options, or an instance. The weights of an instance may have changed since
-            the last call, so its images are all done anew unless ``fresh=False`` is given.
+        model: name with options, or an instance.
         dataset: name with options, or an instance.
         settings: fields of `Settings`; output may be text.
 
@@ -57,13 +61,13 @@ def evaluate(
     """
     if "output" in settings:
         settings["output"] = Path(settings["output"])
-    if isinstance(model, Model):
+    if isinstance(model, Model) and settings.get("cache"):
+        raise UserError(
+            "cached embeddings are told apart by the model's card, which does not follow the "
+            "weights of a model object; leave out cache, or give the model by its name."
+        )
+    if isinstance(model, Model) or not (_is_known(task) and _is_known(dataset)):
         settings = {"fresh": True, **settings}
-        if settings.get("cache"):
-            raise UserError(
-                "cached embeddings are told apart by the model's card, which does not follow the "
-                "weights of a model object; leave out cache, or give the model by its name."
-            )
     loaded = load("task", task) if isinstance(task, str) else task
     name = split_spec(task)[0] if isinstance(task, str) else type(task).__name__.lower()
     return run(
@@ -72,6 +76,13 @@ def evaluate(
         load("dataset", dataset) if isinstance(dataset, str) else dataset,
         Settings(**settings),
     )[0]
+
+
+def _is_known(given: str | Task | Dataset) -> bool:
+    """Whether all that a task or a dataset computes with can be told."""
+    if isinstance(given, str):
+        return True
+    return has_source(given) and (isinstance(given, Task) or spec_of(given) is not None)
 
 
 def run(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Result]:
@@ -215,7 +226,8 @@ def complete(
 def _drop_changed(job: Job, ids: Sequence[str], sources: Sources) -> None:
     """Let records go that are no longer of what is there, and say so."""
     known = sum(id in job.records for id in ids)
-    changed = drop_changed(job.records, ids, sources)
+    moved = job.records.index.header.get("place", "") not in {"", job.header["place"]}
+    changed = drop_changed(job.records, ids, sources, moved=moved)
     if changed:
         log.warning(
             "%s: %d of %d %s changed since they were scored (first %s) and are done anew",

@@ -92,11 +92,15 @@ def _check(indices: list[Index]) -> None:
             if _scores(index, id) != _scores(seen[id], id):
                 raise UserError(f"{index.path} and {seen[id].path} differ in image {id}.")
         seen |= dict.fromkeys(index.offsets, index)
+    for index in indices:
+        for id in index.doubtful.keys() & seen.keys() - index.offsets.keys():
+            if _scores(index, id) != _scores(seen[id], id):
+                raise UserError(f"{index.path} and {seen[id].path} differ in image {id}.")
 
 
 def _scores(index: Index, id: str) -> tuple[Any, Any]:
     """What two records of one image must agree in; what was measured may differ."""
-    line = index.lines([id])[0]
+    line = index.lines([id])[0] if id in index.offsets else index.doubted(id)
     return line["image"], line["record"]
 
 

@@ -11,6 +11,7 @@ plug-in's constructor, converted to their annotated types; a value without a key
 
 import ast
 import copy
+import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -29,6 +30,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sambench.download import sha256
 from sambench.errors import UserError, nearest
+from sambench.imports import imported
 from sambench.interfaces import Dataset, Model, Task
 
 BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
@@ -52,6 +54,7 @@ class Spec:
         options: all arguments of its constructor, defaults included.
         changed: names of those that are not the default.
         label: what to call it, "" where the user did not say.
+        text: as which it was named: ``name:key=value,...``.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class Spec:
     options: Mapping[str, Any]
     changed: tuple[str, ...]
     label: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,11 @@ def load(kind: str, spec: str, **overrides: Any) -> Any:
         UserError: unknown plug-in, unknown option, or a value of the wrong type.
     """
     name, given = split_spec(spec)
-    return construct(kind, name, {**given, **overrides})
+    plugin = construct(kind, name, {**given, **overrides})
+    made = spec_of(plugin)
+    if made is not None:
+        object.__setattr__(plugin, SPEC, replace(made, text=spec))
+    return plugin
 
 
 def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:
@@ -361,7 +369,8 @@ def _import_path(kind: str, path: Path) -> types.ModuleType:
     if not path.is_file():
         raise UserError(f"{path} does not exist; give the path of a {kind}'s .py file.")
     path = path.resolve()
-    module_name = PLUGIN + path.as_posix().replace("/", "_").replace(".", "_")
+    place = hashlib.sha256(path.as_posix().encode()).hexdigest()[:16]
+    module_name = f"{PLUGIN}{path.stem.replace('.', '_')}_{place}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     # A package whose folder is that of the file: `from .helper import x` works too.
@@ -375,6 +384,7 @@ def _import_path(kind: str, path: Path) -> types.ModuleType:
     try:
         _allow_neighbours(path)
         spec.loader.exec_module(module)
+        _check_found(path)
     except Exception as error:  # a plug-in may raise anything; its reason is passed on
         del sys.modules[module_name]
         if isinstance(error, UserError):
@@ -415,24 +425,36 @@ def _allow_neighbours(path: Path) -> None:
             if not files or _BESIDE.folders.get(name) == folder:
                 continue
             if name in _BESIDE.folders or name in sys.modules:
-                raise UserError(
-                    f"{path} imports {name} beside it, but another module of that name is in use "
-                    "already; rename one, or use them in two commands."
-                )
+                raise _in_use(path, name)
             _BESIDE.folders[name] = folder
             unread += files
 
 
+def _check_found(path: Path) -> None:
+    """Refuse a plug-in that extended the search path, and got a module of another one all the same.
+
+    Raises:
+        UserError: a module that it imports is in use already, and lies elsewhere.
+    """
+    for name in _top_levels(path) & sys.modules.keys() - _BESIDE.folders.keys():
+        wanted, used = PathFinder.find_spec(name), getattr(sys.modules[name], "__spec__", None)
+        if wanted and used and wanted.origin and used.origin and wanted.origin != used.origin:
+            raise _in_use(path, name)
+
+
+def _in_use(path: Path, name: str) -> UserError:
+    return UserError(
+        f"{path} imports its own {name}, but another module of that name is in use already; "
+        "rename one, or use them in two commands."
+    )
+
+
 def _top_levels(path: Path) -> set[str]:
     """First parts of the names of all modules that a file imports absolutely."""
-    tree = ast.parse(path.read_bytes())
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"sambench"}
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    modules = (found.module for node in nodes for found in imported(node) if not found.level)
+    found = {module.partition(".")[0] for module in modules}
+    return found - set(sys.stdlib_module_names) - {"sambench", ""}
 
 
 def _neighbour(folder: Path, name: str) -> list[Path]:
@@ -442,7 +464,8 @@ def _neighbour(folder: Path, name: str) -> list[Path]:
         return [file]
     if (package / "__init__.py").is_file() or (
         # A folder of data may have the name of an installed package.
-        any(package.glob("*.py")) and importlib.util.find_spec(name) is None
+        any(package.rglob("*.py"))
+        and (name in _BESIDE.folders or importlib.util.find_spec(name) is None)
     ):
         return sorted(package.rglob("*.py"))
     return []

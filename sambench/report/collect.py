@@ -9,7 +9,8 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.results import Result, read_result
 from sambench.store.paths import PREDICTIONS, RECORDS
-from sambench.store.records import scan
+from sambench.store.plan import ids_digest
+from sambench.store.records import Index, scan
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +85,30 @@ def read_lines(run: Run) -> list[JSON]:
     if not index.header or not _belongs(index.header["about"], run.result):
         log.warning("%s is not the result of the records beside it, and goes without", run.path)
         return []
-    ordered = [id for id in index.header.get("ids", index.offsets) if id in index.offsets]
-    # A run that was continued has records beyond the images of an earlier result.
-    return index.lines(ordered[: run.result.images])
+    ids = _images_of(run.result, index)
+    if len(ids) != run.result.images:
+        log.warning("%s is of other images than the records beside it, and goes without", run.path)
+        return []
+    return index.lines(ids)
+
+
+def _images_of(result: Result, index: Index) -> list[str]:
+    """The images that a result is of, in order; none where they cannot be told.
+
+    A result knows the digest of their ids: they are the first of all, or those with records. Where
+    it does not, they are the first with records.
+    """
+    known = [str(id) for id in index.header["ids"]]
+    asked = str(result.protocol["dataset"].get("images", "")).partition(" ")[0]
+    tried = [id for id in known if id in index.offsets or id in index.failed]
+    scored = [id for id in known if id in index.offsets]
+    digest = result.protocol["dataset"].get("ids")
+    if digest is None or not asked.isdecimal():
+        return scored[: result.images]
+    for ids in (known[: int(asked)], tried, scored):
+        if ids_digest(ids) == digest:
+            return [id for id in ids if id in index.offsets and id not in result.failed]
+    return []
 
 
 def _belongs(about: JSON, result: Result) -> bool:

@@ -34,7 +34,7 @@ def load_task(run: Run) -> Task:
     options = {k: Path(given[k]) if given[k] and _is_file(known[k]) else given[k] for k in kept}
     try:
         task: Task = cls(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError) as error:
         raise UserError(f"task {result.task} cannot be set up from its result: {error}") from None
     return task
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from sambench.download import sha256
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import Spec, spec_of
+from sambench.registry import option_types, spec_of
 
 
 def task_options(task: Task) -> JSON:
-    """The options of a task as JSON values; a file is given by its SHA-256, not by its path."""
-    return {name: _by_content(value) for name, value in _values(task).items()}
+    """The options of a task as JSON values; a file is given by its SHA-256, not by its path.
+
+    Raises:
+        UserError: a file is not there.
+    """
+    values = _values(task)
+    paths = {k: v for k, v in values.items() if isinstance(v, Path) and v != Path()}
+    paths |= _paths(task, values)
+    return {k: _content(paths[k]) if k in paths else _plain(v) for k, v in values.items()}
 
 
 def raw_options(task: Task) -> JSON:
@@ -22,20 +31,17 @@ def raw_options(task: Task) -> JSON:
 
 
 def changed_options(task: Task) -> JSON:
-    """The options of a task that are not the default."""
+    """The options of a task that are not the default; files and folders as paths."""
     defaults = {
         field.name: field.default if field.default_factory is MISSING else field.default_factory()
         for field in fields(task)  # type: ignore[arg-type]  # every task is a dataclass
     }
-    return {name: value for name, value in _values(task).items() if value != defaults[name]}
+    changed = {name: value for name, value in _values(task).items() if value != defaults[name]}
+    return {**changed, **_paths(task, changed)}
 
 
 def _values(task: Task) -> JSON:
     return {field.name: getattr(task, field.name) for field in fields(task)}  # type: ignore[arg-type]
-
-
-def _by_content(value: Any) -> Any:
-    return sha256(value) if isinstance(value, Path) else value
 
 
 def constructor_options(plugin: Model | Dataset) -> JSON:
@@ -43,9 +49,15 @@ def constructor_options(plugin: Model | Dataset) -> JSON:
     spec = spec_of(plugin)
     if spec is None:
         return {}
-    weights = plugin.card.weights_sha256 if isinstance(plugin, Model) else ""
+    paths, parts = given_paths(plugin), given_parts(plugin)
+
+    def identified(key: str, value: Any) -> Any:
+        if key in parts:
+            return {"name": parts[key].card.name, **constructor_options(parts[key])}
+        return _identified(plugin, paths[key]) if key in paths else _plain(value)
+
     return {
-        key: _identified(value, weights)
+        key: identified(key, value)
         for key, value in spec.options.items()
         if key not in plugin.neutral and key != "name"
     }
@@ -58,26 +70,86 @@ def chosen_options(plugin: Model | Dataset) -> JSON:
     return {k: v for k, v in constructor_options(plugin).items() if k in changed}
 
 
+def given_parts(plugin: Model | Dataset) -> dict[str, Model | Dataset]:
+    """The models and datasets that options name, by option, as they were loaded."""
+    spec = spec_of(plugin)
+    texts = {made.text: part for part in _parts(plugin) if (made := spec_of(part)) is not None}
+    options = spec.options.items() if spec else ()
+    return {k: texts[v] for k, v in options if isinstance(v, str) and v and v in texts}
+
+
+def parts_of(model: Model) -> list[Model | Dataset]:
+    """The models and datasets that a model is made of, such as one that ranks another's masks."""
+    found: list[Model | Dataset] = []
+    for part in _parts(model):
+        found += [part, *parts_of(part)] if isinstance(part, Model) else [part]
+    return found
+
+
+def _parts(plugin: object) -> list[Model | Dataset]:
+    values = getattr(plugin, "__dict__", {}).values()
+    return [value for value in values if isinstance(value, Model | Dataset)]
+
+
+def given_paths(plugin: Model | Dataset) -> dict[str, Path]:
+    """The files and folders that options of a model or dataset name, by option."""
+    spec = spec_of(plugin)
+    return _paths(plugin, spec.options) if spec else {}
+
+
+def _paths(plugin: object, values: Mapping[str, Any]) -> dict[str, Path]:
+    """The files and folders that options name; what is one of several words is none."""
+    types = option_types(type(plugin))
+    texts = {
+        k: v for k, v in values.items() if get_origin(types.get(k, Literal[""])) is not Literal
+    }
+    return {key: path for key, value in texts.items() if (path := given_path(value)) is not None}
+
+
 def given_path(value: Any) -> Path | None:
     """The file or folder that an option names, if it names one that is there."""
-    if not isinstance(value, str | Path) or not str(value):
+    if not isinstance(value, str | Path) or str(value) in {"", "."}:
         return None
     path = Path(value).expanduser()
     try:
         return path.resolve() if path.exists() else None
-    except OSError:  # longer than a path may be
+    except (OSError, ValueError):  # longer than a path may be, or no path
         return None
 
 
-def _identified(value: Any, weights: str) -> Any:
-    """A file as its SHA-256, a folder as the weights that it holds or by its name."""
-    path = given_path(value)
-    if path is not None:
-        return sha256(path) if path.is_file() else f"folder {weights or path.name}"
+def content_of(path: Path) -> str:
+    """SHA-256 of a file, or over the names and contents of all files in a folder."""
+    if path.is_file():
+        return sha256(path)
+    digest = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        name = file.relative_to(path)
+        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts):
+            digest.update(f"{name.as_posix()} {sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> str:
+    return f"folder {content_of(path)}" if path.is_dir() else sha256(path)
+
+
+def _identified(plugin: Model | Dataset, path: Path) -> str:
+    """A file or folder by its content.
+
+    A folder of a model may be known by its weights. That of a dataset has its name alone, which
+    may also be a word: its annotations have a fingerprint, and records name the pixels.
+    """
+    if path.is_file():
+        return sha256(path)
+    if isinstance(plugin, Dataset):
+        return path.name
+    return f"folder {plugin.card.weights_sha256 or content_of(path)}"
+
+
+def _plain(value: Any) -> Any:
+    """What is no path as a JSON value."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Path) and (path := given_path(value)) is not None:
+        return _content(path)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def folder_names(spec: Spec) -> list[str]:
-    """The last parts of the paths of all files and folders that options name."""
-    paths = (given_path(value) for value in spec.options.values())
-    return [path.name for path in paths if path is not None]

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sambench.download import sha256
 from sambench.interfaces import Dataset, Model, Task
 from sambench.registry import names, plain, spec_of
-from sambench.store.options import changed_options, folder_names, given_path
+from sambench.store.options import changed_options, content_of, given_parts, given_paths
 
 RECORDS = ".records.jsonl"
 PREDICTIONS = ".predictions"
 MANIFEST = "manifest@sambench.json"
 """Beside predictions that a run saved: what made them. No image's file has an @ in its name."""
+RESERVED = {"", ".", "..", "published"}
+"""Names that no folder or file of a run may have: published numbers lie in the last."""
 SHORT = 6
 """Hexadecimal digits that tell files of one name apart."""
 LONGEST = 200
@@ -38,9 +39,12 @@ def label_of(plugin: Model | Dataset) -> str:
     if spec.label:
         return spec.label
     changed = [key for key in spec.changed if key not in plugin.neutral]
-    words = [_word(key, spec.options[key], plugin) for key in changed]
+    paths = given_paths(plugin)
+    parts = {key: label_of(part) for key, part in given_parts(plugin).items()}
+    options = {**spec.options, **parts}
+    words = [_word(key, options[key], paths.get(key), plugin) for key in changed]
     if isinstance(plugin, Dataset) and plugin.card.own:
-        places = folder_names(spec)
+        places = [path.name for path in paths.values()]
         content = "\n".join([plugin.fingerprint, *places])
         words.insert(0, hashlib.sha256(content.encode()).hexdigest()[:SHORT])
         if name == spec.name and places:
@@ -50,16 +54,17 @@ def label_of(plugin: Model | Dataset) -> str:
     return "-".join([name, *filter(None, words)])
 
 
-def _word(key: str, value: Any, plugin: Model | Dataset) -> str:
+def _word(key: str, value: Any, path: Path | None, plugin: Model | Dataset) -> str:
     """An option as part of a label; "" where the plug-in is named after it."""
-    path = given_path(value)
     if path is None:
         named_after = isinstance(value, str) and plugin.card.name.startswith(file_name(value))
         return "" if named_after else f"{key}={value}"
+    if isinstance(plugin, Dataset) and path.is_dir():  # or a word that a folder has for a name
+        return f"{key}={path.name}"
+    weights = plugin.card.weights_sha256 if isinstance(plugin, Model) and path.is_dir() else ""
     name = path.stem if path.is_file() else path.name
-    weights = plugin.card.weights_sha256 if isinstance(plugin, Model) else ""
-    digest = sha256(path) if path.is_file() else weights
     named_after = plugin.card.name in {name, name.partition(".")[0]}
+    digest = weights or content_of(path)
     return "-".join(filter(None, ["" if named_after else name, digest[:SHORT]]))
 
 
@@ -70,13 +75,15 @@ def slug(name: str, task: Task) -> str:
 
 
 def _task_word(value: Any) -> str:
-    return f"{value.stem}-{sha256(value)[:SHORT]}" if isinstance(value, Path) else str(value)
+    there = isinstance(value, Path) and value.exists()
+    return f"{value.stem}-{content_of(value)[:SHORT]}" if there else str(value)
 
 
 def file_name(text: str) -> str:
     """A text as the name of a file: what a path would stumble over replaced, and not too long."""
     safe = text.replace("/", "_").replace("\\", "_").replace("\0", "_")
-    return shortened("_" if safe in {"", ".", ".."} else safe)
+    apart = safe in RESERVED or safe.endswith(PREDICTIONS)
+    return shortened(f"{safe}_" if apart else safe)
 
 
 def shortened(name: str) -> str:

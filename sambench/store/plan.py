@@ -9,7 +9,7 @@ Files and folders count by what they hold, never by how their path was typed.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import sambench
@@ -19,6 +19,8 @@ from sambench.store.code import ENGINE, Code, digest_of, modules_of
 from sambench.store.options import (
     chosen_options,
     constructor_options,
+    given_paths,
+    parts_of,
     raw_options,
     task_options,
 )
@@ -31,7 +33,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
     Returns:
         ``plan``, all that can move a number; ``about``, what a result tells besides, from which the
         task can be made again; ``code``, the digest of each module of the plan, to tell which
-        changed; ``ids`` of all images of the dataset, in its order.
+        changed; ``ids`` of all images of the dataset, in its order; its ``place``.
     """
     card = dataset.card
     predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
@@ -58,12 +60,20 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         },
         "code": _listed({**predicting, **reading}),
         "ids": list(dataset.ids),
+        "place": place_of(dataset),
     }
+
+
+def place_of(dataset: Dataset) -> str:
+    """A digest of where a dataset's files lie, "" where its options do not say."""
+    places = sorted(map(str, given_paths(dataset).values()))
+    return hashlib.sha256("\n".join(places).encode()).hexdigest() if places else ""
 
 
 def _listed(modules: Mapping[str, Code]) -> JSON:
     """Each module's own digest, by its name, or that of its file where a path was given."""
-    shown = {n: code.file if n.startswith(PLUGIN) else n for n, code in modules.items()}
+    given = {name for name in modules if name.startswith(PLUGIN) or "/" in name}
+    shown = {name: code.file if name in given else name for name, code in modules.items()}
     return {shown[name]: modules[name].digest for name in sorted(modules)}
 
 
@@ -115,17 +125,6 @@ def identity(model: Model) -> JSON:
     }
 
 
-def parts_of(model: Model) -> list[Model | Dataset]:
-    """The models and datasets that a model is made of, such as one that ranks another's masks."""
-    found: list[Model | Dataset] = []
-    for value in vars(model).values():
-        if isinstance(value, Model):
-            found += [value, *parts_of(value)]
-        elif isinstance(value, Dataset):
-            found.append(value)
-    return found
-
-
 def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
     """Protocol card: every choice that moves a number, in words and values.
 
@@ -140,11 +139,24 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
         "dataset": {
             **about["dataset"],
             "images": f"{len(ids)} of {len(header['ids'])}",
-            "ids": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
+            "ids": ids_digest(ids),
         },
-        **{key: about[key] for key in ("plugins",) if key in about},
+        **_foreign(header),
         "sambench": about["sambench"],
     }
+
+
+def _foreign(header: JSON) -> JSON:
+    """Where a task and a dataset come from that are not built in, and the digest of their code."""
+    plugins, scores = header["about"].get("plugins", {}), header["plan"]["scores"]
+    code = {"task": scores["code"], "dataset": scores["truth"]}
+    known = {kind: code[kind] for kind in plugins}
+    return {"plugins": plugins, "code": known} if plugins else {}
+
+
+def ids_digest(ids: Sequence[str]) -> str:
+    """SHA-256 over the ids of the images that a result is of."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
 def _chosen(plugin: Model | Dataset) -> JSON:

@@ -9,10 +9,13 @@ The first line, the header, says what the run is and the format's version. Each 
 * ``{"id", "failed"}``: it could not be, and why;
 * ``{"stamps"}``: new stamps, by id, of images whose content is the same;
 * ``{"changed"}``: ids of images whose content changed: their records above count no more;
+* ``{"ids"}``: the images of the dataset, where others have come or gone since the header;
 * ``{"session"}``: what a session cost.
 
 A line is written whole and synced before its image counts as done. What a kill or a full disk
-leaves of the last line is cut off; a damaged line amid others costs its image alone.
+leaves of the last line is cut off; a damaged line amid others costs its image alone. Each line ends
+in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage too. A line without
+it, which a program of the user wrote, is read as it stands.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import contextlib
 import json
 import logging
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,11 +36,13 @@ from sambench.interfaces import JSON
 FORMAT = 2
 """Version of the format; raise it when what is written can no longer be read as before."""
 REMEDY = "give another --output, or --fresh to discard it"
+CRC = "crc"
 KINDS: dict[str, dict[str, type]] = {
     "scored": {"id": str, "image": str, "record": dict, "seconds": dict},
     "failed": {"id": str, "failed": str},
     "stamps": {"stamps": dict},
     "changed": {"changed": list},
+    "ids": {"ids": list},
     "session": {"session": dict},
 }
 """Kinds of lines after the first, by their fields."""
@@ -64,12 +70,13 @@ class Index:
 
     Attributes:
         path: the file.
-        header: its first line; empty if not even that was finished.
+        header: its first line, with the ids of now; empty if not even that was finished.
         offsets: where the line of each scored image begins, in bytes.
         made: what the record of each scored image was made from.
         failed: the last reason of each image that failed and was not scored since.
         sessions: what each session cost.
         damaged: numbers of the lines that hold nothing readable, counted from 1.
+        doubtful: where those of them begin that name an image, by its id.
         end: where the last whole line ends.
     """
 
@@ -80,6 +87,7 @@ class Index:
     failed: dict[str, str] = field(default_factory=dict)
     sessions: list[JSON] = field(default_factory=list)
     damaged: tuple[int, ...] = ()
+    doubtful: dict[str, int] = field(default_factory=dict)
     end: int = 0
 
     def keep(self, line: JSON, start: int) -> None:
@@ -108,14 +116,22 @@ class Index:
 
     def raw(self, ids: Iterable[str]) -> Iterator[bytes]:
         """The lines of some scored images, as they stand in the file."""
+        yield from self._at(self.offsets[id] for id in ids)
+
+    def _at(self, offsets: Iterable[int]) -> Iterator[bytes]:
         with self.path.open("rb") as file:
-            for id in ids:
-                file.seek(self.offsets[id])
+            for offset in offsets:
+                file.seek(offset)
                 yield file.readline()
 
     def lines(self, ids: Iterable[str]) -> list[JSON]:
         """The lines of some scored images: what the engine noted, and the task's record."""
         return [json.loads(line) for line in self.raw(ids)]
+
+    def doubted(self, id: str) -> JSON:
+        """The damaged line of an image, as far as it can be read."""
+        (line,) = self._at([self.doubtful[id]])
+        return dict(json.loads(line))
 
     def read(self, ids: Iterable[str]) -> list[JSON]:
         """The task's records of some scored images."""
@@ -147,7 +163,7 @@ def scan(path: Path) -> Index:
         log.warning("%s: line %s is damaged; what it held is done anew", path, numbers)
     return Index(
         path, index.header, index.offsets, index.made, index.failed, index.sessions,
-        tuple(damaged), end,
+        tuple(damaged), index.doubtful, end,
     )  # fmt: skip
 
 
@@ -164,6 +180,7 @@ def _header(line: bytes, path: Path) -> JSON:
         )
     if not isinstance(parsed.get("plan"), dict) or not isinstance(parsed.get("ids"), list):
         raise UserError(f"{path} is no file of records; give another --output.")
+    parsed.pop(CRC, None)
     version = parsed.get("format", 1)
     if version != FORMAT:
         raise UserError(
@@ -181,6 +198,10 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
     line = _parsed(data)
     if line is None:
         return False
+    if not _is_whole(data, line):
+        if _has(line, KINDS["scored"]):
+            index.doubtful[line["id"]] = start
+        return False
     kind = next((k for k, fields in KINDS.items() if _has(line, fields)), "")
     if kind == "scored":
         index.keep(line, start)
@@ -190,9 +211,21 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
         index.restamp(line["stamps"])
     elif kind == "changed":
         index.drop(line["changed"])
+    elif kind == "ids":
+        index.header["ids"] = line["ids"]
     elif kind == "session":
         index.sessions.append(line["session"])
     return bool(kind)
+
+
+def _is_whole(data: bytes, line: JSON) -> bool:
+    """Whether a line is as it was written, as far as that can be told."""
+    return CRC not in line or _checked(data.rpartition(b',"')[0]) == data
+
+
+def _checked(start: bytes) -> bytes:
+    """A line from its beginning, which lacks the closing brace."""
+    return start + f',"{CRC}":{zlib.crc32(start)}}}\n'.encode()
 
 
 def _has(line: JSON, fields: Mapping[str, type]) -> bool:
@@ -271,6 +304,9 @@ class RecordFile:
             _sync_folder(self.path.parent)
             return Index(self.path, header)
         check_plan(index, header)
+        if index.header["ids"] != header["ids"]:
+            self._append({"ids": header["ids"]})
+            index.header["ids"] = header["ids"]
         return index
 
     def _append(self, line: JSON) -> int:
@@ -296,7 +332,7 @@ def as_line(value: JSON) -> bytes:
         ValueError: it holds NaN or infinity.
         TypeError: it holds what JSON does not know.
     """
-    return (json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n").encode()
+    return _checked(json.dumps(value, allow_nan=False, separators=(",", ":")).encode()[:-1])
 
 
 def check_plan(index: Index, header: JSON, remedy: str = REMEDY) -> None:

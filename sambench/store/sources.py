@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.download import sha256
+from sambench.errors import UserError
 from sambench.interfaces import Dataset, file_stamp
 from sambench.store.paths import file_stem
-from sambench.store.records import Made, RecordFile
+from sambench.store.records import REMEDY, Made, RecordFile
 
 PREDICTION = "prediction "
 """How the content of a record begins that was made from a prediction's file, not from an image."""
@@ -89,16 +90,28 @@ class PredictionFiles:
         return Sources(self.stamp, self.digest, "predictions")
 
 
-def drop_changed(records: RecordFile, ids: Iterable[str], sources: Sources) -> list[str]:
+def drop_changed(
+    records: RecordFile, ids: Iterable[str], sources: Sources, *, moved: bool = False
+) -> list[str]:
     """Let all records go that were made from something else than what is there now.
 
     Size and time decide where both are as they were; the content, where they are not.
 
+    Args:
+        records: of a run.
+        ids: of what to look at.
+        sources: what is there now.
+        moved: whether that lies elsewhere than what the records were made from.
+
     Returns:
         The ids of what changed, or can no longer be read.
+
+    Raises:
+        UserError: it moved and all of it changed: it is something else, which has the same name.
     """
     made = records.index.made
-    doubtful = [id for id in ids if id in made and not _same_stamp(made[id], sources.stamp(id))]
+    known = [id for id in ids if id in made]
+    doubtful = [id for id in known if not _same_stamp(made[id], sources.stamp(id))]
 
     def look(id: str) -> str:
         try:
@@ -110,6 +123,11 @@ def drop_changed(records: RecordFile, ids: Iterable[str], sources: Sources) -> l
     with ThreadPoolExecutor(READERS) as pool:
         found = dict(zip(doubtful, pool.map(look, doubtful), strict=True))
     changed = [id for id in doubtful if found[id] not in {made[id].image, made[id].prediction}]
+    if moved and changed and changed == known:
+        raise UserError(
+            f"{records.path} holds a run on other {sources.what} of the same names, from another "
+            f"place; give one of the two datasets a name=, {REMEDY}."
+        )
     same = [id for id in doubtful if found[id] == made[id].image]
     stamps = {id: stamp for id in same if (stamp := sources.stamp(id)) is not None}
     if stamps:

@@ -65,6 +65,6 @@ def task_of(index: Index, own: Sequence[Path] = ()) -> Task:
 def _made(cls: Any, name: str, options: Mapping[str, Any], source: Path) -> Task:
     try:
         task: Task = cls(**resolve(cls, name, options))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError) as error:
         raise UserError(f"{source}: its options are not those of task {name} ({error}).") from None
     return task

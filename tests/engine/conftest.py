@@ -1,15 +1,19 @@
 """Runs of a fast model on small scenes."""
 
+import contextlib
+import importlib
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from sambench import registry
 from sambench.cli import main
 
 PARTS = Path(__file__).parent / "parts"
@@ -105,3 +109,28 @@ def plain(tmp_path):
     runner = Runner(tmp_path / "plain")
     runner.run()
     return runner
+
+
+@contextlib.contextmanager
+def _process() -> Iterator[None]:
+    """Plug-ins are imported as in a process of its own, and leave nothing behind."""
+    before = set(sys.modules)
+    importlib.invalidate_caches()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry._BESIDE, "folders", {})
+        patch.setattr(sys, "path", list(sys.path))
+        yield
+    for name in sys.modules.keys() - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def process():
+    """Makes a block import plug-ins as a process of its own would."""
+    return _process
+
+
+@pytest.fixture
+def alone():
+    with _process():
+        yield

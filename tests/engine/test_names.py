@@ -11,6 +11,9 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.jobs import read_ids
 from sambench.registry import load
+from sambench.report.collect import read_lines, read_runs
+from sambench.report.comparable import comparability_key, protocol_fields
+from sambench.store.options import constructor_options
 from sambench.store.paths import file_name, file_stem, label_of
 
 PARTS = Path(__file__).parent / "parts"
@@ -159,6 +162,32 @@ class TestDatasets:
         )
         assert len(written(tmp_path / "out")) == 2
 
+    def test_other_photographs_with_the_same_truth_and_names_are_something_else(
+        self, tmp_path, capsys
+    ):
+        """Clear and foggy ones, say: neither takes the place of the other's records."""
+        out, words = tmp_path / "out", ["--task=points", "--model=whole_image"]
+        specs = []
+        for place, grey in (("clear", 90), ("foggy", 200)):
+            specs.append(images(tmp_path / place, "a", "b", grey=grey))
+        run(out, *words, specs[0])
+        before = {path: path.read_bytes() for path in out.rglob("*.jsonl")}
+        run(out, *words, specs[1], code=2)
+        assert "holds a run on other images of the same names" in capsys.readouterr().err
+        assert {path: path.read_bytes() for path in out.rglob("*.jsonl")} == before
+        run(out, *words, specs[1] + ",name=foggy")
+        assert len(written(out)) == 2
+        (tmp_path / "clear").rename(tmp_path / "moved")  # the same ones, elsewhere
+        run(out, *words, specs[0].replace("/clear/", "/moved/"))
+        assert "changed" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["published", "x.predictions"])
+    def test_no_name_hides_a_result_from_the_report(self, tmp_path, name):
+        spec = images(tmp_path, "a") + f",name={name}"
+        run(tmp_path / "out", "--task=points", "--model=whole_image", spec)
+        (found,) = read_runs([tmp_path / "out"])
+        assert found.result.dataset == name
+
 
 class TestFileNames:
     @pytest.mark.parametrize("text", ["", ".", "..", "a/b", "a\\b", "a\0b"])
@@ -174,14 +203,14 @@ class TestFileNames:
         assert file_stem("short") == "short"
 
 
-def images(folder: Path, *names: str) -> str:
+def images(folder: Path, *names: str, grey: int = 90) -> str:
     """A folder of images whose masks are their left halves; returns its spec."""
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for name in names:
         mask = np.zeros((20, 30), np.uint8)
         mask[:, :15] = 1
-        Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(folder / f"images/{name}.png")
+        Image.fromarray(np.full((20, 30, 3), grey, np.uint8)).save(folder / f"images/{name}.png")
         Image.fromarray(mask).save(folder / f"masks/{name}.png")
     return f"--dataset=folder:images={folder}/images,masks={folder}/masks"
 
@@ -284,6 +313,72 @@ class TestOwnTasks:
         capsys.readouterr()
         assert main(["merge", str(tmp_path / "out"), f"--output={tmp_path}/merged"]) == 2
         assert "--task points.py" in capsys.readouterr().err
+
+
+def test_a_leaderboard_tells_metrics_apart_by_what_they_compute(tmp_path, process):
+    """Not by comments, and not by what the task's file is called."""
+    keys = []
+    edits = ("", "# a comment\n", "\n\ndef other():\n    return 1\n")
+    for edit, model in zip(edits, ("whole_image", "box_mask", "center"), strict=True):
+        folder = tmp_path / model
+        folder.mkdir()
+        (folder / "keys.py").write_text("import measure\n" + TASK)
+        (folder / "measure.py").write_text(edit)
+        with process():
+            spec = images(folder / "data", "a")
+            run(tmp_path / "out", f"--task={folder}/keys.py", f"--model={model}", spec)
+    for found in sorted(read_runs([tmp_path / "out"]), key=lambda run: run.result.model):
+        keys.append(comparability_key(protocol_fields(found.result)))
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_a_model_of_parts_counts_by_them_however_they_were_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "my.py").write_text(DATASET)
+    found = [load("model", f"oracle:dataset={path}:root=.") for path in ("my.py", "./my.py")]
+    assert constructor_options(found[0]) == constructor_options(found[1])
+    assert [label_of(model) for model in found] == ["oracle-dataset=boxes"] * 2
+    other = load("model", "oracle:dataset=my.py:shrink=2")
+    assert constructor_options(other) != constructor_options(found[0])
+
+
+DATASET = """
+from sambench.interfaces import Dataset, DatasetCard, Instances
+
+
+class Boxes(Dataset):
+    truths = (Instances,)
+    card = DatasetCard(name="boxes", title="boxes", licence="none", citation="none")
+    fingerprint = "1"
+    ids = ("a",)
+
+    def __init__(self, root: str = "", shrink: int = 0) -> None:
+        pass
+
+    def read_image(self, id):
+        raise OSError
+
+    def read_truth(self, id, kind):
+        raise OSError
+"""
+
+
+class TestListsOfImages:
+    def test_records_of_other_images_are_not_shown_for_a_result(self, tmp_path, capsys):
+        words = ["--task=points", "--model=whole_image", images(tmp_path, "a", "b", "c")]
+        (tmp_path / "ids.txt").write_text("c\n")
+        for name, more in (("all", []), ("first", ["--limit=2"])):
+            run(tmp_path / name, *words)
+            run(tmp_path / name, *words, *more)
+        run(tmp_path / "all", *words, f"--ids={tmp_path}/ids.txt")
+        run(tmp_path / "alone", *words, f"--ids={tmp_path}/ids.txt")
+        ids = {}
+        for name in ("all", "first", "alone"):
+            (found,) = read_runs([tmp_path / name])
+            ids[name] = [line["id"] for line in read_lines(found)]
+        assert ids == {"all": [], "first": ["a", "b"], "alone": ["c"]}
+        assert "is of other images than the records beside it" in capsys.readouterr().err
 
 
 class TestLists:

@@ -78,6 +78,21 @@ def test_a_damaged_line_costs_its_image_alone_and_is_told(runner, plain, capsys,
     assert found.read(done) == [plain.records[id]["record"] for id in done]
 
 
+def test_one_changed_digit_is_damage(runner, plain, capsys):
+    """Not a number of another value, nor a session that tells nothing."""
+    runner.run("--limit=3")
+    path = runner.file(".records.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    value = str(runner.records["01"]["record"]["value"]).encode()
+    assert value in lines[2]
+    lines[2] = lines[2].replace(value, value[:-1] + b"%d" % (9 - int(value[-1:])))
+    lines[4] = lines[4].replace(b'"environment"', b'"environmens"')
+    path.write_bytes(b"".join(lines))
+    runner.run()
+    assert "line 3, 5 is damaged" in capsys.readouterr().err
+    assert runner.result["metrics"] == plain.result["metrics"]
+
+
 def test_a_damaged_first_line_is_refused(runner, capsys):
     runner.run("--limit=3")
     path = runner.file(".records.jsonl")
