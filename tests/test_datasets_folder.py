@@ -712,3 +712,12 @@ def test_a_threshold_is_on_the_scale_of_its_values(tmp_path):
     (tmp_path / "masks" / "x.png").unlink()
     with pytest.raises(UserError, match=r"from -7\.5 to 4\.5, but threshold= is for values from 0"):
         masks_of(own(tmp_path, logits, "x.npy", reading={"threshold": 0.5}))
+
+
+def test_links_that_lead_in_a_circle_are_refused(tmp_path):
+    dataset = own(tmp_path, LABELS)
+    assert dataset.ids == ("x",)
+    for name in ("images", "masks"):
+        (tmp_path / name / "again").symlink_to(tmp_path / name)
+    with pytest.raises(UserError, match=r"images.again is a link to a folder that holds it"):
+        folder(tmp_path).ids  # noqa: B018
