@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
+from sambench.interfaces import JSON
 from sambench.json_input import At
 
 SLACK = 2.0
@@ -55,6 +57,30 @@ def check_fit(pairs: Sequence[Pair]) -> None:
             f"{_numbers(first.spans)}; {int(wrong.sum())} of {len(pairs)} boxes are far from their "
             "masks",
             "write x, y, width, height in pixels",
+        )
+
+
+def check_order(pair: Pair, rle: JSON) -> None:
+    """Refuse run lengths that were counted along the rows instead of down the columns.
+
+    They are known by a box that fits the mask within `SLACK` if it is read so, and otherwise not
+    by more than `APART`.
+
+    Raises:
+        UserError: they were.
+    """
+    x, y, width, height = pair.box
+    box = np.array([[x, y, x + width, y + height]], dtype=np.float64)
+    if _apart(box, np.array([pair.spans], dtype=np.float64))[0] <= APART:
+        return
+    mask = coco_mask.decode(rle)
+    rows, columns = np.nonzero(mask.ravel(order="F").reshape(mask.shape))
+    turned = [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]
+    if _apart(box, np.array(turned, dtype=np.float64))[0] <= SLACK:
+        pair.at.fail(
+            f"is {_numbers(pair.box)} and its mask spans {_numbers(pair.spans)}, so the run "
+            "lengths are along the rows",
+            "count them down the columns, as pycocotools does with np.asfortranarray(mask)",
         )
 
 

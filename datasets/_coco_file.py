@@ -11,7 +11,7 @@ from sambench.interfaces import JSON, Instances
 from sambench.json_input import At, names, read
 from sambench.json_masks import check_runs
 
-from ._box_fit import Pair, check_fit
+from ._box_fit import Pair, check_fit, check_order
 from ._instances import area_of, box_of
 from ._outlines import Outline, bounds, read_outline, to_rle, within_reach
 
@@ -281,15 +281,22 @@ def require_outline(at: At, annotation: Annotation) -> None:
 
 
 def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
-    """Check what takes all masks: run lengths, and that boxes fit.
+    """Check what takes all masks: run lengths, that boxes fit, and that polygons are in pixels.
 
     Raises:
-        UserError: see `check_runs` and `check_fit`.
+        UserError: see `check_runs`, `check_fit` and `check_order`; or all polygons lie in 0 to 1.
     """
     encoded = [(at, a) for at, a in annotations if isinstance(a.outline, dict)]
     spans = check_runs(
         (at["segmentation"], a.outline) for at, a in encoded if isinstance(a.outline, dict)
     )
+    polygons = [(at, a.outline) for at, a in annotations if isinstance(a.outline, list)]
+    drawn = [(at, bounds(rings)) for at, rings in polygons if rings]
+    if drawn and all(min(span) >= 0 and max(span) <= 1 for _, span in drawn):
+        drawn[0][0]["segmentation"].fail(
+            "has coordinates from 0 to 1, as every polygon of the file",
+            "write them in pixels, times the width and height of the image",
+        )
     boxed = [
         *((at, a, span) for (at, a), span in zip(encoded, spans, strict=True) if any(span)),
         *(
@@ -298,7 +305,11 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
             if isinstance(a.outline, list) and a.outline
         ),
     ]
-    check_fit([Pair(at["bbox"], a.box, span) for at, a, span in boxed if a.box and not a.crowd])
+    pairs = [(Pair(at["bbox"], a.box, s), a) for at, a, s in boxed if a.box and not a.crowd]
+    for pair, annotation in pairs:
+        if isinstance(annotation.outline, dict):
+            check_order(pair, annotation.outline)
+    check_fit([pair for pair, _ in pairs])
 
 
 def joined(path: Path, files: Mapping[str, CocoFile]) -> CocoFile:

@@ -145,7 +145,8 @@ class MaskReading:
                 f"{path} has a palette of greys, so whether {min(named & set(stored.tolist()))} is "
                 "a stored value or a grey is open; save it as grey without a palette."
             )
-        return palette[values, 0]
+        greys: NDArray[np.uint8] = palette[values, 0]
+        return greys
 
     def _bright(self, page: LabelPage, path: Path) -> NDArray[Any]:
         """How bright each pixel (H, W) is.
