@@ -63,7 +63,7 @@ class MaskReading:
             _refuse_equal_pages(pages, path)
             return self._combined([(page, path) for page in pages])
         if self.threshold:
-            return without_empty(self._combined([(pages[0], path)]))
+            return without_empty(self._combined([(pages[0], path)], whole=True))
         labels = self._labels(pages[0], path)
         if self.objects != "values":
             self._refuse_grey_levels(labels, pages[0], path)
@@ -86,9 +86,16 @@ class MaskReading:
             found.append((pages[0], path))
         return self._combined(found)
 
-    def _combined(self, found: list[tuple[LabelPage, Path]]) -> Instances:
-        """An object for each page."""
+    def _combined(self, found: list[tuple[LabelPage, Path]], *, whole: bool = False) -> Instances:
+        """An object for each page; a file that holds all of an image may show none.
+
+        Raises:
+            UserError: a page shows none: no prompt and no proposal could find it.
+        """
         objects = [self._object(page, path) for page, path in found]
+        empty = [n for n, (mask, _) in enumerate(objects) if not mask.any()]
+        if empty and not whole:
+            raise UserError(_without_object([path for _, path in found], empty[0]))
         return from_masks(
             [mask for mask, _ in objects], [path for _, path in found], [u for _, u in objects]
         )
@@ -220,6 +227,13 @@ def _colours(page: LabelPage, path: Path) -> NDArray[np.int64]:
     if page.values.dtype != np.uint8:
         raise UserError(f"{path} has no colours; leave objects=colours out.")
     return colour_labels(np.repeat(page.values[..., None], 3, axis=2))
+
+
+def _without_object(paths: Sequence[Path], place: int) -> str:
+    path = paths[place]
+    if paths.count(path) > 1:
+        return f"{path}: page {place + 1} has no object; save the pages without it."
+    return f"{path} has no object, but a file for each object has one; take it away."
 
 
 def _refuse_equal_pages(pages: Sequence[LabelPage], path: Path) -> None:

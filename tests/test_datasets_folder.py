@@ -721,3 +721,19 @@ def test_links_that_lead_in_a_circle_are_refused(tmp_path):
         (tmp_path / name / "again").symlink_to(tmp_path / name)
     with pytest.raises(UserError, match=r"images.again is a link to a folder that holds it"):
         folder(tmp_path).ids  # noqa: B018
+
+
+def test_a_page_or_file_without_its_object_is_refused(tmp_path):
+    stack = np.stack([n == LABELS for n in (1, 9, 3)])
+    with pytest.raises(UserError, match=r"x\.npy: page 2 has no object; save the pages without"):
+        masks_of(own(tmp_path, stack, "x.npy"))
+    (tmp_path / "masks" / "x.npy").unlink()
+    save(tmp_path / "masks" / "x_1.png", LABELS // 3 * 90)
+    save(tmp_path / "masks" / "x_2.png", LABELS * 0)
+    with pytest.raises(UserError, match=r"x_2\.png has no object, but .* take it away"):
+        masks_of(folder(tmp_path))
+    with pytest.raises(UserError, match=r"x_1\.png has no object"):
+        masks_of(folder(tmp_path, threshold=128))
+    for path in (tmp_path / "masks").iterdir():
+        path.unlink()
+    assert len(masks_of(own(tmp_path, LABELS * 0, reading={"threshold": 128}))) == 0
