@@ -61,9 +61,9 @@ class MaskReading:
         pages = read_label_pages(path, size, self.page)
         if len(pages) > 1:
             _refuse_equal_pages(pages, path)
-            return self._combined([(page, path) for page in pages])
+            return self._combined([(page, path) for page in pages], size)
         if self.threshold:
-            return without_empty(self._combined([(pages[0], path)], whole=True))
+            return without_empty(self._combined([(pages[0], path)]))
         labels = self._labels(pages[0], path)
         if self.objects != "values":
             self._refuse_grey_levels(labels, pages[0], path)
@@ -84,17 +84,24 @@ class MaskReading:
                     "one with page=N, or name the file as its image."
                 )
             found.append((pages[0], path))
-        return self._combined(found)
+        return self._combined(found, size)
 
-    def _combined(self, found: list[tuple[LabelPage, Path]], *, whole: bool = False) -> Instances:
-        """An object for each page; a file that holds all of an image may show none.
+    def _combined(
+        self, found: list[tuple[LabelPage, Path]], each: tuple[int, int] | None = None
+    ) -> Instances:
+        """An object for each page.
+
+        Args:
+            found: pages and their files.
+            each: size (H, W) of the image if each page must show its object; a file that holds all
+                of an image may show none.
 
         Raises:
             UserError: a page shows none: no prompt and no proposal could find it.
         """
         objects = [self._object(page, path) for page, path in found]
-        empty = [n for n, (mask, _) in enumerate(objects) if not mask.any()]
-        if empty and not whole:
+        empty = [n for n, (mask, _) in enumerate(objects) if mask.shape == each and not mask.any()]
+        if empty:
             raise UserError(_without_object([path for _, path in found], empty[0]))
         return from_masks(
             [mask for mask, _ in objects], [path for _, path in found], [u for _, u in objects]
