@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from sambench.box_conventions import Array, corners, others
+from sambench.interfaces import JSON
 from sambench.json_input import At
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,30 @@ def _require_none(
             f"is {_numbers(first.box)} and its mask spans {_numbers(first.spans)}, so it is "
             f"{meaning}, as are {int(found.sum())} of {len(pairs)} boxes",
             remedy,
+        )
+
+
+def check_order(pair: Pair, rle: JSON) -> None:
+    """Refuse run lengths that were counted along the rows instead of down the columns.
+
+    They are known by a box that fits the mask within `SLACK` if it is read so, and otherwise not
+    by more than `APART`.
+
+    Raises:
+        UserError: they were.
+    """
+    x, y, width, height = pair.box
+    box = np.array([[x, y, x + width, y + height]], dtype=np.float64)
+    if _apart(box, np.array([pair.spans], dtype=np.float64))[0] <= APART:
+        return
+    mask = coco_mask.decode(rle)
+    rows, columns = np.nonzero(mask.ravel(order="F").reshape(mask.shape))
+    turned = [[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]
+    if _apart(box, np.array(turned, dtype=np.float64))[0] <= SLACK:
+        pair.at.fail(
+            f"is {_numbers(pair.box)} and its mask spans {_numbers(pair.spans)}, so the run "
+            "lengths are along the rows",
+            "count them down the columns, as pycocotools does with np.asfortranarray(mask)",
         )
 
 

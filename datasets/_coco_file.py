@@ -11,7 +11,7 @@ from sambench.interfaces import JSON, Instances
 from sambench.json_input import At, names, read
 from sambench.json_masks import check_runs
 
-from ._box_fit import Pair, check_areas, check_fit
+from ._box_fit import Pair, check_areas, check_fit, check_order
 from ._instances import area_of, box_of
 from ._outlines import Outline, bounds, read_outline, to_rle, within_reach
 
@@ -284,10 +284,10 @@ def require_outline(at: At, annotation: Annotation) -> None:
 
 
 def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
-    """Check what takes all masks: run lengths, and that boxes and areas fit.
+    """Check what takes all masks: run lengths and their order, and that boxes and areas fit.
 
     Raises:
-        UserError: see `check_runs` and `check_fit`.
+        UserError: see `check_runs`, `check_fit` and `check_order`.
     """
     encoded = [(at, a) for at, a in annotations if isinstance(a.outline, dict)]
     spans = check_runs(
@@ -301,9 +301,15 @@ def check_annotations(annotations: Sequence[tuple[At, Annotation]]) -> None:
             if isinstance(a.outline, list) and a.outline
         ),
     ]
-    check_fit(
-        [Pair(at["bbox"], a.box, span, a.size) for at, a, span in spanned if a.box and not a.crowd]
-    )
+    pairs = [
+        (Pair(at["bbox"], a.box, span, a.size), a)
+        for at, a, span in spanned
+        if a.box and not a.crowd
+    ]
+    for pair, annotation in pairs:
+        if isinstance(annotation.outline, dict):
+            check_order(pair, annotation.outline)
+    check_fit([pair for pair, _ in pairs])
     check_areas([(at["area"], a.area, span) for at, a, span in spanned if a.area is not None])
 
 

@@ -124,6 +124,8 @@ def read_codes(path: Path) -> NDArray[np.int64]:
     found = read_label_pages(path, (0, 0))
     if len(found) > 1:
         raise UserError(f"{path} has {len(found)} pages; a mask of colours has one.")
+    if found[0].lossy:
+        raise UserError(f"{path} is stored with loss, which changes colours; save it as PNG.")
     values, palette = found[0].values, found[0].palette
     if palette is not None:
         return colour_labels(palette[values])

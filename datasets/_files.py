@@ -39,6 +39,18 @@ def files_in(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
+def refuse_loop(folder: Path) -> None:
+    """A link to a folder that holds it would give every file again and again.
+
+    Raises:
+        UserError: the folder is such a link.
+    """
+    if folder.is_symlink():
+        target, holder = folder.resolve(), folder.parent.resolve()
+        if target in (holder, *holder.parents):
+            raise UserError(f"{folder} is a link to a folder that holds it; remove the link.")
+
+
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     """File name without its ending -> file.
 

@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from sambench.errors import UserError
 
-from ._files import IMAGES
+from ._files import IMAGES, refuse_loop
 
 log = logging.getLogger(__name__)
 MASKS = IMAGES | {".npy", ".npz"}
@@ -110,6 +110,8 @@ def _walk(folder: Path) -> Iterator[Path]:
         raise UserError(f"{folder} is not a folder; give the folder of the files.")
     for base, below, names in os.walk(folder, onerror=refuse, followlinks=True):
         below[:] = [n for n in below if not n.startswith(".") and n not in SKIPPED_FOLDERS]
+        for name in below:
+            refuse_loop(Path(base, name))
         yield from (Path(base, name) for name in names if not name.startswith("."))
 
 

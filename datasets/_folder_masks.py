@@ -18,6 +18,8 @@ from ._label_maps import colour_labels, from_masks, one_object
 
 OBJECTS = ("", "values", "colours")
 BLACK = 0
+MOST_OF_8_BITS, FEWEST_STEPS = 255, 20
+"""A threshold of less than a twentieth of more than 8 bits was meant for 8."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class MaskReading:
         """
         pages = read_label_pages(path, size, self.page)
         if len(pages) > 1:
-            return self._combined([(page, path) for page in pages])
+            _refuse_equal_pages(pages, path)
+            return self._combined([(page, path) for page in pages], size)
         if self.threshold:
             return without_empty(self._combined([(pages[0], path)]))
         labels = self._labels(pages[0], path)
@@ -81,11 +84,25 @@ class MaskReading:
                     "one with page=N, or name the file as its image."
                 )
             found.append((pages[0], path))
-        return self._combined(found)
+        return self._combined(found, size)
 
-    def _combined(self, found: list[tuple[LabelPage, Path]]) -> Instances:
-        """An object for each page."""
+    def _combined(
+        self, found: list[tuple[LabelPage, Path]], each: tuple[int, int] | None = None
+    ) -> Instances:
+        """An object for each page.
+
+        Args:
+            found: pages and their files.
+            each: size (H, W) of the image if each page must show its object; a file that holds all
+                of an image may show none.
+
+        Raises:
+            UserError: a page shows none: no prompt and no proposal could find it.
+        """
         objects = [self._object(page, path) for page, path in found]
+        empty = [n for n, (mask, _) in enumerate(objects) if mask.shape == each and not mask.any()]
+        if empty:
+            raise UserError(_without_object([path for _, path in found], empty[0]))
         return from_masks(
             [mask for mask, _ in objects], [path for _, path in found], [u for _, u in objects]
         )
@@ -105,9 +122,10 @@ class MaskReading:
         if self.objects == "colours":
             return _colours(page, path)
         _refuse_colours(page, path)
-        if page.palette is not None and not self.objects:
-            _refuse_moved_black(page.values, page.palette, path)
         values = page.values
+        if page.palette is not None and not self.objects:
+            _refuse_moved_black(values, page.palette, path)
+            values = self._named_greys(values, page.palette, path)
         if values.dtype.kind == "f" and (np.rint(values) != values).any():
             raise UserError(f"{_range(values, path)}, which are no labels; {_REMEDY}.")
         labels = labels_of(values, path)
@@ -124,6 +142,26 @@ class MaskReading:
             )
         return labels
 
+    def _named_greys(
+        self, values: NDArray[Any], palette: NDArray[np.uint8], path: Path
+    ) -> NDArray[Any]:
+        """Greys of a palette (H, W), where options name one: a GIF has no other way to store them.
+
+        Raises:
+            UserError: a value that an option names is a grey that a stored value is too.
+        """
+        named = {*self.background, *self.ignore} - {BLACK}
+        stored = np.unique(values)
+        if not named or not _is_grey(values, palette) or (palette[stored, 0] == stored).all():
+            return values
+        if named & set(stored.tolist()):
+            raise UserError(
+                f"{path} has a palette of greys, so whether {min(named & set(stored.tolist()))} is "
+                "a stored value or a grey is open; save it as grey without a palette."
+            )
+        greys: NDArray[np.uint8] = palette[values, 0]
+        return greys
+
     def _bright(self, page: LabelPage, path: Path) -> NDArray[Any]:
         """How bright each pixel (H, W) is.
 
@@ -139,10 +177,16 @@ class MaskReading:
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(f"{path} has values that are NaN or infinite; replace them.")
         greatest = float(values.max(initial=0))
-        if (self.threshold > 1 and 0 < greatest <= 1) or self.threshold < 1 < greatest:
+        if values.dtype.kind == "f" and values.min(initial=0) < 0:
+            raise UserError(
+                f"{_range(values, path)}, but threshold= is for values from 0; save 0 and 1."
+            )
+        fine = greatest > MOST_OF_8_BITS and self.threshold * FEWEST_STEPS < greatest
+        if (self.threshold > 1 and 0 < greatest <= 1) or self.threshold < 1 < greatest or fine:
+            middle = "0.5" if greatest <= 1 else "128"
             raise UserError(
                 f"{_range(values, path)}, so threshold={self.threshold:g} is on another scale; "
-                f"give one such as {'0.5' if greatest <= 1 else '128'}."
+                f"give one such as {f'{greatest / 2:.0f}' if fine else middle}."
             )
         return values
 
@@ -160,8 +204,11 @@ class MaskReading:
             shown = page.palette[page.values, 0].astype(np.int64)
         why = grey_levels(shown, skipped)
         if why:
+            middle = np.unique(shown[~skipped])[0]
+            unknown = f", or ignore={middle} if that is unknown" if why.endswith("trimap") else ""
             raise UserError(
-                f"{path} has {why}, not an object each; {_REMEDY}, or objects=values if they are."
+                f"{path} has {why}, not an object each; {_REMEDY}{unknown}, or objects=values if "
+                "they are."
             )
 
 
@@ -187,6 +234,23 @@ def _colours(page: LabelPage, path: Path) -> NDArray[np.int64]:
     if page.values.dtype != np.uint8:
         raise UserError(f"{path} has no colours; leave objects=colours out.")
     return colour_labels(np.repeat(page.values[..., None], 3, axis=2))
+
+
+def _without_object(paths: Sequence[Path], place: int) -> str:
+    path = paths[place]
+    if paths.count(path) > 1:
+        return f"{path}: page {place + 1} has no object; save the pages without it."
+    return f"{path} has no object, but a file for each object has one; take it away."
+
+
+def _refuse_equal_pages(pages: Sequence[LabelPage], path: Path) -> None:
+    """Equal channels of a grey picture are no objects of their own."""
+    first = pages[0].values
+    if first.any() and all(np.array_equal(page.values, first) for page in pages[1:]):
+        raise UserError(
+            f"{path} has {len(pages)} equal pages or channels, which are not an object each; save "
+            "one of them, or choose it with page=1."
+        )
 
 
 def _refuse_colours(page: LabelPage, path: Path) -> None:

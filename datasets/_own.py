@@ -15,8 +15,16 @@ from sambench.json_input import At
 from sambench.sources import require
 
 from ._concepts import from_categories
-from ._files import IMAGES, InstanceFiles, files_in
+from ._files import IMAGES, InstanceFiles, files_in, refuse_loop
 from ._segments import from_instances
+
+UNREAD = frozenset(
+    {
+        *(".heic", ".heif", ".jxl", ".jp2", ".j2k", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
+        *(".dcm", ".nii", ".exr", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
+    }
+)
+"""Endings of photographs that are not read."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +130,41 @@ def matched_size(
 
 
 def all_images(folder: Path) -> list[Path]:
-    """Images of a folder and of the folders in it, sorted by path; hidden ones left out."""
+    """Images of a folder and of the folders in it, sorted by path; hidden ones left out.
+
+    Raises:
+        UserError: there is an image of a kind that is not read, which must not be left out in
+            silence, or a link that leads in a circle.
+    """
+    if unread := files_in(folder, UNREAD):
+        raise UserError(f"{unread[0]} is an image that is not read; convert it to PNG.")
     found = [*files_in(folder, IMAGES)]
     for below in sorted(path for path in folder.iterdir() if path.is_dir()):
         if not below.name.startswith("."):
+            refuse_loop(below)
             found += all_images(below)
     return found
+
+
+def images_by_id(folder: Path, suffixes: frozenset[str] = IMAGES) -> dict[str, Path]:
+    """The images of a folder and of the folders in it, by `id_of`.
+
+    Raises:
+        UserError: two have the same name, or see `all_images`.
+    """
+    found: dict[str, Path] = {}
+    for path in all_images(folder):
+        if path.suffix.lower() in suffixes:
+            first = found.setdefault(id_of(path, folder), path)
+            if first != path:
+                raise UserError(f"{first} and {path} have the same name; rename one.")
+    return found
+
+
+def named_file(folder: Path, name: str) -> Path:
+    """A file of a folder by its name in an annotation file, which Windows may have written."""
+    path = folder / name
+    return path if "\\" not in name or path.exists() else folder / name.replace("\\", "/")
 
 
 def id_of(path: Path, folder: Path) -> str:

@@ -6,6 +6,7 @@ mistake in a file is told before a model runs.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -96,6 +97,7 @@ class Pages(OwnInstances):
         self.pages = {page.id: _sorted_out(page, how) for page in read}
         if len(self.pages) < len(read):
             raise UserError(_two_of_one_name(read))
+        _refuse_one_image_twice(read)
         labels = {item.label for page in read for item in page.items}
         if unknown := how.ignore - labels - {IGNORED}:
             raise UserError(
@@ -223,6 +225,18 @@ def _two_of_one_name(read: Sequence[Page]) -> str:
         f"{' and '.join(names)} annotate two images named {id}, or one image twice; rename one or "
         "take it away."
     )
+
+
+def _refuse_one_image_twice(read: Sequence[Page]) -> None:
+    """As a copy of an annotation file does, or one that was renamed but names the old image."""
+    first: dict[str, Page] = {}
+    for page in read:
+        other = first.setdefault(os.path.normpath(page.image), page)  # links stay as they are
+        if other is not page and page.sources and other.sources:
+            raise UserError(
+                f"{other.sources[0]} and {page.sources[0]} both name the image {page.image}; "
+                "correct one or take it away."
+            )
 
 
 def _refused(page: Page, item: Item, why: str, kind: str) -> str:

@@ -9,7 +9,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
 from sambench.sources import Source, data_root, require
 
-from ._coco_file import Picture
+from ._coco_file import CocoFile, Picture
 from ._coco_json import CocoJson, own_card
 from ._concepts import from_categories
 
@@ -84,6 +84,12 @@ class Coco(CocoJson):
         else:
             self.card = own_card(base.resolve().name, file)
 
+    def parse(self, path: Path) -> CocoFile:
+        """Read an annotation file, in which each image has one entry."""
+        found = super().parse(path)
+        _refuse_file_twice(found.images.values())
+        return found
+
     def read_truth(self, id: str, kind: type[T]) -> T:
         """See `Dataset`."""
         if kind is not Concepts:
@@ -92,6 +98,18 @@ class Coco(CocoJson):
         absent = self.categories.keys() - set(truth.categories.tolist())
         crowds = truth.categories[truth.crowd].tolist()
         return cast(T, from_categories(truth, self.categories, absent=absent, unsure=crowds))
+
+
+def _refuse_file_twice(images: Iterable[Picture]) -> None:
+    """As merging two files does: each entry would count, with a part of the objects."""
+    first: dict[Path, Picture] = {}
+    for picture in images:
+        other = first.setdefault(picture.path, picture)
+        if other is not picture:
+            picture.at["file_name"].fail(
+                f"is {picture.at['file_name'].value}, which {other.at.place} names too",
+                "give each image one entry",
+            )
 
 
 def _is_coco(images: Iterable[Picture], split: str) -> bool:

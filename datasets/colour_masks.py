@@ -17,7 +17,7 @@ from sambench.sources import require
 from ._colours import coded, read_codes, read_table
 from ._files import LABELS
 from ._instances import encode, from_rles
-from ._own import OwnInstances, all_images, decoding_of, id_of
+from ._own import OwnInstances, decoding_of, images_by_id
 from ._shapes import pasted
 
 BLACK = (0, 0, 0)
@@ -105,12 +105,8 @@ class ColourMasks(OwnInstances):
         return frozenset(codes)
 
     def _pairs(self) -> Iterator[tuple[str, tuple[Path, Path]]]:
-        found = {
-            id_of(path, self.masks): path
-            for path in all_images(self.masks)
-            if path.suffix.lower() in LABELS
-        }
-        images = {id_of(path, self.images): path for path in all_images(self.images)}
+        found = images_by_id(self.masks, LABELS)
+        images = images_by_id(self.images)
         if not images:
             raise UserError(f"{self.images} has no images; {self.card.steps}.")
         for id, image in images.items():

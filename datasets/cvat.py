@@ -10,7 +10,7 @@ import numpy as np
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 
-from ._own import Reading, decoding_of, id_of, matched_size, one_file
+from ._own import Reading, decoding_of, id_of, matched_size, named_file, one_file
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
@@ -99,7 +99,7 @@ def _page(file: Path, folder: Path, entry: ET.Element, how: Reading) -> Page:
     name = entry.get("name", "")
     if not name:
         raise UserError(f"{file}: an image has no name; export it again.")
-    places = [folder / name, folder / entry.get("subset", "") / name]
+    places = [named_file(part, name) for part in (folder, folder / entry.get("subset", ""))]
     image = next((path for path in places if path.is_file()), places[0])
     with place(file, f"image {name}"):
         given = (int(_value(entry, "height")), int(_value(entry, "width")))

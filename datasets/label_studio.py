@@ -135,6 +135,13 @@ def _page(file: Path, folder: Path, task: At, key: str, results: list[At], how: 
         for result in results
         if result["type"].value == "labels" and "id" in result
     }
+    drawn = [r for r in results if r["type"].value not in NOT_DRAWN]
+    targets = {str(name.value) for r in drawn if (name := r.get("to_name"))}
+    if len(targets) > 1:
+        task.fail(
+            f"has regions of several images, {', '.join(sorted(targets))}",
+            "make a task of each image",
+        )
     items: list[Item] = []
     for result in results:
         kind = result["type"].text()

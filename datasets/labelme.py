@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sambench.errors import UserError
+from sambench.images import read_rgb
 from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 from sambench.sources import require
@@ -153,7 +155,7 @@ def _item(shape: At, how: Reading, size: tuple[int, int]) -> Item:
         label,
         partial(_shape, kind, shape, size),
         skip=how.skip,
-        group="" if group is None else str(group.id()),
+        group="" if group is None or group.value == "" else str(group.id()),
         box=kind == "rectangle",
     )
 
@@ -220,12 +222,21 @@ def _patch(text: str, corners: Extent, size: tuple[int, int]) -> _Patch:
 
 
 def _embedded(at: At) -> NDArray[np.uint8]:
-    """The image in a JSON file, (H, W, 3) uint8 RGB; LabelMe stores it turned as displayed."""
+    """The image in a JSON file, (H, W, 3) uint8 RGB; LabelMe stores it turned as displayed.
+
+    Raises:
+        UserError: it is no image, or leaves something open, which options settle for files only.
+    """
+    remedy = "put the image beside the file"
     try:
         data = base64.b64decode(at.text(), validate=True)
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(image.convert("RGB"), dtype=np.uint8)
-    except UserError:
-        raise
-    except (ValueError, OSError, SyntaxError) as error:
-        at.fail(f"is no image in base64 ({error})", "put the image beside the file")
+    except ValueError as error:
+        at.fail(f"is no image in base64 ({error})", remedy)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "imageData")
+        path.write_bytes(data)
+        try:
+            return read_rgb(path)
+        except UserError as error:
+            problem = str(error).removeprefix(str(path)).partition(";")[0].strip().rstrip(".")
+            at.fail(problem, remedy)

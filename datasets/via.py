@@ -8,7 +8,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
 from sambench.json_input import At, read
 
-from ._own import Reading, decoding_of, id_of, label_of, matched_size, one_file
+from ._own import Reading, decoding_of, id_of, label_of, matched_size, named_file, one_file
 from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Shape, ellipse, polygon, rectangle
 
@@ -113,7 +113,7 @@ def _attribute(file: Path, entries: list[At]) -> str:
 
 def _page(file: Path, folder: Path, entry: At, label: str, how: Reading) -> Page:
     name = entry["filename"]
-    image = folder / name.text()
+    image = named_file(folder, name.text())
     with place(file, name.place):
         size = matched_size(image, file, how.decoding)
     items: list[Item] = []

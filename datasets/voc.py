@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.images import channels, read_labels
+from sambench.images import channels, grey_levels, read_label_pages, read_labels
+from sambench.images.plausible import many_thin_colours
 from sambench.interfaces import JSON, DatasetCard, Instances
 from sambench.sources import require
 
 from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles
-from ._label_maps import read_ids
 from ._listed import read_names
-from ._own import OwnInstances, all_images, decoding_of, folder_of, id_of
+from ._own import OwnInstances, decoding_of, folder_of, images_by_id
 
 VOID, VOID_COLOUR = 255, coded((224, 224, 192))
 """Pixels that do not count, in maps of one channel and in the colours that VOC gives numbers."""
@@ -73,7 +73,7 @@ class Voc(OwnInstances):
         if self.split:
             lists = self.root / "ImageSets" / "Segmentation"
             return read_names(require(lists / f"{self.split}.txt", type(self)))
-        found = tuple(id_of(path, self.maps) for path in all_images(self.maps))
+        found = tuple(images_by_id(self.maps))
         if not found:
             raise UserError(f"{self.maps} has no maps; {self.card.steps}.")
         return found
@@ -92,7 +92,7 @@ class Voc(OwnInstances):
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        return {id_of(path, self.images): path for path in all_images(self.images)}
+        return images_by_id(self.images)
 
     def image_path(self, id: str) -> Path:
         """File of an image."""
@@ -111,8 +111,7 @@ class Voc(OwnInstances):
     def instances(self, id: str) -> Instances:
         """Objects in ascending order of their value or colour."""
         path = self.truth_paths(id)[0]
-        labels = read_ids(path)
-        void = VOID if channels(path) == 1 else VOID_COLOUR
+        labels, void = _objects(path)
         if void == VOID < labels.max() and (labels == VOID).any():
             raise UserError(
                 f"{path} has the value {VOID}, which is void, beside larger ones; give that object "
@@ -159,6 +158,32 @@ class Voc(OwnInstances):
         return found[0]
 
 
+def _objects(path: Path) -> tuple[NDArray[np.int64], int]:
+    """Labels (H, W) of a map of objects, and which of them is void.
+
+    Raises:
+        UserError: it cannot be read, or its values or colours are those of smooth edges.
+    """
+    if channels(path) != 1:
+        codes = read_codes(path)
+        if many_thin_colours(np.where(codes == VOID_COLOUR, 0, codes)):
+            raise UserError(
+                f"{path} has {len(np.unique(codes))} colours, most of them only where others meet, "
+                "as blended edges are; save it without smooth edges."
+            )
+        return codes, VOID_COLOUR
+    labels = read_labels(path)
+    (page,) = read_label_pages(path, labels.shape)
+    why = "" if page.palette is not None else grey_levels(labels, labels == VOID)
+    if why or (page.lossy and len(np.unique(labels)) > 1):
+        raise UserError(
+            f"{path} has {why or 'values that were changed by compression with loss'}, not an "
+            "object each; save labels as PNG without smooth edges, or read them with "
+            f"folder:images=DIR,masks={path.parent},ignore={VOID},objects=values if they are."
+        )
+    return labels, VOID
+
+
 def _names(root: Path) -> tuple[dict[int, str], dict[int, int]]:
     """Number -> name, and colour -> number where categories are told by colours."""
     listed, table = root / "class_names.txt", root / "labelmap.txt"
@@ -172,7 +197,9 @@ def _names(root: Path) -> tuple[dict[int, str], dict[int, int]]:
             {coded(colour): number for number, (colour, _) in numbered.items()},
         )
     if listed.is_file():
-        lines = listed.read_text(encoding="utf-8-sig").splitlines()
-        names = [line.strip() for line in lines if line.strip() not in ("", IGNORED)]
+        lines = listed.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        names = [line.strip() for line in lines if line.strip() != IGNORED]
+        if "" in names:
+            raise UserError(f"{listed} has a blank line among the names; remove it.")
         return {n: name for n, name in enumerate(names) if name not in BACKGROUND}, {}
     return {}, {}

@@ -66,7 +66,7 @@ class Yolo(Pages):
         images = [path for path in all_images(self.root) if _in_split(path, self.root, split)]
         labels = {path: label_file(path, self.root) for path in images}
         self._refuse_strays(labels)
-        self._refuse_orphans(set(labels.values()))
+        self._refuse_orphans(set(labels.values()), split)
         skipped = f"{skip}+box" if boxes == "skip" else skip
         how = Reading.of(skipped, ignore, decoding_of(orientation, intensity, page))
         pages = [
@@ -93,11 +93,15 @@ class Yolo(Pages):
                 f"{self.card.steps}."
             )
 
-    def _refuse_orphans(self, known: set[Path]) -> None:
-        for folder in {file.parent for file in known if "labels" in file.parts}:
-            for file in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
-                if file not in known and file.name != CLASSES:
-                    raise UserError(f"{file} belongs to no image; add the image or remove it.")
+    def _refuse_orphans(self, known: set[Path], split: str) -> None:
+        """Labels without an image, also where the images of a whole split are missing."""
+        for file in sorted(self.root.rglob("*")):
+            parts = file.relative_to(self.root).parts[:-1]
+            wanted = "labels" in parts and (not split or split in parts)
+            if not wanted or file.suffix.lower() != ".txt" or file.name == CLASSES:
+                continue
+            if file not in known and file.name[0] != "." and file.is_file():
+                raise UserError(f"{file} belongs to no image; add the image or remove it.")
 
     def _found_names(self) -> dict[int, str]:
         """Categories keep the numbers of the classes."""
@@ -153,21 +157,25 @@ def _classes(root: Path, names: str) -> dict[int, str]:
     if file.suffix in (".yaml", ".yml"):
         return _named(file, _from_yaml(file))
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file} cannot be read as text ({error}).") from None
-    return _named(file, dict(enumerate(line.strip() for line in lines if line.strip())))
+    return _named(file, dict(enumerate(line.strip() for line in lines)))
 
 
 def _named(file: Path, names: Any) -> dict[int, str]:
     listed = dict(enumerate(names)) if isinstance(names, list) else names
     if not isinstance(listed, dict) or not listed:
         raise UserError(f'{file} has no "names" of classes; add them, or give names=none.')
-    if not all(
-        isinstance(key, int) and isinstance(name, str | int) for key, name in listed.items()
-    ):
-        raise UserError(f'{file}: "names" is not a list of names, or numbers with names.')
-    found = {key: str(name) for key, name in listed.items()}
+    for key, name in listed.items():
+        if type(key) is not int or type(name) not in (str, int):  # yes and no are no names in YAML
+            raise UserError(
+                f'{file}: "names" has {key!r}: {name!r}, expected a number and a name; correct it, '
+                "and write names such as no and on in quotes."
+            )
+    found = {key: str(name).strip() for key, name in listed.items()}
+    if blank := [key for key, name in found.items() if not name]:
+        raise UserError(f"{file} has no name for class {blank[0]}; add it, or give names=none.")
     if len(set(found.values())) < len(found):
         raise UserError(f"{file} names two classes alike; rename one, or give names=none.")
     return found
@@ -186,6 +194,11 @@ def _from_yaml(file: Path) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file} cannot be read as YAML ({reason}); correct it.") from None
+    if isinstance(content, dict) and "kpt_shape" in content:
+        raise UserError(
+            f'{file} has "kpt_shape", so its labels are boxes with keypoints and no outlines; give '
+            "labels of a segmentation, and remove that line."
+        )
     return content.get("names") if isinstance(content, dict) else None
 
 

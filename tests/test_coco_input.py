@@ -529,3 +529,32 @@ def test_phrases_need_names(tmp_path, capsys):
 
 def test_a_good_file_has_no_findings(tmp_path):
     assert not check_dataset(write(tmp_path, content())).findings
+
+
+def test_run_lengths_along_the_rows_are_known_by_the_box(tmp_path):
+    given = content()
+    flat = coco_mask.decode(mask()).ravel()  # in C's order
+    changes = np.flatnonzero(np.diff(flat)) + 1
+    along = {"size": [H, W], "counts": np.diff([0, *changes, H * W]).tolist()}
+    given["annotations"][0]["segmentation"] = along
+    sentence = refused(lambda: write(tmp_path, given).ids)
+    assert re.search(r"annotations\[0\].bbox \(id 5\) is .* along the rows; count them", sentence)
+    given["annotations"][0]["segmentation"] = runs()
+    assert len(write(tmp_path, given).ids) == 2
+
+
+def test_polygons_in_parts_of_the_image_are_refused_without_boxes_too(tmp_path):
+    given = content()
+    for annotation in given["annotations"]:
+        del annotation["bbox"], annotation["area"]
+        [ring] = annotation["segmentation"]
+        annotation["segmentation"] = [[v / (H if i % 2 else W) for i, v in enumerate(ring)]]
+    sentence = refused(lambda: write(tmp_path, given).ids)
+    assert "annotations[0].segmentation (id 5) has coordinates from 0 to 1" in sentence
+
+
+def test_an_image_has_one_entry(tmp_path):
+    given = content()
+    given["images"][1]["file_name"] = "1.png"
+    sentence = refused(lambda: write(tmp_path, given).ids)
+    assert "images[1].file_name (id 2) is 1.png, which images[0] names too" in sentence

@@ -640,3 +640,100 @@ def test_checks_and_runs_name_a_mask_that_is_refused(tmp_path, capsys):
     assert cli.main([*words, "--dataset", spec]) == 2
     assert "give threshold=" in capsys.readouterr().err
     assert cli.main([*words, "--dataset", spec + ",threshold=128", "--fresh"]) == 0
+
+
+# What looks like labels and is none
+
+
+def test_palettes_that_opacity_tells_apart_are_refused(tmp_path):
+    white = np.full((*SIZE, 4), 255, np.uint8)
+    white[..., 3] = ellipse(4)
+    soft = Image.fromarray(white).quantize(16, method=Image.Quantize.FASTOCTREE)
+    with pytest.raises(UserError, match=r"x\.png has transparent pixels"):
+        masks_of(own(tmp_path, soft))
+    labels = Image.fromarray(LABELS)
+    labels.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    assert len(masks_of(own(tmp_path, labels, transparency=0))) == 3
+    with pytest.raises(UserError, match=r"x\.png has transparent pixels"):
+        masks_of(own(tmp_path, labels, transparency=2))
+
+
+def test_jpeg_inside_a_tiff_is_stored_with_loss(tmp_path):
+    dataset = own(tmp_path, LABELS)
+    (tmp_path / "masks" / "x.png").unlink()
+    Image.fromarray(HARD).save(tmp_path / "masks" / "x.tif", compression="jpeg")
+    with pytest.raises(UserError, match=r"x\.tif is stored with loss"):
+        masks_of(folder(tmp_path))
+    assert dataset
+    assert (masks_of(folder(tmp_path, threshold=128)) == (HARD >= 128)).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.stack([HARD] * 3, -1), "may be a picture in colours or 3 objects"),
+        (np.stack([HARD, HARD * 0, HARD[::-1]], -1), "may be a picture in colours or 3 objects"),
+        (np.stack([HARD > 0] * 3, -1), "has 3 equal pages or channels"),
+        (np.stack([HARD / 255.0] * 3), "has 3 equal pages or channels"),
+    ],
+)
+def test_arrays_of_pictures_are_no_stacks_of_objects(tmp_path, array, words):
+    with pytest.raises(UserError, match=rf"x\.npy has .*{words}|x\.npy {words}"):
+        masks_of(own(tmp_path, array, "x.npy"))
+
+
+def test_a_git_lfs_pointer_of_a_numpy_file_is_called_so(tmp_path):
+    dataset = own(tmp_path, LABELS, "x.npy")
+    (tmp_path / "masks" / "x.npy").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=r"x\.npy is a Git LFS pointer"):
+        masks_of(dataset)
+
+
+def test_options_name_the_greys_of_a_gif(tmp_path):
+    trimap = np.where(LABELS == 1, 128, np.where(LABELS == 2, 255, 0)).astype(np.uint8)
+    with pytest.raises(UserError, match=r"of a trimap.*or ignore=128 if that is unknown"):
+        masks_of(own(tmp_path, trimap, "x.gif"))
+    truth = folder(tmp_path, ignore="128")["x"].truth
+    assert (truth.masks() == (LABELS == 2)).all()
+    assert (truth.ignore == (LABELS == 1)).all()
+    inverted = np.where(LABELS == 2, 0, 255).astype(np.uint8)
+    reading = {"background": "255"}
+    assert (masks_of(own(tmp_path, inverted, "x.gif", reading=reading)) == (LABELS == 2)).all()
+    with pytest.raises(UserError, match="palette of greys, so whether 1 is a stored value"):
+        masks_of(folder(tmp_path, background="1"))
+
+
+def test_a_threshold_is_on_the_scale_of_its_values(tmp_path):
+    soft = np.asarray(ellipse(4)).astype(np.uint16) * 257
+    with pytest.raises(UserError, match=r"to 65535, so threshold=128 .*such as 32768"):
+        masks_of(own(tmp_path, soft, reading={"threshold": 128}))
+    assert (masks_of(folder(tmp_path, threshold=32768)) == (soft >= 32768)).all()
+    logits = np.where(LABELS == 1, 4.5, -7.5).astype(np.float32)
+    (tmp_path / "masks" / "x.png").unlink()
+    with pytest.raises(UserError, match=r"from -7\.5 to 4\.5, but threshold= is for values from 0"):
+        masks_of(own(tmp_path, logits, "x.npy", reading={"threshold": 0.5}))
+
+
+def test_links_that_lead_in_a_circle_are_refused(tmp_path):
+    dataset = own(tmp_path, LABELS)
+    assert dataset.ids == ("x",)
+    for name in ("images", "masks"):
+        (tmp_path / name / "again").symlink_to(tmp_path / name)
+    with pytest.raises(UserError, match=r"images.again is a link to a folder that holds it"):
+        folder(tmp_path).ids  # noqa: B018
+
+
+def test_a_page_or_file_without_its_object_is_refused(tmp_path):
+    stack = np.stack([n == LABELS for n in (1, 9, 3)])
+    with pytest.raises(UserError, match=r"x\.npy: page 2 has no object; save the pages without"):
+        masks_of(own(tmp_path, stack, "x.npy"))
+    (tmp_path / "masks" / "x.npy").unlink()
+    save(tmp_path / "masks" / "x_1.png", LABELS // 3 * 90)
+    save(tmp_path / "masks" / "x_2.png", LABELS * 0)
+    with pytest.raises(UserError, match=r"x_2\.png has no object, but .* take it away"):
+        masks_of(folder(tmp_path))
+    with pytest.raises(UserError, match=r"x_1\.png has no object"):
+        masks_of(folder(tmp_path, threshold=128))
+    for path in (tmp_path / "masks").iterdir():
+        path.unlink()
+    assert len(masks_of(own(tmp_path, LABELS * 0, reading={"threshold": 128}))) == 0

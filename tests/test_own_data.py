@@ -1020,3 +1020,116 @@ def test_every_reader_of_own_data_is_documented():
     for name in ("folder", "coco", *map(str, FORMATS)):
         if "_" not in name or name in ("label_studio", "colour_masks"):
             assert f"\n## {name}" in page
+
+
+# Images and annotations that would be counted twice, left out or taken for others
+
+
+def refusal(spec, words):
+    with pytest.raises(UserError, match=words):
+        dict(load("dataset", spec))
+
+
+def test_a_copy_of_a_json_file_does_not_count_its_image_twice(tmp_path):
+    spec = labelme(tmp_path)
+    write(tmp_path / "a (copy).json", (tmp_path / "a.json").read_text())
+    refusal(spec, r"a \(copy\)\.json and .*a\.json both name the image .*a\.png; correct one")
+
+
+def test_a_group_without_a_name_is_none(tmp_path):
+    shapes = [polygon("can", CORNERS["can"], group_id=""), polygon("can", CORNERS["roof"])]
+    dataset = load("dataset", labelme(tmp_path, shapes))
+    assert len(dataset["a"].truth) == 2
+
+
+@pytest.mark.parametrize("kind", ["deep", "turned", "animated"])
+def test_the_copy_of_an_image_leaves_nothing_open(tmp_path, kind):
+    image, buffer = Image.new("RGB", (W, H)), io.BytesIO()
+    if kind == "deep":
+        Image.fromarray(np.full((H, W), 900, np.uint16)).save(buffer, "PNG")
+    elif kind == "animated":
+        image.save(buffer, "GIF", save_all=True, append_images=[Image.new("RGB", (W, H), "red")])
+    else:
+        exif = Image.Exif()
+        exif[274] = 3
+        image.save(buffer, "PNG", exif=exif)
+    spec = labelme(tmp_path, imageData=base64_of(buffer.getvalue()))
+    (tmp_path / "a.png").unlink()
+    refusal(spec, r"a\.json: imageData has .*; put the image beside the file\.")
+
+
+@pytest.mark.parametrize("make", [voc, colour_masks])
+def test_images_of_one_name_are_refused(make, tmp_path):
+    spec = make(tmp_path)
+    photo(next(tmp_path.glob("[Ji]*")) / "a.bmp")
+    refusal(spec, r"a\.bmp and .*a\.jpg have the same name; rename one")
+
+
+def test_images_of_kinds_that_are_not_read_are_not_left_out(tmp_path):
+    spec = yolo(tmp_path)
+    write(tmp_path / "images/val/b.HEIC", "x")
+    refusal(spec, r"b\.HEIC is an image that is not read; convert it")
+
+
+@pytest.mark.parametrize("name", ["labels/train/b.txt", "labels/val/b.TXT"])
+def test_labels_of_yolo_without_an_image_are_refused_in_every_split(tmp_path, name):
+    spec = yolo(tmp_path)
+    write(tmp_path / name, "0 0 0 1 0 1 1\n")
+    refusal(spec, r"b\.(txt|TXT) belongs to no image")
+    if "train" in name:
+        assert len(load("dataset", f"{spec},split=val")) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("names: [yes, can]\n", r"data\.yaml: \"names\" has 0: True, .*in quotes"),
+        ("names: ['', can]\n", r"data\.yaml has no name for class 0"),
+        ("names: [can, roof]\nkpt_shape: [4, 3]\n", r"data\.yaml has \"kpt_shape\""),
+    ],
+)
+def test_names_that_yolo_would_get_wrong_are_refused(tmp_path, names, words):
+    refusal(yolo(tmp_path, names=names), words)
+
+
+def test_a_blank_line_does_not_move_the_names_after_it(tmp_path):
+    spec = yolo(tmp_path / "y", names="")
+    write(tmp_path / "y/classes.txt", "can\n\nroof\n\n")
+    refusal(spec, r"classes\.txt has no name for class 1")
+    spec = voc(tmp_path / "v")
+    write(tmp_path / "v/class_names.txt", "__ignore__\n_background_\n\nroof\ncan\n")
+    refusal(spec, r"class_names\.txt has a blank line")
+
+
+@pytest.mark.parametrize("make", [cvat, via])
+def test_names_of_images_may_be_written_as_windows_does(make, tmp_path):
+    spec = make(tmp_path)
+    [file] = [*tmp_path.glob("*.xml"), *tmp_path.glob("*.json")]
+    written = "d\\a.png" if make is cvat else "d\\\\a.png"
+    file.write_text(file.read_text().replace('"a.png"', f'"{written}"'))
+    [image] = tmp_path.rglob("a.png")
+    (image.parent / "d").mkdir()
+    image.rename(image.parent / "d" / "a.png")
+    assert load("dataset", spec).ids == ("d/a",)
+
+
+def test_regions_of_other_images_of_a_task_are_refused(tmp_path):
+    points = [[10, 10], [30, 10], [30, 30]]
+    results = [result("polygon", points=points), result("polygon", points=points)]
+    results[1]["to_name"] = "second"
+    refusal(label_studio(tmp_path, results), r"\(id 7\) has regions of several images, image, sec")
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "grey jpeg", "smooth", "smooth grey", "transparent"])
+def test_maps_of_voc_with_smooth_edges_are_refused(tmp_path, kind):
+    spec = voc(tmp_path)
+    (tmp_path / "class_names.txt").unlink()
+    colours = np.zeros((H, W, 3), np.uint8)
+    colours[SQUARE], colours[ELL] = (200, 0, 0), (0, 150, 80)
+    image = Image.fromarray(colours).convert("L" if "grey" in kind else "RGB")
+    if "smooth" in kind:
+        image = image.resize((2 * W, 2 * H), Image.Resampling.BILINEAR).resize((W, H))
+    if kind == "transparent":
+        image.putalpha(Image.fromarray(SQUARE))
+    image.save(tmp_path / "SegmentationObject/a.png", "JPEG" if "jpeg" in kind else "PNG")
+    refusal(spec, r"SegmentationObject.a\.png (has|is stored)")

@@ -185,12 +185,18 @@ def load(image: Image.Image) -> None:
 
 def instead(path: Path) -> str:
     """What a file is that is no image, and the way out: the rest of a sentence."""
+    known = kind_of(path)
+    if not known and not path.stat().st_size:
+        return "is empty; download or save it again"
+    return f"is {known or 'not an image, or damaged: replace it or leave it out'}"
+
+
+def kind_of(path: Path) -> str:
+    """What a file begins like that is none of an image's formats, and the way out; else ""."""
     with path.open("rb") as file:
         start = file.read(512)
-    if not start:
-        return "is empty; download or save it again"
     found = (words for magic, words in _CONTENTS if re.match(magic, start, re.I | re.S))
-    return f"is {next(found, 'not an image, or damaged: replace it or leave it out')}"
+    return next(found, "")
 
 
 def _by_tifffile(path: Path) -> Image.Image | None:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.images.files import chosen, damage_of, load, opened, pages
+from sambench.images.files import chosen, damage_of, kind_of, load, opened, pages
 from sambench.images.orientation import UPRIGHT, Size, orientation_of
 from sambench.images.samples import GREY_MODES, grey_samples, is_deep, rawmodes, white_is_zero
 
 LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "JPEG2000"})
+LOSSY_IN_TIFF = frozenset({"jpeg", "tiff_jpeg", "webp", "lerc"})
+"""Ways in which a TIFF may be compressed that change values."""
 ARRAYS = frozenset({".npy", ".npz"})
 SPREAD = {"L;4": 17, "L;2": 85}
 """Pillow multiplies grey values of 4 and 2 bits to fill 8; labels are the values themselves."""
@@ -30,7 +32,7 @@ class LabelPage:
 
     Attributes:
         values: (H, W) of integers, bool or floats; of a colour image (H, W, 3) uint8.
-        lossy: whether its format changes values: JPEG, and WebP of either kind.
+        lossy: whether its format changes values: JPEG, also in a TIFF, and WebP of either kind.
         palette: (N, 3) uint8, the colours of the values of a palette image.
     """
 
@@ -123,34 +125,47 @@ def _page(image: Image.Image, path: Path) -> LabelPage:
             f"{path} says that 0 is white (TIFF's MinIsWhite), which programs read in two ways; "
             "save it as PNG."
         )
-    lossy = image.format in LOSSY
+    lossy = image.format in LOSSY or image.info.get("compression") in LOSSY_IN_TIFF
     if image.mode in GREY_MODES or (image.mode == "L" and is_deep(image)):
         return LabelPage(grey_samples(image)[0])
     spread = {SPREAD.get(raw[:3], 1) for raw in rawmodes(image)} if image.mode == "L" else {1}
     load(image)
     if image.mode == "P":
         colours = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
-        return LabelPage(np.asarray(image), palette=colours)
+        _refuse_transparent_values(image, path)
+        return LabelPage(np.asarray(image), lossy, colours)
     if image.mode in ("1", "L"):
         return LabelPage(np.asarray(image) // np.uint8(max(spread, default=1)), lossy)
-    return LabelPage(_grey_or_colours(image, path), lossy)
+    return LabelPage(_grey_or_colours(image, path, lossy=lossy), lossy)
 
 
-def _grey_or_colours(image: Image.Image, path: Path) -> NDArray[np.uint8]:
+def _refuse_transparent_values(image: Image.Image, path: Path) -> None:
+    """A palette may make 0, the background, transparent; colours alone do not tell others apart."""
+    given = image.info.get("transparency", b"")
+    alpha = dict(enumerate(given)) if isinstance(given, bytes) else {given: 0}
+    shown = {alpha.get(value, OPAQUE) for value in np.unique(np.asarray(image)).tolist() if value}
+    if not shown <= {OPAQUE} or alpha.get(0, OPAQUE) not in (0, OPAQUE):
+        raise _transparent(path)
+
+
+def _transparent(path: Path) -> UserError:
+    return UserError(
+        f"{path} has transparent pixels, so which of them are the object is open; save it as "
+        "grey without alpha."
+    )
+
+
+def _grey_or_colours(image: Image.Image, path: Path, *, lossy: bool) -> NDArray[np.uint8]:
     """(H, W) if all channels are equal, else (H, W, 3)."""
     if is_deep(image):
         raise UserError(f"{path} has colours of more than 8 bits; save it as grey or 8-bit RGB.")
     if image.has_transparency_data and (np.asarray(image.convert("RGBA"))[..., 3] != OPAQUE).any():
-        raise UserError(
-            f"{path} has transparent pixels, so which of them are the object is open; save it as "
-            "grey without alpha."
-        )
+        raise _transparent(path)
     colours = np.asarray(image.convert("RGB"))
     apart = int(np.ptp(colours, axis=2).max(initial=0))
     if apart == 0:
         return colours[..., 0]
-    lossy_grey = image.format in LOSSY and apart <= NEARLY_GREY
-    return np.asarray(image.convert("L")) if lossy_grey else colours
+    return np.asarray(image.convert("L")) if lossy and apart <= NEARLY_GREY else colours
 
 
 def _array(path: Path) -> NDArray[Any]:
@@ -162,6 +177,9 @@ def _array(path: Path) -> NDArray[Any]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; check the path.") from None
     except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
+        what = kind_of(path)
+        if what and not what.startswith(("a NumPy", "a ZIP")):
+            raise UserError(f"{path} is {what}.") from None
         if "pickle" in str(error):
             raise UserError(
                 f"{path} holds Python objects, not an array (Cellpose writes such _seg.npy); save "
@@ -185,6 +203,11 @@ def _layers(array: NDArray[Any], size: Size, path: Path) -> list[NDArray[Any]]:
         raise UserError(
             f"{path} has the shape {array.shape}, which is not {size} (height, width) of its image "
             "with one axis for the objects, before or after; save it so."
+        )
+    if last and array.dtype == np.uint8 and array.shape[2] in (3, 4) and array.max(initial=0) > 1:
+        raise UserError(
+            f"{path} has the shape {array.shape}, which may be a picture in colours or "
+            f"{array.shape[2]} objects; save colours as PNG, and objects as bool."
         )
     return list(array if first else np.moveaxis(array, 2, 0))
 
