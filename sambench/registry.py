@@ -253,6 +253,8 @@ def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise UserError(f"{name} has no option {key!r}; {nearest(key, known)}")
     typed = {key: _convert(value, known[key], f"{name}:{key}") for key, value in given.items()}
+    if known.get("seed") is int and int(typed.get("seed", 0)) < 0:  # NumPy takes no other
+        raise UserError(f"{name}:seed={typed['seed']} is negative; give 0 or more.")
     resolved = {**preset, **typed}
     _require_options(cls, name, resolved)
     return resolved

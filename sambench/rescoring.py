@@ -90,9 +90,30 @@ class OneFile:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """What made the predictions of a folder; empty where they were made elsewhere."""
+    """What made the predictions of a folder; empty where they were made elsewhere.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = folder / MANIFEST
-    return dict(read_json(path)) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    kinds = {"task": str, "label": str, "options": dict, "model": dict, "predictions": dict}
+    parts = {"model": dict, "dataset": dict, "code": str}
+    if not (has_types(found, kinds) and has_types(found["predictions"], parts)):
+        raise UserError(
+            f"{path} is not what a run notes of the predictions that it saves; run it again, or "
+            "take the file away to score them as made elsewhere."
+        )
+    return dict(found)
+
+
+def has_types(value: Any, kinds: Mapping[str, type]) -> bool:
+    """Whether a JSON value is an object whose parts are of these types."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(key), kind) for key, kind in kinds.items()
+    )
 
 
 def saved_model(folder: Path, name: str = "") -> Saved:
@@ -169,7 +190,7 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
         **asked,
         "model": made["model"],
         "code": made["code"],
-        "dataset": {**asked["dataset"], "code": made["dataset"]["code"]},
+        "dataset": {**asked["dataset"], "code": made["dataset"].get("code")},
     }
     differing = differences(made, asked)
     if differing:

@@ -550,7 +550,7 @@ def test_polygons_in_parts_of_the_image_are_refused_without_boxes_too(tmp_path):
         [ring] = annotation["segmentation"]
         annotation["segmentation"] = [[v / (H if i % 2 else W) for i, v in enumerate(ring)]]
     sentence = refused(lambda: write(tmp_path, given).ids)
-    assert "annotations[0].segmentation (id 5) has coordinates from 0 to 1" in sentence
+    assert "annotations[0].segmentation (id 5) lies within a single pixel" in sentence
 
 
 def test_an_image_has_one_entry(tmp_path):

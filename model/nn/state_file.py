@@ -164,9 +164,9 @@ def _is_safetensors(path: Path) -> bool:
 
 def _not_of_pytorch(path: Path) -> str | None:
     """What a zip archive is that torch.save did not write; None for others."""
-    if not zipfile.is_zipfile(path):
-        return None
     try:
+        if not zipfile.is_zipfile(path):
+            return None
         with zipfile.ZipFile(path) as bundle:
             names = [name.rpartition("/")[2] for name in bundle.namelist()]
     except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
