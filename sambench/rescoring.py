@@ -32,6 +32,7 @@ from sambench.results import Result, read_json
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
 from sambench.store.records import Made, differences
+from sambench.store.schema import has_types
 from sambench.store.sources import PredictionFiles, Sources, digest_files
 
 
@@ -107,13 +108,6 @@ def manifest(folder: Path) -> dict[str, Any]:
             "take the file away to score them as made elsewhere."
         )
     return dict(found)
-
-
-def has_types(value: Any, kinds: Mapping[str, type]) -> bool:
-    """Whether a JSON value is an object whose parts are of these types."""
-    return isinstance(value, dict) and all(
-        isinstance(value.get(key), kind) for key, kind in kinds.items()
-    )
 
 
 def saved_model(folder: Path, name: str = "") -> Saved:

@@ -1,7 +1,7 @@
 """The fields of a result file, their types, and what must agree in it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sambench.interfaces import JSON
@@ -80,3 +80,10 @@ def _consistency(data: JSON) -> Iterator[str]:
         stated = data["protocol"][part]
         if stated.get("label", stated.get("name")) != data[part]:
             yield f"names another {part} in its protocol"
+
+
+def has_types(value: Any, kinds: Mapping[str, type]) -> bool:
+    """Whether a JSON value is an object whose parts are of these types."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(key), kind) for key, kind in kinds.items()
+    )

@@ -16,7 +16,12 @@ from sambench.interfaces import Task
 from sambench.registry import find, installed, names, plain, resolve
 from sambench.store.code import digest_of, modules_of
 from sambench.store.records import Index
+from sambench.store.schema import has_types
 
+ABOUT: dict[str, type] = {
+    "task": str, "label": str, "options": dict, "choices": dict, "model": dict, "dataset": dict,
+}  # fmt: skip
+"""What the first line of records says besides the plan."""
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +54,10 @@ def task_of(index: Index, own: Sequence[Path] = ()) -> Task:
     Raises:
         UserError: see `task_class`; or the options are not those of the task.
     """
-    about = index.header["about"]
+    about = index.header.get("about")
+    if not has_types(about, ABOUT) or not has_types(index.plan.get("scores"), {"code": str}):
+        raise UserError(f"{index.path} does not say what its records are of; it is damaged.")
+    assert about is not None
     name, origin = str(about["task"]), str(about.get("plugins", {}).get("task", ""))
     cls = task_class(name, origin, index.path, own)
     task = _made(cls, name, about["options"], index.path)
