@@ -115,23 +115,16 @@ class Index:
         return dict(self.header.get("plan", {}))
 
     def raw(self, ids: Iterable[str]) -> Iterator[bytes]:
-        """The lines of some scored images, as they stand in the file."""
-        yield from self._at(self.offsets[id] for id in ids)
-
-    def _at(self, offsets: Iterable[int]) -> Iterator[bytes]:
+        """The lines of some scored images as they stand in the file; of a doubtful one, that."""
+        offsets = {**self.doubtful, **self.offsets}
         with self.path.open("rb") as file:
-            for offset in offsets:
-                file.seek(offset)
+            for id in ids:
+                file.seek(offsets[id])
                 yield file.readline()
 
     def lines(self, ids: Iterable[str]) -> list[JSON]:
         """The lines of some scored images: what the engine noted, and the task's record."""
         return [json.loads(line) for line in self.raw(ids)]
-
-    def doubted(self, id: str) -> JSON:
-        """The damaged line of an image, as far as it can be read."""
-        (line,) = self._at([self.doubtful[id]])
-        return dict(json.loads(line))
 
     def read(self, ids: Iterable[str]) -> list[JSON]:
         """The task's records of some scored images."""
