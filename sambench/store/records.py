@@ -13,9 +13,9 @@ The first line, the header, says what the run is and the format's version. Each 
 * ``{"session"}``: what a session cost.
 
 A line is written whole and synced before its image counts as done. What a kill or a full disk
-leaves of the last line is cut off; a damaged line amid others costs its image alone. Each line ends
-in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage too. A line without
-it, which a program of the user wrote, is read as it stands.
+leaves of the last line is cut off; a damaged line amid others costs its image alone. The line
+of a scored image ends in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage
+too. Without it, as a program of the user may write a line, it is read as it stands.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ KINDS: dict[str, dict[str, type]] = {
     "session": {"session": dict},
 }
 """Kinds of lines after the first, by their fields."""
+SESSION: dict[str, Any] = {"wall": int | float, "memory": dict, "environment": dict}
 log = logging.getLogger(__name__)
 
 
@@ -173,7 +174,6 @@ def _header(line: bytes, path: Path) -> JSON:
         )
     if not isinstance(parsed.get("plan"), dict) or not isinstance(parsed.get("ids"), list):
         raise UserError(f"{path} is no file of records; give another --output.")
-    parsed.pop(CRC, None)
     version = parsed.get("format", 1)
     if version != FORMAT:
         raise UserError(
@@ -206,9 +206,11 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
         index.drop(line["changed"])
     elif kind == "ids":
         index.header["ids"] = line["ids"]
-    elif kind == "session":
+    elif kind == "session" and _has(line["session"], SESSION):
         index.sessions.append(line["session"])
-    return bool(kind)
+    else:
+        return kind == "failed"
+    return True
 
 
 def _is_whole(data: bytes, line: JSON) -> bool:
@@ -221,7 +223,7 @@ def _checked(start: bytes) -> bytes:
     return start + f',"{CRC}":{zlib.crc32(start)}}}\n'.encode()
 
 
-def _has(line: JSON, fields: Mapping[str, type]) -> bool:
+def _has(line: JSON, fields: Mapping[str, Any]) -> bool:
     """Whether a line has the fields of a kind, of the right types."""
     return all(isinstance(line.get(name), wanted) for name, wanted in fields.items())
 
@@ -325,7 +327,8 @@ def as_line(value: JSON) -> bytes:
         ValueError: it holds NaN or infinity.
         TypeError: it holds what JSON does not know.
     """
-    return _checked(json.dumps(value, allow_nan=False, separators=(",", ":")).encode()[:-1])
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return _checked(text[:-1]) if "record" in value else text + b"\n"
 
 
 def check_plan(index: Index, header: JSON, remedy: str = REMEDY) -> None:

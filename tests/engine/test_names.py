@@ -173,7 +173,10 @@ class TestDatasets:
         run(out, *words, specs[0])
         before = {path: path.read_bytes() for path in out.rglob("*.jsonl")}
         run(out, *words, specs[1], code=2)
-        assert "holds a run on other images of the same names" in capsys.readouterr().err
+        assert (
+            "another plan (all 2 images of these names are others, and lie elsewhere)"
+            in capsys.readouterr().err
+        )
         assert {path: path.read_bytes() for path in out.rglob("*.jsonl")} == before
         run(out, *words, specs[1] + ",name=foggy")
         assert len(written(out)) == 2
