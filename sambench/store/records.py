@@ -13,9 +13,8 @@ The first line, the header, says what the run is and the format's version. Each 
 * ``{"session"}``: what a session cost.
 
 A line is written whole and synced before its image counts as done. What a kill or a full disk
-leaves of the last line is cut off; a damaged line amid others costs its image alone. The line
-of a scored image ends in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage
-too. A line without it is read as it stands.
+leaves of the last line is cut off; a damaged line amid others costs its image alone. That of a
+scored image ends in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage too.
 """
 
 from __future__ import annotations

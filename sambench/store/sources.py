@@ -126,7 +126,8 @@ def drop_changed(
     if moved and changed and changed == known:
         raise UserError(
             f"{records.path} holds a run with another plan (all {len(known)} {sources.what} of "
-            f"these names are others, and lie elsewhere); give one of the two datasets a name=, {REMEDY}."
+            "these names are others, and lie elsewhere); give one of the two datasets a name=, "
+            f"{REMEDY}."
         )
     same = [id for id in doubtful if found[id] == made[id].image]
     stamps = {id: stamp for id in same if (stamp := sources.stamp(id)) is not None}
