@@ -196,6 +196,7 @@ class Instances(Task):
         """What AP needs of an image, or IoU and Boundary IoU of each object."""
         require_image(prediction, truth)
         if not self.scored:
+            _require_answers(prediction, truth, self._objects(truth))
             return _overlaps(prediction, truth)
         if self.evaluator == "official":
             return _official.image_record(prediction, truth)
@@ -272,6 +273,21 @@ def _overlap(answer: Masks, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     for mask, (x0, y0, x1, y1) in zip(filled, np.rint(boxes).astype(int).clip(min=0), strict=True):
         mask[0, y0:y1, x0:x1] = True
     return mask_metrics.iou(answer.binary(), filled)
+
+
+def _require_answers(found: Found, truth: Truth, objects: Sequence[int]) -> None:
+    """Refuse a prediction without a mask for each object: left out, it would count as nothing.
+
+    Raises:
+        UserError: an object has no mask, or more than one.
+    """
+    wanted = [truth.ids[index] for index in objects]
+    if sorted(found.objects) != sorted(wanted):
+        answered = len(set(found.objects) & set(wanted))
+        raise UserError(
+            f"the prediction has {len(found.objects)} masks, for {answered} of the {len(wanted)} "
+            "objects of its image; give one for each."
+        )
 
 
 def _overlaps(found: Found, truth: Truth) -> JSON:

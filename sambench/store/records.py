@@ -13,9 +13,8 @@ The first line, the header, says what the run is and the format's version. Each 
 * ``{"session"}``: what a session cost.
 
 A line is written whole and synced before its image counts as done. What a kill or a full disk
-leaves of the last line is cut off; a damaged line amid others costs its image alone. Each line ends
-in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage too. A line without
-it, which a program of the user wrote, is read as it stands.
+leaves of the last line is cut off; a damaged line amid others costs its image alone. That of a
+scored image ends in ``"crc"``, the CRC-32 of what goes before it: one changed digit is damage too.
 """
 
 from __future__ import annotations
@@ -46,6 +45,7 @@ KINDS: dict[str, dict[str, type]] = {
     "session": {"session": dict},
 }
 """Kinds of lines after the first, by their fields."""
+SESSION: dict[str, Any] = {"wall": int | float, "memory": dict, "environment": dict}
 log = logging.getLogger(__name__)
 
 
@@ -115,23 +115,16 @@ class Index:
         return dict(self.header.get("plan", {}))
 
     def raw(self, ids: Iterable[str]) -> Iterator[bytes]:
-        """The lines of some scored images, as they stand in the file."""
-        yield from self._at(self.offsets[id] for id in ids)
-
-    def _at(self, offsets: Iterable[int]) -> Iterator[bytes]:
+        """The lines of some scored images as they stand in the file; of a doubtful one, that."""
+        offsets = {**self.doubtful, **self.offsets}
         with self.path.open("rb") as file:
-            for offset in offsets:
-                file.seek(offset)
+            for id in ids:
+                file.seek(offsets[id])
                 yield file.readline()
 
     def lines(self, ids: Iterable[str]) -> list[JSON]:
         """The lines of some scored images: what the engine noted, and the task's record."""
         return [json.loads(line) for line in self.raw(ids)]
-
-    def doubted(self, id: str) -> JSON:
-        """The damaged line of an image, as far as it can be read."""
-        (line,) = self._at([self.doubtful[id]])
-        return dict(json.loads(line))
 
     def read(self, ids: Iterable[str]) -> list[JSON]:
         """The task's records of some scored images."""
@@ -180,7 +173,6 @@ def _header(line: bytes, path: Path) -> JSON:
         )
     if not isinstance(parsed.get("plan"), dict) or not isinstance(parsed.get("ids"), list):
         raise UserError(f"{path} is no file of records; give another --output.")
-    parsed.pop(CRC, None)
     version = parsed.get("format", 1)
     if version != FORMAT:
         raise UserError(
@@ -213,9 +205,11 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
         index.drop(line["changed"])
     elif kind == "ids":
         index.header["ids"] = line["ids"]
-    elif kind == "session":
+    elif kind == "session" and _has(line["session"], SESSION):
         index.sessions.append(line["session"])
-    return bool(kind)
+    else:
+        return kind == "failed"
+    return True
 
 
 def _is_whole(data: bytes, line: JSON) -> bool:
@@ -228,7 +222,7 @@ def _checked(start: bytes) -> bytes:
     return start + f',"{CRC}":{zlib.crc32(start)}}}\n'.encode()
 
 
-def _has(line: JSON, fields: Mapping[str, type]) -> bool:
+def _has(line: JSON, fields: Mapping[str, Any]) -> bool:
     """Whether a line has the fields of a kind, of the right types."""
     return all(isinstance(line.get(name), wanted) for name, wanted in fields.items())
 
@@ -332,7 +326,8 @@ def as_line(value: JSON) -> bytes:
         ValueError: it holds NaN or infinity.
         TypeError: it holds what JSON does not know.
     """
-    return _checked(json.dumps(value, allow_nan=False, separators=(",", ":")).encode()[:-1])
+    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return _checked(text[:-1]) if "record" in value else text + b"\n"
 
 
 def check_plan(index: Index, header: JSON, remedy: str = REMEDY) -> None:

@@ -125,8 +125,9 @@ def drop_changed(
     changed = [id for id in doubtful if found[id] not in {made[id].image, made[id].prediction}]
     if moved and changed and changed == known:
         raise UserError(
-            f"{records.path} holds a run on other {sources.what} of the same names, from another "
-            f"place; give one of the two datasets a name=, {REMEDY}."
+            f"{records.path} holds a run with another plan (all {len(known)} {sources.what} of "
+            "these names are others, and lie elsewhere); give one of the two datasets a name=, "
+            f"{REMEDY}."
         )
     same = [id for id in doubtful if found[id] == made[id].image]
     stamps = {id: stamp for id in same if (stamp := sources.stamp(id)) is not None}

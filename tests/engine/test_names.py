@@ -173,7 +173,10 @@ class TestDatasets:
         run(out, *words, specs[0])
         before = {path: path.read_bytes() for path in out.rglob("*.jsonl")}
         run(out, *words, specs[1], code=2)
-        assert "holds a run on other images of the same names" in capsys.readouterr().err
+        assert (
+            "another plan (all 2 images of these names are others, and lie elsewhere)"
+            in capsys.readouterr().err
+        )
         assert {path: path.read_bytes() for path in out.rglob("*.jsonl")} == before
         run(out, *words, specs[1] + ",name=foggy")
         assert len(written(out)) == 2
@@ -226,6 +229,18 @@ def test_predictions_of_an_image_of_any_name_are_kept_and_scored_again(tmp_path,
     assert main([*words, f"--output={tmp_path}/again", "--resamples=0"]) == 0
     (again,) = (tmp_path / "again").rglob("*.json")
     assert json.loads(again.read_text())["metrics"] == before
+
+
+def test_a_saved_prediction_that_lost_a_mask_counts_as_no_better_one(tmp_path, capsys):
+    dataset, out = images(tmp_path, "a", "b"), tmp_path / "out"
+    run(out, "--task=instances", "--model=box_mask", "--save-predictions", dataset)
+    (folder,) = out.rglob("*.predictions")
+    (folder / "b.json").write_text("[]")
+    words = ["score", "--task=instances", dataset, f"--predictions={folder}", f"--output={out}"]
+    assert main([*words, "--resamples=0"]) == 1
+    assert "has 0 masks, for 0 of the 1 objects" in capsys.readouterr().err
+    (result,) = out.rglob("box_mask.json")
+    assert list(json.loads(result.read_text())["failed"]) == ["b"]
 
 
 TASK = '''"""A task whose records have keys that a file of records uses itself."""
