@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.store.schema import SCHEMA, content_problems
+from sambench.store.schema import SCHEMA, unreadable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,12 +101,14 @@ class Result:
         Raises:
             UserError: a field is missing, of another type, or not of this schema.
         """
-        wrong = next(content_problems(data), None)
+        if isinstance(data, Mapping) and data.get("schema") != SCHEMA:
+            raise UserError(f"{source} has schema {data.get('schema')}, expected {SCHEMA}.")
+        wrong = next(unreadable(data), None)
         if wrong is not None:
             raise UserError(f"{source} is not a sambench result as it stands: it {wrong}.")
         metrics = {name: _estimate(value) for name, value in data["metrics"].items()}
         names = [name for name in cls.__dataclass_fields__ if name != "metrics"]
-        return cls(metrics=metrics, **{name: data[name] for name in names})
+        return cls(metrics=metrics, **{name: data[name] for name in names if name in data})
 
 
 def _estimate(value: Mapping[str, float | None]) -> Estimate:

@@ -13,6 +13,8 @@ TYPES: dict[str, type] = {
     "images": int, "metrics": dict, "protocol": dict, "failed": dict, "timing": dict,
     "environment": dict, "note": str, "details": dict,
 }  # fmt: skip
+REQUIRED = frozenset({"task", "model", "dataset", "metric", "images", "metrics", "protocol"})
+"""Fields without which there is no result."""
 PROTOCOL = {"task": dict, "model": dict, "dataset": dict, "sambench": str}
 
 
@@ -27,6 +29,25 @@ def content_problems(data: Any) -> Iterator[str]:
         return
     yield from _metrics(data)
     yield from _consistency(data)
+
+
+def unreadable(data: Any) -> Iterator[str]:
+    """What keeps a result file from being read: parts of another type than they must have.
+
+    A part that is missing without harm is no reason; `content_problems` asks for all of them.
+    """
+    if not isinstance(data, dict):
+        yield "is no JSON object"
+        return
+    for name, wanted in TYPES.items():
+        if name in data or name in REQUIRED:
+            yield from _typed(data, name, wanted, name)
+    protocol = data.get("protocol")
+    for name in ("task", "model", "dataset"):
+        if isinstance(protocol, dict) and name in protocol:
+            yield from _typed(protocol, name, dict, f"protocol.{name}")
+    if isinstance(data.get("metrics"), dict):
+        yield from _metrics(data)
 
 
 def _structure(data: JSON) -> Iterator[str]:
