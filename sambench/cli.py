@@ -111,8 +111,11 @@ def _ended_like_ctrl_c() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         free = []  # Python lets only the main thread decide
 
+    received: list[int] = []
+
     def end(number: int, frame: object) -> None:
         del frame
+        received.append(number)
         for each in free:  # a second one must not disturb what is kept now
             signal.signal(each, signal.SIG_IGN)
         raise Ended(number)
@@ -121,6 +124,10 @@ def _ended_like_ctrl_c() -> Iterator[None]:
         signal.signal(number, end)
     try:
         yield
+    except KeyboardInterrupt as error:
+        if received and not isinstance(error, Ended):  # Ray passes it on as a bare one
+            raise Ended(received[0]) from None
+        raise
     finally:
         for number in free:
             signal.signal(number, signal.SIG_DFL)

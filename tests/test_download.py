@@ -2,8 +2,9 @@
 
 import hashlib
 import http.server
-import multiprocessing
 import ssl
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -219,22 +220,25 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server, tmp_path, monk
         download(server.url, tmp_path / "a", DIGEST)
 
 
-def fetch(url, target, ready, done):
-    ready.wait()
-    done.put(download(url, target, DIGEST).read_bytes() == CONTENT)
+FETCH = """
+import sys
+from pathlib import Path
+from sambench.download import download
+print("ready", flush=True)
+sys.stdin.readline()
+print(download(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
+"""
 
 
 def test_two_processes_fetch_a_file_once(server, tmp_path):
-    context = multiprocessing.get_context("fork" if threading.active_count() < 2 else "spawn")
-    ready, done = context.Event(), context.Queue()
-    words = (server.url, tmp_path / "a", ready, done)
-    processes = [context.Process(target=fetch, args=words) for _ in range(2)]
+    words = [sys.executable, "-c", FETCH, server.url, str(tmp_path / "a"), DIGEST]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(words, **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
     for process in processes:
-        process.start()
-    ready.set()
-    assert [done.get(timeout=60) for _ in processes] == [True, True]
-    for process in processes:
-        process.join()
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate()[0].strip() for process in processes] == [str(tmp_path / "a")] * 2
     assert len(server.asked) == 1
     assert sha256(tmp_path / "a") == DIGEST
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
