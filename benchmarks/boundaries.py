@@ -29,8 +29,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 from skimage import morphology
 
-from sambench.metrics.boundaries import MAX_DISTANCE, edge_counts, threshold_values
-from sambench.metrics.edge_nms import structured_nms
+from sambench.metrics.edges.boundaries import MAX_DISTANCE, edge_counts, threshold_values
+from sambench.metrics.edges.nms import structured_nms
 
 Case = tuple[str, NDArray[np.float64], list[NDArray[np.bool_]]]
 SIZE = (161, 241)  # half of BSDS500, for the sake of the slower side

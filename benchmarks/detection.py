@@ -25,9 +25,11 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from sambench.interfaces import JSON, Instances
-from sambench.metrics import detection, proposals, rle
-from sambench.metrics.assignment import take_truths
-from sambench.metrics.detection import Detections
+from sambench.masks import rle
+from sambench.metrics.detection import coco as detection
+from sambench.metrics.detection import proposals
+from sambench.metrics.detection.assignment import take_truths
+from sambench.metrics.detection.coco import Detections
 from sambench.metrics.statistics import bootstrap
 
 SIZE = (480, 640)

@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sambench.everything import Everything, EverythingOptions, everything
 from sambench.interfaces import JSON
-from sambench.metrics import rle
+from sambench.masks import rle
+from sambench.masks.everything import Everything, EverythingOptions, everything
 from sambench.registry import load
 
 from .reference import reference, reference_sam

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from sambench.evaluation import evaluate
-from sambench.everything import EverythingOptions, everything, point_grid
+from sambench.engine.evaluation import evaluate
 from sambench.interfaces import Prompts
+from sambench.masks.everything import EverythingOptions, everything, point_grid
 from sambench.registry import load
 
 from .everything import photograph

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sambench.evaluation import Local
+from sambench.engine.evaluation import Local
+from sambench.engine.jobs import Settings
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
-from sambench.jobs import Settings
 from sambench.registry import load
 
 RADII = (5, 9, 14)

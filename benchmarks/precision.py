@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from sambench.commands._options import load_model, with_precision
-from sambench.comparing import compare, read_side
-from sambench.evaluation import run
+from sambench.engine.evaluation import run
+from sambench.engine.jobs import Settings
 from sambench.interfaces import JSON
-from sambench.jobs import Settings
 from sambench.registry import load, split_spec
+from sambench.store.comparing import compare, read_side
 from sambench.store.paths import beside, label_of, stem_of
 
 from .turns import save

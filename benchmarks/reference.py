@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sambench.shapes import nms
+from sambench.masks.geometry import nms
 
 
 def reference() -> Any:

@@ -23,11 +23,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import sobel
 
-from sambench.embeddings import EmbeddingCache
-from sambench.everything import point_grid
+from sambench.engine.embedding_cache import EmbeddingCache
 from sambench.interfaces import JSON, Boundaries, Sample
+from sambench.masks.everything import point_grid
+from sambench.masks.geometry import nms
 from sambench.registry import load
-from sambench.shapes import nms
 
 from .reference import reference, reference_sam
 from .turns import Case, measure, save

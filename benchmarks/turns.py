@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sambench.environment import environment
+from sambench.engine.environment import environment
 from sambench.interfaces import JSON
 
 Run = Callable[[], Any]

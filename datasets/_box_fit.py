@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from sambench.box_conventions import Array, corners, others
+from sambench.data.box_conventions import Array, corners, others
+from sambench.data.json_input import At
 from sambench.interfaces import JSON
-from sambench.json_input import At
 
 log = logging.getLogger(__name__)
 SLACK = 2.0

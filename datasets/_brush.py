@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.json_input import At
 from sambench.interfaces import JSON
-from sambench.json_input import At
 
 from ._instances import encode
 from ._shapes import Extent

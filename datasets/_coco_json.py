@@ -10,11 +10,11 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.download import sha256
+from sambench.data.download import sha256
+from sambench.data.images import read_rgb
+from sambench.data.json_input import At
 from sambench.errors import UserError
-from sambench.images import read_rgb
 from sambench.interfaces import JSON, Dataset, DatasetCard, Instances, Segments, T
-from sambench.json_input import At
 
 from ._coco_file import Annotation, CocoFile, Layout, annotated_instances, inside, read_coco
 from ._instances import without_empty

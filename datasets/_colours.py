@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import read_label_pages
 from sambench.errors import UserError
-from sambench.images import read_label_pages
 
 from ._label_maps import colour_labels
 

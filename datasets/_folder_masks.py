@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import LabelPage, grey_levels, labels_of, read_label_pages
+from sambench.data.images.plausible import many_thin_colours
 from sambench.errors import UserError
-from sambench.images import LabelPage, grey_levels, labels_of, read_label_pages
-from sambench.images.plausible import many_thin_colours
 from sambench.interfaces import Instances
 
 from ._instances import from_labels, without_empty

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import channels, read_labels, read_rgb
+from sambench.data.mat_files import load_mat
 from sambench.errors import UserError
-from sambench.images import channels, read_labels, read_rgb
 from sambench.interfaces import Instances
-from sambench.mat_files import load_mat
 
 from ._instances import encode, from_rles
 

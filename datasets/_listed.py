@@ -3,8 +3,8 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.text_lists import read_lines
 from sambench.errors import UserError
-from sambench.text_lists import read_lines
 
 from ._files import InstanceFiles
 

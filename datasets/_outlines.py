@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from sambench.data.json_input import At
+from sambench.data.json_masks import read_run_lengths
 from sambench.interfaces import JSON
-from sambench.json_input import At
-from sambench.json_masks import read_run_lengths
 
 from ._instances import encode
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
 
+from sambench.data.images import Decoding, Intensity, image_size
+from sambench.data.json_input import At
+from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.images import Decoding, Intensity, image_size
 from sambench.interfaces import Concepts, Dataset, Instances, Segments, T
-from sambench.json_input import At
-from sambench.sources import require
 
 from ._concepts import from_categories
 from ._files import IMAGES, InstanceFiles, files_in, refuse_loop

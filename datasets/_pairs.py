@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.sources import data_root, require
 from sambench.errors import UserError
 from sambench.interfaces import JSON
-from sambench.sources import data_root, require
 
 from ._files import IMAGES, LABELS, InstanceFiles, by_stem, files_in
 

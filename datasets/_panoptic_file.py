@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sambench.json_input import At, read
+from sambench.data.json_input import At, read
 
 from ._coco_file import distinct, order
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.images import image_size
+from sambench.data.json_input import At, read
 from sambench.errors import UserError
-from sambench.images import image_size
 from sambench.interfaces import Instances
-from sambench.json_input import At, read
 
 from ._coco_file import inside
 from ._files import InstanceFiles

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from sambench.data.json_input import At
 from sambench.interfaces import JSON
-from sambench.json_input import At
 
 from ._instances import encode
 from ._outlines import to_rle

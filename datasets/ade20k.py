@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sambench.images import read_rgb
+from sambench.data.images import read_rgb
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root, require
 
 from ._files import InstanceFiles, by_stem, place_of
 from ._instances import encode, from_rles

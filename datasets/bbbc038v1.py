@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.sources import data_root, require
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root, require
 
 from ._files import InstanceFiles, files_in
 from ._label_maps import from_single_masks

@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.sources import Source, data_root, require
 from sambench.interfaces import Boundaries, DatasetCard, Regions, T
-from sambench.sources import Source, data_root, require
 
 from ._files import FileDataset, by_stem, files_in, place_of, read_as
 from ._label_maps import as_labels, read_mat

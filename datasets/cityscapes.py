@@ -6,9 +6,9 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances, Segments, T
-from sambench.sources import data_root, require
 
 from ._files import InstanceFiles
 from ._instances import encode, from_rles

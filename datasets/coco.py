@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, cast
 
+from sambench.data.sources import Source, data_root, require
 from sambench.errors import UserError
 from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
-from sambench.sources import Source, data_root, require
 
 from ._coco_file import CocoFile, Picture
 from ._coco_json import CocoJson, own_card

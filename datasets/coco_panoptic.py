@@ -10,10 +10,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import image_size, read_rgb
+from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.images import image_size, read_rgb
 from sambench.interfaces import JSON, DatasetCard, Segments, T
-from sambench.sources import data_root, require
 
 from ._coco_file import inside
 from ._files import FileDataset

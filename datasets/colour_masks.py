@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 from scipy.ndimage import label as components_of
 
+from sambench.data.sources import require
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard, Instances
-from sambench.sources import require
 
 from ._colours import coded, read_codes, read_table
 from ._files import LABELS

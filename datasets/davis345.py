@@ -1,6 +1,6 @@
 """DAVIS-345: frames of DAVIS 2016 with one object each, for interactive segmentation."""
 
-from sambench.images import read_rgb
+from sambench.data.images import read_rgb
 from sambench.interfaces import DatasetCard, Instances
 
 from ._instances import encode, from_rles

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from sambench.data.sources import data_root
 from sambench.interfaces import DatasetCard
-from sambench.sources import data_root
 
 from ._files import place_of
 from ._salient import SalientPairs

@@ -2,9 +2,9 @@
 
 from functools import cached_property
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import data_root
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root
 
 from ._files import place_of
 from ._instances import from_labels

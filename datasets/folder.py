@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.images import Decoding, Intensity, image_size
+from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.images import Decoding, Intensity, image_size
 from sambench.interfaces import JSON, DatasetCard, Instances
-from sambench.sources import require
 
 from ._files import InstanceFiles
 from ._folder_files import Owned, pair

@@ -1,7 +1,7 @@
 """GTEA, hands: number 23 of the 23 of Segment Anything."""
 
+from sambench.data.sources import data_root
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root
 
 from ._files import place_of
 from ._instances import from_labels

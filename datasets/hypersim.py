@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.sources import data_root, require
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root, require
 
 from ._files import InstanceFiles
 from ._instances import from_labels

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from sambench.data.sources import require
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard
-from sambench.sources import require
 
 from ._coco_json import PromptableCoco
 

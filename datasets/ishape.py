@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root, require
 
 from ._files import IMAGES, InstanceFiles, by_stem, files_in, place_of
 from ._instances import from_labels

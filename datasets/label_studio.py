@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from sambench.data.json_input import At, read
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard
-from sambench.json_input import At, read
 
 from ._brush import brush
 from ._own import Reading, decoding_of, id_of, label_of, matched_size, one_file

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from sambench.data.images import read_rgb
+from sambench.data.json_input import At, read
+from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.images import read_rgb
 from sambench.interfaces import JSON, DatasetCard
-from sambench.json_input import At, read
-from sambench.sources import require
 
 from ._own import Reading, all_images, decoding_of, folder_of, id_of, label_of, matched_size
 from ._pages import IGNORED, Item, Page, Pages, item_of, place

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.json_input import At
+from sambench.data.sources import Source, data_root, require
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, T
-from sambench.json_input import At
-from sambench.sources import Source, data_root, require
 
 from ._coco_file import CocoFile, inside
 from ._coco_json import CocoJson, own_card

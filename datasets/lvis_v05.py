@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
+from sambench.data.sources import Source
 from sambench.interfaces import DatasetCard
-from sambench.sources import Source
 
 from ._subsample import Sampled
 from .lvis import Lvis

@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.download import sha256
+from sambench.data.download import sha256
+from sambench.data.json_input import read
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Boundaries, DatasetCard, Instances, Segments, T
-from sambench.json_input import read
-from sambench.metrics.boundaries import thin
+from sambench.metrics.edges.boundaries import thin
 
 from ._coco_json import CocoJson
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.json_input import At, read
+from sambench.data.json_masks import check_runs
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.json_input import At, read
-from sambench.json_masks import check_runs
-from sambench.sources import data_root, require
 
 from ._coco_file import distinct, inside, order, size_of
 from ._files import InstanceFiles

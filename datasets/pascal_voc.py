@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import Source, data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import Source, data_root, require
 
 from ._instances import from_labels
 from ._listed import ListedFiles

@@ -1,7 +1,7 @@
 """PIDray, X-ray images of luggage: number 20 of the 23 of Segment Anything."""
 
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.sources import data_root, require
 
 from ._coco_json import PromptableCoco
 from ._files import place_of

@@ -3,8 +3,8 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.sources import data_root, require
 
 from ._coco_file import CocoFile, joined
 from ._coco_json import PromptableCoco

@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.json_input import read
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.json_input import read
-from sambench.sources import data_root, require
 
 from ._coco_file import (
     annotated_instances,

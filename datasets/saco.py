@@ -11,12 +11,12 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.download import sha256
+from sambench.data.download import sha256
+from sambench.data.images import read_rgb
+from sambench.data.json_input import At
+from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.images import read_rgb
 from sambench.interfaces import JSON, Concepts, Dataset, DatasetCard, T
-from sambench.json_input import At
-from sambench.sources import data_root, require
 
 from ._coco_file import CocoFile, Layout, Picture, annotated_instances, inside, read_coco
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from sambench.data.sources import Source, data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import Source, data_root, require
 
 from ._files import read_as
 from ._instances import from_labels

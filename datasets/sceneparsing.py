@@ -7,9 +7,9 @@ from typing import cast
 
 import numpy as np
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Segments, T
-from sambench.sources import data_root, require
 
 from ._files import FileDataset, by_stem, files_in, place_of
 from ._segments import from_numbers

@@ -23,7 +23,7 @@ from sambench.interfaces import (
     Segments,
     T,
 )
-from sambench.metrics.boundaries import thin
+from sambench.metrics.edges.boundaries import thin
 
 from ._concepts import from_categories
 from ._instances import encode, from_rles

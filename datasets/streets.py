@@ -3,8 +3,8 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.sources import data_root, require
 
 from ._polygons import Outlined, OutlinedFiles, by_id, read_via
 from ._subsample import Sampled

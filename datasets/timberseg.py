@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from sambench.data.json_input import At
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.json_input import At
-from sambench.sources import data_root, require
 
 from ._coco_file import inside
 from ._coco_json import PromptableCoco

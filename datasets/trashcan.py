@@ -1,7 +1,7 @@
 """TrashCan 1.0, trash under water: number 22 of the 23 of Segment Anything."""
 
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.sources import data_root, require
 
 from ._coco_json import PromptableCoco
 from ._files import place_of

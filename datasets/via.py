@@ -4,9 +4,9 @@ import math
 from functools import partial
 from pathlib import Path
 
+from sambench.data.json_input import At, read
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
-from sambench.json_input import At, read
 
 from ._own import Reading, decoding_of, id_of, label_of, matched_size, named_file, one_file
 from ._pages import Item, Page, Pages, item_of, place

@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.json_input import At, read
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard
-from sambench.json_input import At, read
-from sambench.sources import data_root, require
 
 from ._coco_file import inside
 from ._files import files_in, place_of

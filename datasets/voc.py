@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import channels, grey_levels, read_label_pages, read_labels
+from sambench.data.images.plausible import many_thin_colours
+from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.images import channels, grey_levels, read_label_pages, read_labels
-from sambench.images.plausible import many_thin_colours
 from sambench.interfaces import JSON, DatasetCard, Instances
-from sambench.sources import require
 
 from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles

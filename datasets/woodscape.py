@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
+from sambench.data.json_input import At, read
+from sambench.data.sources import data_root, require
 from sambench.interfaces import DatasetCard, Instances
-from sambench.json_input import At, read
-from sambench.sources import data_root, require
 
 from ._files import InstanceFiles, by_stem, files_in
 from ._outlines import Ring

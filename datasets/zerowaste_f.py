@@ -1,8 +1,8 @@
 """ZeroWaste-f, waste on a conveyor belt: number 8 of the 23 of Segment Anything."""
 
-from sambench.images import read_labels
+from sambench.data.images import read_labels
+from sambench.data.sources import data_root
 from sambench.interfaces import DatasetCard, Instances
-from sambench.sources import data_root
 
 from ._files import place_of
 from ._instances import from_labels

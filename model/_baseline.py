@@ -117,7 +117,7 @@ def clicked(regions: NDArray[np.int64], prompt: Prompts) -> NDArray[np.bool_]:
 
 def as_proposals(masks: Sequence[NDArray[np.bool_]]) -> tuple[list[JSON], NDArray[np.float64]]:
     """Distinct masks (H, W) in their order -> run lengths, and scores that fall along the order."""
-    from sambench.metrics.rle import encode
+    from sambench.masks.rle import encode
 
     encoded = encode(np.stack(masks)) if masks else []
     distinct = list({rle["counts"]: rle for rle in encoded}.values())

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from sambench.enlarging import Enlargement
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
+from sambench.masks.upsampling import Enlargement
 
 from .nn import precision as arithmetics
 from .nn.sam import PIXEL_MEAN, PIXEL_STD, enlargement, input_size, preprocess, to_input_pixels

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from sambench.everything import EverythingOptions, everything
 from sambench.interfaces import JSON, Masks, Model, ModelCard, Prompts
-from sambench.metrics.rle import boxes, decode
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.rle import boxes, decode
 from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import check_image, check_prompts, choose_device, digest, require

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sambench.download import sha256
+from sambench.data.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sambench.download import sha256
+from sambench.data.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 

@@ -23,7 +23,7 @@ from sambench.interfaces import (
     ModelCard,
     Prompts,
 )
-from sambench.metrics.rle import decode
+from sambench.masks.rle import decode
 
 from ._baseline import Seen, clicks
 from ._framed import check_image, check_prompts

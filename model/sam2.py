@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sambench.download import sha256
+from sambench.data.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 

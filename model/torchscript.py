@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sambench.download import sha256
+from sambench.data.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 

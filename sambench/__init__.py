@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sambench.engine.evaluation import evaluate as evaluate
     from sambench.errors import UserError as UserError
-    from sambench.evaluation import evaluate as evaluate
     from sambench.registry import load as load
-    from sambench.results import Result as Result
+    from sambench.store.result import Result as Result
 
 __version__ = "0.1.0"
 
 _API = {
-    "evaluate": "sambench.evaluation",
+    "evaluate": "sambench.engine.evaluation",
     "load": "sambench.registry",
-    "Result": "sambench.results",
+    "Result": "sambench.store.result",
     "UserError": "sambench.errors",
 }
 

@@ -134,7 +134,7 @@ class Masks:
 
     def binary(self) -> NDArray[np.bool_]:
         """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
-        from sambench.enlarging import binary
+        from sambench.masks.upsampling import binary
 
         flat = self.logits.flatten(0, 1)
         step = masks_at_once(self.size, flat.device.type)

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.box_conventions import COCO, others
+from sambench.data.box_conventions import COCO, others
+from sambench.data.json_input import At
 from sambench.errors import UserError
 from sambench.interfaces import Dataset, Instances
-from sambench.json_input import At
-from sambench.metrics.assignment import by_score
+from sambench.metrics.detection.assignment import by_score
 
 from ._coco_results import check_categories, read_entries
 

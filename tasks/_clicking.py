@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Embedding, Instances, Masks, Model, Prompts
-from sambench.metrics.clicks import Click, errors, first_click, next_click, random_click
-from sambench.metrics.masks import iou
-from sambench.metrics.rle import encode
+from sambench.masks.clicks import Click, errors, first_click, next_click, random_click
+from sambench.masks.rle import encode
+from sambench.metrics.iou import iou
 
 First = Literal["center", "random", "box"]
 Next = Literal["error-center", "error-random", "mask-random"]

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from sambench.data.json_input import At, names, read
+from sambench.data.json_masks import check_runs, read_run_lengths
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Instances, Sample
-from sambench.json_input import At, names, read
-from sambench.json_masks import check_runs, read_run_lengths
-from sambench.metrics.assignment import Detections
-from sambench.results import write_json
+from sambench.metrics.detection.assignment import Detections
+from sambench.store.result import write_json
 
 
 @dataclass(frozen=True)

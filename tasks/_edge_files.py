@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sambench.data.mat_files import load_mat
 from sambench.errors import UserError
-from sambench.mat_files import load_mat
 
 ENDINGS = (".png", ".npy", ".mat")
 SLACK = 1 + 1e-6

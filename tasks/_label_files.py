@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sambench import images
+from sambench.data import images
 from sambench.errors import UserError
 
 MOST = 2**16

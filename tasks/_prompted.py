@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Model, Prompts, Sample, Segments, Task
-from sambench.metrics import rle
-from sambench.metrics.clicks import first_click
-from sambench.results import read_json, write_json
+from sambench.masks import rle
+from sambench.masks.clicks import first_click
+from sambench.store.result import read_json, write_json
 
 from ._label_files import read_labels, write_labels
 

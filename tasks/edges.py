@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, Sample, Task
-from sambench.metrics import boundaries, edge_nms
-from sambench.metrics.edge_maps import Boundary, edge_map
+from sambench.metrics.edges import boundaries
+from sambench.metrics.edges import nms as edge_nms
+from sambench.metrics.edges.maps import Boundary, edge_map
 
 from ._edge_files import find_map, in_steps, read_map, write_map
 from ._edge_survey import check_thin, scaled, survey
@@ -25,7 +26,7 @@ from ._edge_survey import check_thin, scaled, survey
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sambench.everything import Grid
+    from sambench.masks.everything import Grid
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
@@ -86,7 +87,7 @@ class Edges(Task):
         """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
         if isinstance(model, EdgeDetector):
             return in_steps(normalised(np.asarray(model.boundaries(sample.image), np.float32)))
-        from sambench.everything import grid
+        from sambench.masks.everything import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
         found = grid(model, embedding, size, side=self.side, nms_threshold=self.box_nms)

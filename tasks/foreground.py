@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
-from sambench.metrics import rle, saliency
+from sambench.masks import rle
+from sambench.metrics import saliency
 
 from ._edge_files import find_map, in_steps, read_map, write_map
 
@@ -73,8 +74,8 @@ class Foreground(Task):
         """Map (H, W) float32 in [0, 1] in steps of 1/65535; zero where no mask is left."""
         if isinstance(model, SaliencyDetector):
             return in_steps(np.clip(np.asarray(model.saliency(sample.image), np.float32), 0, 1))
-        from sambench.everything import GridOptions, candidates
-        from sambench.shapes import nms
+        from sambench.masks.everything import GridOptions, candidates
+        from sambench.masks.geometry import nms
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(self.side, True, self.min_iou, self.min_stability)

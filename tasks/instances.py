@@ -28,9 +28,11 @@ from sambench.interfaces import (
     Task,
 )
 from sambench.interfaces import Instances as Truth
-from sambench.metrics import detection, lvis, rle
-from sambench.metrics import masks as mask_metrics
-from sambench.metrics.assignment import Detections
+from sambench.masks import rle
+from sambench.metrics import iou as mask_metrics
+from sambench.metrics.detection import coco as detection
+from sambench.metrics.detection import lvis
+from sambench.metrics.detection.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
 
 from . import _official

@@ -24,11 +24,11 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
+from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
-from sambench.metrics.masks import iou
-from sambench.metrics.rle import decode
+from sambench.metrics.iou import iou
 from sambench.metrics.statistics import ratios
-from sambench.results import as_text, read_json, write_json
+from sambench.store.result import as_text, read_json, write_json
 
 from ._clicking import Choice, Clicked, Rules, click_on_all
 from ._objects import SINGLE, require_objects

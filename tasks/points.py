@@ -23,10 +23,10 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.metrics import masks as mask_metrics
-from sambench.metrics.rle import decode
+from sambench.masks.rle import decode
+from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import by_group, ratios
-from sambench.results import as_text, read_json, write_json
+from sambench.store.result import as_text, read_json, write_json
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
 from ._objects import require_objects

@@ -24,14 +24,14 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.metrics import proposals as recall
-from sambench.metrics.assignment import Detections
+from sambench.metrics.detection import proposals as recall
+from sambench.metrics.detection.assignment import Detections
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
 from ._objects import SINGLE, require_objects
 
 if TYPE_CHECKING:
-    from sambench.candidates import Candidates
+    from sambench.masks.candidates import Candidates
 
 
 @runtime_checkable
@@ -104,9 +104,9 @@ class Proposals(Task):
     def _from_grid(
         self, model: Model, embedding: Embedding, sample: Sample
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
-        from sambench.everything import GridOptions, candidates
-        from sambench.metrics import rle
-        from sambench.shapes import nms
+        from sambench.masks import rle
+        from sambench.masks.everything import GridOptions, candidates
+        from sambench.masks.geometry import nms
 
         options = GridOptions(self.side, self.multimask, self.min_iou, self.min_stability)
         size = sample.image.shape[0], sample.image.shape[1]

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Embedding, Estimator, Model, Regions, Sample, Task
-from sambench.metrics import rle, superpixels
+from sambench.masks import rle
+from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
 
 from ._label_files import read_labels, write_labels
@@ -78,8 +79,8 @@ class Superpixels(Task):
         """Labels (H, W) from 0."""
         if isinstance(model, Partitioner):
             return np.asarray(model.superpixels(sample.image)).astype(np.int32)
-        from sambench.everything import GridOptions, candidates
-        from sambench.shapes import nms
+        from sambench.masks.everything import GridOptions, candidates
+        from sambench.masks.geometry import nms
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(self.side, True, self.min_iou, self.min_stability)

@@ -27,8 +27,9 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.metrics import concepts, rle
-from sambench.results import as_text, read_json, write_json
+from sambench.masks import rle
+from sambench.metrics import concepts
+from sambench.store.result import as_text, read_json, write_json
 
 from ._coco_results import read_all
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
+
 # Timing and memory of a test should not depend on how many cores a machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 

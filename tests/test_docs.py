@@ -12,7 +12,7 @@ import pytest
 from sambench import cli
 from sambench.registry import entries
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sambench.download import cache_dir, download, sha256
+from sambench.data.download import cache_dir, download, sha256
 from sambench.errors import UserError
 
 from .sam import BUILDERS, PIXEL_MEAN, PIXEL_STD, SamNet, build_sam

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sambench.enlarging import Enlargement
 from sambench.errors import UserError
+from sambench.masks.upsampling import Enlargement
 
 from .image_encoder import ImageEncoder
 from .mask_decoder import MaskDecoder

@@ -16,7 +16,7 @@ from ..sam import Sam
 from .regularization import drop_path
 
 if TYPE_CHECKING:
-    from sambench.embeddings import EmbeddingCache
+    from sambench.engine.embedding_cache import EmbeddingCache
 
 Image = NDArray[np.uint8]
 IN_MEMORY = 512

@@ -16,7 +16,7 @@ from sambench.interfaces import JSON
 from .losses import FOCAL_WEIGHT
 
 if TYPE_CHECKING:
-    from sambench.report.plots import Curve
+    from sambench.report.pages.plots import Curve
 
 log = logging.getLogger(__name__)
 LOG = "log.jsonl"
@@ -71,7 +71,7 @@ def as_line(values: JSON) -> str:
 
 def draw(lines: Sequence[JSON], folder: Path) -> None:
     """Write loss and IoU against the step, as PNG and SVG."""
-    from sambench.report.plots import curves_plot
+    from sambench.report.pages.plots import curves_plot
 
     for name, parts, y in (("loss", LOSSES, "loss"), ("iou", QUALITY, "IoU of simulated sessions")):
         curves = _curves(lines, parts)

@@ -10,10 +10,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from sambench.embeddings import CacheOptions
+from sambench.engine.embedding_cache import CacheOptions
+from sambench.engine.progress import Progress
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Model
-from sambench.progress import Progress
 
 from ..sam import Sam
 from . import state

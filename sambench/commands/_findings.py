@@ -1,6 +1,6 @@
 """How the check commands print what they found."""
 
-from sambench.conformance import Report
+from sambench.checks.findings import Report
 
 
 def show(name: str, report: Report) -> int:

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sambench.data.suites import SUITES
 from sambench.errors import UserError, nearest
 from sambench.registry import construct, find, names, option_types, resolve, split_spec
-from sambench.suites import SUITES
 
 if TYPE_CHECKING:
-    from sambench.jobs import Settings
+    from sambench.engine.jobs import Settings
 
 
 def split_list(text: str, kind: str) -> list[str]:
@@ -194,7 +194,7 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.jobs import Settings, default_workers, read_ids
+    from sambench.engine.jobs import Settings, default_workers, read_ids
 
     workers = arguments.workers
     return Settings(

@@ -17,8 +17,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Read it all and print what was found."""
+    from sambench.checks.dataset import check_dataset
     from sambench.commands._findings import show
-    from sambench.conformance_dataset import check_dataset
 
     no_more(rest, "check-dataset")
     dataset = load("dataset", arguments.dataset)

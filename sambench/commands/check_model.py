@@ -19,9 +19,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the experiments and print what they found."""
+    from sambench.checks.findings import scenes
+    from sambench.checks.model import check_model
     from sambench.commands._findings import show
-    from sambench.conformance import scenes
-    from sambench.conformance_model import check_model
 
     no_more(rest, "check-model")
     model = load_model(arguments.model, choose_device(arguments.device))

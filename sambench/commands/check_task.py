@@ -21,9 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the task on a few images and print what was found."""
+    from sambench.checks.task import check_task
     from sambench.commands._findings import show
-    from sambench.conformance_task import check_task
-    from sambench.evaluation import check_fit
+    from sambench.engine.evaluation import check_fit
 
     [(name, task)] = load_tasks([arguments.task], rest).items()
     model = load_model(arguments.model, choose_device(arguments.device))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sambench.commands._options import add_own_tasks, no_more
 
 if TYPE_CHECKING:
-    from sambench.comparing import Comparison, Difference
+    from sambench.store.comparing import Comparison, Difference
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Compare."""
-    from sambench.comparing import compare, read_side, to_json
+    from sambench.store.comparing import compare, read_side, to_json
 
     no_more(rest, "compare")
     comparison = compare(

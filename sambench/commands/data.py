@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _list(name: str) -> int:
-    from sambench.sources import status
+    from sambench.data.sources import status
 
     for entry in entries("dataset"):
         if name in ("", entry.name):
@@ -54,7 +54,7 @@ def _list(name: str) -> int:
 
 
 def _fetch(name: str, root: str) -> int:
-    from sambench.sources import fetch
+    from sambench.data.sources import fetch
 
     cls = find("dataset", name)
     assert issubclass(cls, Dataset)
@@ -64,8 +64,8 @@ def _fetch(name: str, root: str) -> int:
 
 
 def _check(spec: str, sheet: Path | None) -> int:
-    from sambench.sources import check
-    from sambench.understood import Understood
+    from sambench.checks.understood import Understood
+    from sambench.data.sources import check
 
     dataset = load("dataset", spec)
     understood = Understood(dataset)
@@ -82,7 +82,7 @@ def _check(spec: str, sheet: Path | None) -> int:
 
 def _draw(dataset: Dataset, ids: list[str], sheet: Path) -> None:
     from sambench.report.contact_sheet import contact_sheet
-    from sambench.report.overlay import write_png
+    from sambench.report.pages.overlay import write_png
 
     write_png(contact_sheet(dataset, ids), sheet)
     print(sheet)

@@ -3,8 +3,8 @@
 import argparse
 
 from sambench.commands._options import no_more
+from sambench.data.suites import SUITES
 from sambench.registry import Entry, entries
-from sambench.suites import SUITES
 
 KINDS = ("model", "task", "dataset")
 

@@ -26,8 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Merge; 1 if any result is incomplete."""
-    from sambench.merging import merge
     from sambench.report.table import result_table
+    from sambench.store.merging import merge
 
     no_more(rest, "merge")
     merged = merge(

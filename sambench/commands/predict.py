@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.commands._options import add_device, choose_device, load_model, no_more
+from sambench.data.images import Decoding, Intensity, read_rgb
+from sambench.engine.timed_model import FiniteModel
 from sambench.errors import UserError
-from sambench.images import Decoding, Intensity, read_rgb
 from sambench.interfaces import Model, Prompts
-from sambench.session import FiniteModel
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -103,8 +103,8 @@ def _prompted(
 def _everything(
     model: Model, image: NDArray[np.uint8], side: int
 ) -> tuple[NDArray[np.bool_], list[float]]:
-    from sambench.everything import EverythingOptions, everything
-    from sambench.metrics.rle import decode
+    from sambench.masks.everything import EverythingOptions, everything
+    from sambench.masks.rle import decode
 
     found = everything(model, image, EverythingOptions(side=side))
     empty = np.zeros((0, *image.shape[:2]), dtype=bool)
@@ -120,14 +120,14 @@ def _draw(
     box: list[float] | None,
     output: Path,
 ) -> None:
-    from sambench.report.overlay import draw_prompts, overlay, write_png
+    from sambench.report.pages.overlay import draw_prompts, overlay, write_png
 
     picture = overlay(image, masks)
     write_png(draw_prompts(picture, points, negatives, box), output)
 
 
 def _as_json(masks: NDArray[np.bool_], scores: list[float]) -> list[dict[str, Any]]:
-    from sambench.metrics.rle import encode
+    from sambench.masks.rle import encode
 
     return [
         {"segmentation": {**rle, "counts": rle["counts"].decode()}, "predicted_iou": score}

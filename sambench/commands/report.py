@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.output is None:
         print(FORMATS[arguments.format or "markdown"](boards))
         return 0
-    from sambench.report.site import build_site, open_datasets
+    from sambench.report.pages.site import build_site, open_datasets
 
     index = build_site(
         boards,

@@ -26,16 +26,16 @@ from sambench.commands._options import (
     no_more,
     run_settings,
 )
+from sambench.data.suites import Selection, select, suite_result
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Model, Task
 from sambench.registry import installed, load, names, split_spec
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
-from sambench.results import Result, read_result
-from sambench.suites import Selection, select, suite_result
+from sambench.store.result import Result, read_result
 
 if TYPE_CHECKING:
-    from sambench.jobs import Settings
+    from sambench.engine.jobs import Settings
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]
 
 def _run(name: str, task: Task, model: Model, selection: Selection, settings: Settings) -> Result:
     """One task on a dataset, or on each dataset of a suite that is here."""
-    from sambench.evaluation import run
+    from sambench.engine.evaluation import run
 
     found = [run({name: task}, model, d, settings)[0] for d in selection.datasets]
     if selection.suite:

@@ -24,17 +24,17 @@ from sambench.commands._options import (
     split_list,
     with_precision,
 )
+from sambench.data.suites import Selection, select, suite_result
 from sambench.errors import UserError
 from sambench.registry import split_spec
-from sambench.suites import Selection, select, suite_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sambench.evaluation import Engine
+    from sambench.engine.evaluation import Engine
+    from sambench.engine.jobs import Job, Settings
     from sambench.interfaces import JSON, Dataset, Task
-    from sambench.jobs import Job, Settings
-    from sambench.results import Result
+    from sambench.store.result import Result
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
 
@@ -130,8 +130,8 @@ class _Shown:
 
 
 def _settings(arguments: argparse.Namespace, device: str) -> Settings:
-    from sambench.embeddings import CacheOptions, parse_size
-    from sambench.sharding import parse_shard
+    from sambench.engine.embedding_cache import CacheOptions, parse_size
+    from sambench.engine.sharding import parse_shard
 
     folder, size = arguments.embedding_cache, parse_size(arguments.cache_size)
     cache = CacheOptions(folder, size, arguments.cache_half) if folder else None
@@ -143,10 +143,10 @@ def _settings(arguments: argparse.Namespace, device: str) -> Settings:
 
 def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
     if arguments.engine == "local":
-        from sambench.evaluation import Local
+        from sambench.engine.evaluation import Local
 
         return Local(load_model(spec, device))
-    from sambench.ray_engine import PATIENCE, OnRay
+    from sambench.engine.ray_cluster import PATIENCE, OnRay
 
     gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
     patience = PATIENCE if arguments.patience is None else arguments.patience
@@ -192,7 +192,7 @@ def _run_dataset(
     tasks: dict[str, Task], engine: Engine, dataset: Dataset, shown: _Shown
 ) -> dict[str, Result]:
     """Run tasks on a dataset; of a shard there are no results."""
-    from sambench.evaluation import results
+    from sambench.engine.evaluation import results
 
     if not tasks:
         return {}
@@ -211,8 +211,8 @@ def _run_dataset(
 def _add_mean(
     label: str, task: Task, selection: Selection, results: list[Result], shown: _Shown
 ) -> None:
-    from sambench.results import write_result
     from sambench.store.paths import beside, stem_of
+    from sambench.store.result import write_result
 
     mean = suite_result(selection, results)
     stem = stem_of(split_spec(label)[0], task, mean.dataset, mean.model, shown.settings.output)

@@ -32,8 +32,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Score; 1 if any image failed, or nothing was measured."""
+    from sambench.engine.rescoring import rescore, saved_model
     from sambench.report.table import result_table
-    from sambench.rescoring import rescore, saved_model
 
     model = saved_model(arguments.predictions, arguments.name)
     name, task = _task(arguments.task, arguments.predictions, rest)
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
     """The task with the options that the predictions were made with."""
-    from sambench.rescoring import manifest
+    from sambench.engine.rescoring import manifest
 
     name, given = split_spec(spec)
     given |= flags(rest)

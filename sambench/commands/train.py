@@ -17,8 +17,8 @@ from sambench.commands._options import add_device, choose_device, load_model, no
 from sambench.errors import UserError
 
 if TYPE_CHECKING:
+    from sambench.engine.sharding import Shard
     from sambench.interfaces import Dataset
-    from sambench.sharding import Shard
 
 log = logging.getLogger(__name__)
 RECIPE = (
@@ -68,7 +68,7 @@ def _add_recipe(group: Any) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Train; 0 when all steps are done."""
-    from sambench.embeddings import CacheOptions, parse_size
+    from sambench.engine.embedding_cache import CacheOptions, parse_size
     from sambench.registry import load
 
     no_more(rest, "train")
@@ -109,7 +109,7 @@ def _held_out_part(text: str) -> Shard | None:
     Raises:
         UserError: it is no part.
     """
-    from sambench.sharding import parse_shard
+    from sambench.engine.sharding import parse_shard
 
     try:
         return parse_shard(text, {}) if text else None
@@ -121,7 +121,7 @@ def _split(
     arguments: argparse.Namespace, dataset: Dataset, part: Shard | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Images to train on, and those that are kept for evaluation."""
-    from sambench.jobs import Settings, read_ids
+    from sambench.engine.jobs import Settings, read_ids
 
     only = read_ids(arguments.ids) if arguments.ids else ()
     ids = Settings(limit=arguments.limit, only=only).ids(dataset)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Estimator
-from sambench.metrics import rle
+from sambench.masks import rle
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 EPSILON = 1e-4

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
-from sambench.results import Result, read_result
 from sambench.store.paths import PREDICTIONS, RECORDS
 from sambench.store.plan import ids_digest
 from sambench.store.records import Index, scan
+from sambench.store.result import Result, read_result
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sambench.interfaces import JSON
 from sambench.report.published import PublishedTable
-from sambench.results import Result
+from sambench.store.result import Result
 
 LENGTH = 10
 """Hexadecimal digits of a key."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sambench.interfaces import Dataset, Instances, Sample
-from sambench.report.layers import Scene, draw_prediction, fit, truth_scene
-from sambench.report.overlay import BOX
+from sambench.report.pages.layers import Scene, draw_prediction, fit, truth_scene
+from sambench.report.pages.overlay import BOX
 
 CELL = 420
 """Longest side of an image, in pixels."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sambench.interfaces import JSON
-from sambench.results import Result
+from sambench.store.result import Result
 
 SIZES = {"s": "small", "m": "medium", "l": "large"}
 FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}

@@ -15,7 +15,7 @@ import sambench
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.results import read_json
+from sambench.store.result import read_json
 
 MARKS = {
     "found": "printed in the source",

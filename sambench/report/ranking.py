@@ -1,10 +1,10 @@
 """Who is better than whom beyond noise, and the ranks that follow.
 
 A difference is beyond noise if the 95 % interval of the paired bootstrap leaves zero out: both
-models on the same resamples of the images (see `sambench.comparing`). Where the records of both
-are not at hand, it is if their intervals do not overlap, which asks for more: the half width of the
-difference's interval is at most the sum of the two half widths. A number without an interval, as
-papers print most, is taken as it stands.
+models on the same resamples of the images (see `sambench.store.comparing`). Where the records of
+both are not at hand, it is if their intervals do not overlap, which asks for more: the half width
+of the difference's interval is at most the sum of the two half widths. A number without an
+interval, as papers print most, is taken as it stands.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from sambench.report.numbers import (
     show_value,
 )
 from sambench.report.published import MARKS, PublishedRow, PublishedTable
-from sambench.results import Result
+from sambench.store.result import Result
 
 PARTIAL = {"images", "datasets", "split"}
 """Differences that leave the protocol as it is, but not the data."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
-from sambench.results import read_json
 from sambench.store.paths import file_name
+from sambench.store.result import read_json
 from sambench.store.schema import content_problems
 
 

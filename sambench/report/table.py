@@ -3,7 +3,7 @@
 import math
 
 from sambench.metrics.statistics import Estimate
-from sambench.results import Result
+from sambench.store.result import Result
 
 
 def result_table(result: Result, paper: str = "") -> str:

@@ -24,8 +24,8 @@ from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 
-from sambench.download import sha256
-from sambench.imports import Imported
+from sambench.data.download import sha256
+from sambench.store.imports import Imported
 from sambench.store.normal import Normal
 
 APART = frozenset({
@@ -33,7 +33,7 @@ APART = frozenset({
     *(f"sambench.{name}" for name in ("errors", "download", "sources", "timing", "registry")),
 })  # fmt: skip
 """Modules of ours that no number passes through, whoever imports them."""
-ENGINE = ("sambench.session",)
+ENGINE = ("sambench.engine.timed_model",)
 """Modules of the engine through which every prediction passes: it splits and joins prompts."""
 
 

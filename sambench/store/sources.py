@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.download import sha256
+from sambench.data.download import sha256
 from sambench.errors import UserError
 from sambench.interfaces import Dataset, file_stamp
 from sambench.store.paths import file_stem

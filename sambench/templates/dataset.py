@@ -10,10 +10,10 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.data.images import read_rgb
 from sambench.errors import UserError
-from sambench.images import read_rgb
 from sambench.interfaces import Dataset, DatasetCard, Instances, T
-from sambench.metrics.rle import encode
+from sambench.masks.rle import encode
 
 
 class NewDataset(Dataset):

@@ -19,8 +19,8 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.metrics import masks as mask_metrics
-from sambench.metrics.rle import decode, encode
+from sambench.masks.rle import decode, encode
+from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
 
 

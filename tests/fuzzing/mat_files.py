@@ -30,8 +30,8 @@ import numpy as np
 from scipy.io import loadmat, savemat
 from scipy.sparse import csc_matrix, issparse
 
+from sambench.data.mat_files import load_mat
 from sambench.errors import UserError
-from sambench.mat_files import load_mat
 
 BATCH = 250
 SECONDS = 20

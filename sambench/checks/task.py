@@ -1,0 +1,210 @@
+"""Does a task keep the contract of `Task`: plain records, and numbers that no order can move?"""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sambench.checks.findings import Finding, Report
+from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
+
+TOLERANCE = 1e-9
+SMOOTHED = 1e-3
+"""Published formulas add small constants to denominators, which weigh less the more is counted."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task that was run on a few images.
+
+    Attributes:
+        task: what is checked.
+        samples: images with the truth that the task needs.
+        predict: runs the GPU half on a sample.
+        predictions: one for each sample.
+        records: one for each sample.
+    """
+
+    task: Task
+    samples: list[Sample]
+    predict: Callable[[Sample], Prediction]
+    predictions: list[Prediction]
+    records: list[JSON]
+
+
+def check_task(task: Task, model: Model, dataset: Dataset, images: int = 3) -> Report:
+    """Run a task on a few images and look for what is wrong.
+
+    Args:
+        task: what is to be checked.
+        model: answers its prompts.
+        dataset: with the truth that it needs.
+        images: how many, two or more.
+    """
+    findings = list(declared(task))
+    try:
+        trial = _trial(task, model, dataset, images)
+        for check in CHECKS:
+            findings += check(trial)
+        facts: JSON = dict(task.estimator(trial.records)(np.ones(len(trial.records))))
+    except Exception as error:  # noqa: BLE001 (whatever the task raises is a finding)
+        problem = f"it raised {type(error).__name__}: {error}"
+        findings.append(Finding("run", problem, "Run it under a debugger on this dataset."))
+        facts = {}
+    names = ("declared", *(check.__name__.replace("_", " ") for check in CHECKS))
+    return Report(tuple(findings), names, facts)
+
+
+def _trial(task: Task, model: Model, dataset: Dataset, images: int) -> Trial:
+    samples = [dataset.sample(id, task.truth) for id in dataset.ids[:images]]
+
+    def predict(sample: Sample) -> Prediction:
+        [embedding] = model.embed([sample.image])
+        return task.predict(model, embedding, sample)
+
+    predictions = [predict(sample) for sample in samples]
+    pairs = zip(predictions, samples, strict=True)
+    records = [task.score(prediction, sample.truth) for prediction, sample in pairs]
+    return Trial(task, samples, predict, predictions, records)
+
+
+def declared(task: Task) -> Iterator[Finding]:
+    """The task is a frozen dataclass that says what it needs and how the paper ran it."""
+    if not is_dataclass(task) or not task.__dataclass_params__.frozen:
+        yield Finding(
+            "declared", "it is no frozen dataclass", "Decorate it with @dataclass(frozen=True)."
+        )
+        return
+    for name in ("truth", "metric", "needs", "paper"):
+        if not hasattr(task, name):
+            yield Finding("declared", f"it has no {name}", f"Set the class variable {name}.")
+    own = {field.name for field in fields(task)}
+    for preset, options in task.presets.items():
+        if set(options) - own:
+            strange = ", ".join(sorted(set(options) - own))
+            yield Finding(
+                "declared", f"preset {preset} sets {strange}", "Presets set options of the task."
+            )
+    if task.scoring - own:
+        strange = ", ".join(sorted(task.scoring - own))
+        yield Finding("declared", f"scoring names {strange}", "Name options of the task there.")
+
+
+def plain_records(trial: Trial) -> Iterator[Finding]:
+    """Predictions pickle without tensors, records are JSON without NaN."""
+    if b"torch" in pickle.dumps(trial.predictions):
+        yield Finding(
+            "plain records",
+            "a prediction holds tensors",
+            "Return NumPy arrays from predict: scoring runs in processes without torch.",
+        )
+    try:
+        again = json.loads(json.dumps(trial.records, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        problem = f"a record is no JSON ({error})"
+        yield Finding("plain records", problem, "Return JSON values from score; NaN is None.")
+        return
+    if not _close(trial.task.estimator(again)(np.ones(len(again))), _value(trial)):
+        yield Finding(
+            "plain records",
+            "records that went through JSON give other numbers",
+            "Let records hold text keys and plain numbers: a resumed run reads them from a file.",
+        )
+
+
+def determinism(trial: Trial) -> Iterator[Finding]:
+    """The same image gives the same record, whatever came before."""
+    for sample, record in reversed(list(zip(trial.samples, trial.records, strict=True))):
+        again = trial.task.score(trial.predict(sample), sample.truth)
+        if json.dumps(again) != json.dumps(record):
+            yield Finding(
+                "determinism",
+                f"image {sample.id} gives another record the second time",
+                "Seed random draws by the image's id, and keep no state between images.",
+            )
+            return
+
+
+def numbers(trial: Trial) -> Iterator[Finding]:
+    """The metric to rank by is among the numbers; neither order nor repetition moves them."""
+    count = len(trial.records)
+    value = _value(trial)
+    if trial.task.metric not in value:
+        yield Finding(
+            "numbers",
+            f"metric {trial.task.metric} is not among {', '.join(value)}",
+            "Return the metric to rank by from the estimator.",
+        )
+    backwards = trial.task.estimator(trial.records[::-1])(np.ones(count))
+    if not _close(backwards, value):
+        yield Finding(
+            "numbers", "the order of the images moves them", "Sum over records; use no order."
+        )
+    if not _close(trial.task.estimator(trial.records)(np.full(count, 2.0)), value, SMOOTHED):
+        yield Finding(
+            "numbers",
+            "every image counted twice gives other numbers",
+            "Let the estimator weight each record by its count: the bootstrap resamples so.",
+        )
+
+
+def resampling(trial: Trial) -> Iterator[Finding]:
+    """To leave an image out by its count is to leave out its record."""
+    count = len(trial.records)
+    for left_out in range(count):
+        weights = np.ones(count)
+        weights[left_out] = 0
+        rest = trial.records[:left_out] + trial.records[left_out + 1 :]
+        weighted = trial.task.estimator(trial.records)(weights)
+        if not _close(weighted, trial.task.estimator(rest)(np.ones(count - 1))):
+            yield Finding(
+                "resampling",
+                f"record {left_out} with count 0 still moves the numbers",
+                "Let counts of zero leave a record out, in every sum and every denominator.",
+            )
+            return
+
+
+def saving(trial: Trial) -> Iterator[Finding]:
+    """A saved prediction, loaded again, scores the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        stem = Path(folder) / "prediction"
+        try:
+            trial.task.save(trial.predictions[0], stem)
+        except NotImplementedError:
+            return
+        loaded = trial.task.load(stem)
+        again = trial.task.score(loaded, trial.samples[0].truth)
+    if not _alike(again, trial.records[0]):
+        yield Finding(
+            "saving",
+            "a prediction that was saved and loaded scores otherwise",
+            "Let save keep all that score needs.",
+        )
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def _value(trial: Trial) -> dict[str, float]:
+    return trial.task.estimator(trial.records)(np.ones(len(trial.records)))
+
+
+def _close(a: dict[str, float], b: dict[str, float], tolerance: float = TOLERANCE) -> bool:
+    return a.keys() == b.keys() and all(
+        math.isclose(a[name], b[name], rel_tol=tolerance, abs_tol=tolerance)
+        or (math.isnan(a[name]) and math.isnan(b[name]))
+        for name in a
+    )
+
+
+CHECKS = (plain_records, determinism, numbers, resampling, saving)

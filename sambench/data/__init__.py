@@ -1,0 +1,1 @@
+"""Where images and annotations come from: decoding, downloads, archives, suites."""

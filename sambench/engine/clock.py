@@ -1,0 +1,66 @@
+"""Seconds spent in each step of a run, on the device that spends them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Clock:
+    """Seconds spent, by name of the step.
+
+    Args:
+        device: on a GPU, its own events are read.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._mark: Callable[[], Callable[[], float]] = _gpu_mark(device) or _host_mark
+        self.seconds: dict[str, float] = {}
+        self._running: set[str] = set()
+
+    @contextlib.contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Add the time that passes to a step; within the same step, only the outermost counts."""
+        if step in self._running:
+            yield
+            return
+        self._running.add(step)
+        elapsed = self._mark()
+        try:
+            yield
+            self.seconds[step] = self.seconds.get(step, 0.0) + elapsed()
+        finally:
+            self._running.discard(step)
+
+    def take(self) -> dict[str, float]:
+        """What was measured since the last time."""
+        seconds, self.seconds = self.seconds, {}
+        return seconds
+
+
+def _host_mark() -> Callable[[], float]:
+    start = time.perf_counter()
+    return lambda: time.perf_counter() - start
+
+
+def _gpu_mark(device: str) -> Callable[[], Callable[[], float]] | None:
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    new_event: Any = torch.cuda.Event
+
+    def mark() -> Callable[[], float]:
+        stream = torch.cuda.current_stream(device)
+        start = stream.record_event(new_event(enable_timing=True))
+
+        def elapsed() -> float:
+            end = stream.record_event(new_event(enable_timing=True))
+            end.synchronize()
+            return float(start.elapsed_time(end)) / 1000
+
+        return elapsed
+
+    return mark

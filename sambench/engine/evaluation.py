@@ -1,0 +1,297 @@
+"""A run from its parts: tasks, a model, a dataset.
+
+`evaluate` is the call for one task; `run` does several tasks on one dataset with one model, so that
+they share the embedding; `carry_out` makes only the records, all or those of a shard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args, get_origin
+
+from sambench.engine.environment import environment, forget_peak, peak_memory
+from sambench.engine.jobs import (
+    Job,
+    Recorder,
+    Settings,
+    end_session,
+    finish,
+    open_job,
+    progress_of,
+)
+from sambench.engine.loop import Loop, Parts, Sink, Todo
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset, Model, Task
+from sambench.registry import load, option_types, spec_of, split_spec
+from sambench.store.code import has_source
+from sambench.store.paths import predictions_folder
+from sambench.store.plan import describe
+from sambench.store.result import Result
+from sambench.store.sources import Sources, drop_changed, images_of
+
+log = logging.getLogger(__name__)
+Tasks = Mapping[str, Task]
+"""Tasks by name; where one occurs more than once, by name with options: ``points:points=3``."""
+Work = Callable[[Sequence[Todo], Sink], JSON | None]
+"""Does images and tells the sink what came of it; may return what to note of the session."""
+
+
+def evaluate(
+    task: str | Task, *, model: str | Model, dataset: str | Dataset, **settings: Any
+) -> Result:
+    """Score one model on one task and dataset.
+
+    What an instance was made with, or of a class in a notebook what it computes, is not known, and
+    the weights of a model may have changed since the last call. So all images are done anew unless
+    ``fresh=False`` is given.
+
+    Args:
+        task: name with options, such as "points:points=3", or an instance.
+        model: name with options, or an instance.
+        dataset: name with options, or an instance.
+        settings: fields of `Settings`; output may be text.
+
+    Raises:
+        UserError: bad input, in one sentence.
+    """
+    if "output" in settings:
+        settings["output"] = Path(settings["output"])
+    if isinstance(model, Model) and settings.get("cache"):
+        raise UserError(
+            "cached embeddings are told apart by the model's card, which does not follow the "
+            "weights of a model object; leave out cache, or give the model by its name."
+        )
+    if isinstance(model, Model) or not (_is_known(task) and _is_known(dataset)):
+        settings = {"fresh": True, **settings}
+    loaded = load("task", task) if isinstance(task, str) else task
+    name = split_spec(task)[0] if isinstance(task, str) else type(task).__name__.lower()
+    return run(
+        {name: loaded},
+        load("model", model) if isinstance(model, str) else model,
+        load("dataset", dataset) if isinstance(dataset, str) else dataset,
+        Settings(**settings),
+    )[0]
+
+
+def _is_known(given: str | Task | Dataset) -> bool:
+    """Whether all that a task or a dataset computes with can be told."""
+    if isinstance(given, str):
+        return True
+    return has_source(given) and (isinstance(given, Task) or spec_of(given) is not None)
+
+
+def run(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Result]:
+    """Score one model on several tasks of one dataset, embedding each image once.
+
+    Continues where an earlier run of the same plan stopped.
+
+    Args:
+        tasks: see `Tasks`; the results are in their order.
+        model: its card is part of every result.
+        dataset: its truth must be of the type that each task needs.
+        settings: how the run is carried out.
+
+    Raises:
+        UserError: the parts do not fit together, or records of another plan are in the way.
+    """
+    return results(carry_out(tasks, model, dataset, settings), settings.ids(dataset), settings)
+
+
+class Engine(Protocol):
+    """Where a run is carried out."""
+
+    def check(self, name: str, task: Task, dataset: Dataset) -> None:
+        """Refuse what does not fit, as far as that is known before the run."""
+
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+        """Bring the records of a run to completeness."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """The engine of this machine: one model in this process, scores in others."""
+
+    model: Model
+
+    def check(self, name: str, task: Task, dataset: Dataset) -> None:
+        """See `check_fit`."""
+        check_fit(name, task, self.model, dataset)
+
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+        """See `carry_out`."""
+        return carry_out(tasks, self.model, dataset, settings)
+
+
+def results(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings) -> list[Result]:
+    """Each job's result; those without any record are told last, so that no other is lost.
+
+    Raises:
+        UserError: a job has no record.
+    """
+    done = [finish(job, ids, settings) for job in jobs if job.records.index.offsets]
+    for job in jobs:
+        if not job.records.index.offsets:
+            raise UserError(f"no image could be scored; see {job.records.path}.")
+    return done
+
+
+def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Job]:
+    """Bring the records of a run, or of a shard of it, to completeness; no result is made.
+
+    Raises:
+        UserError: see `run`.
+    """
+    ids = settings.ids(dataset)
+    if settings.cache:
+        model = settings.cache.stated(model)
+    headers = headers_of(tasks, model, dataset)
+    check_images(tasks.values(), dataset, ids)
+    with opened(headers, list(tasks.values()), settings) as jobs:
+        folders = folders_of(jobs, settings)
+        parts = Parts([job.task for job in jobs], folders, model, dataset)
+
+        def work(todo: Sequence[Todo], sink: Sink) -> None:
+            loop = Loop(parts, settings, sink)
+            try:
+                loop.run(todo)
+            finally:
+                loop.close()
+
+        complete(jobs, ids, settings, images_of(dataset), work)
+    return jobs
+
+
+def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
+    """What each task of a run is; nothing is opened.
+
+    Raises:
+        UserError: a task does not fit.
+    """
+    named = {label: (split_spec(label)[0], task) for label, task in tasks.items()}
+    for name, task in named.values():
+        check_fit(name, task, model, dataset)
+    return [describe(name, task, model, dataset) for name, task in named.values()]
+
+
+@contextlib.contextmanager
+def opened(
+    headers: Sequence[JSON], tasks: Sequence[Task], settings: Settings
+) -> Iterator[list[Job]]:
+    """The jobs of a run, their records open; they are closed at the end."""
+    jobs: list[Job] = []
+    try:
+        for header, task in zip(headers, tasks, strict=True):
+            jobs.append(open_job(header, task, settings))
+        yield jobs
+    finally:
+        for job in jobs:
+            job.records.close()
+
+
+def folders_of(jobs: Sequence[Job], settings: Settings) -> list[Any]:
+    """Where each job's predictions are saved, None where they are not."""
+    return [predictions_folder(job.stem) if settings.save_predictions else None for job in jobs]
+
+
+def complete(
+    jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, sources: Sources, work: Work
+) -> None:
+    """Have all that is missing or has changed done, what failed before last; note what it cost."""
+    mine = settings.shard.take(ids) if settings.shard else ids
+    for job in jobs:
+        _drop_changed(job, mine, sources)
+    wanted = {id: tuple(j for j, job in enumerate(jobs) if job.needs(id)) for id in mine}
+    todo = [Todo(id, needed) for id, needed in wanted.items() if needed]
+    todo.sort(key=lambda item: any(item.id in job.tried for job in jobs))
+    if not todo:
+        return
+    start = time.perf_counter()
+    forget_peak(settings.device)
+    told: JSON | None = None
+    with progress_of(jobs, mine, settings) as progress:
+        recorder = Recorder(progress, jobs)
+        try:
+            told = work(todo, recorder)
+        finally:
+            if recorder.count:
+                seconds = time.perf_counter() - start
+                end_session(jobs, {"wall": seconds, **session(settings), **(told or {})})
+
+
+def _drop_changed(job: Job, ids: Sequence[str], sources: Sources) -> None:
+    """Let records go that are no longer of what is there, and say so."""
+    known = sum(id in job.records for id in ids)
+    moved = job.records.index.header.get("place", "") not in {"", job.header["place"]}
+    changed = drop_changed(job.records, ids, sources, moved=moved)
+    if changed:
+        log.warning(
+            "%s: %d of %d %s changed since they were scored (first %s) and are done anew",
+            job.records.path, len(changed), known, sources.what, changed[0],
+        )  # fmt: skip
+
+
+def session(settings: Settings) -> JSON:
+    """What to note of a session in this process: peak memory, hardware, versions."""
+    device = settings.device
+    return {"memory": peak_memory(device), "environment": environment(device)}
+
+
+def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
+    """Check that a dataset has the truth and a model the prompts that a task needs.
+
+    Raises:
+        UserError: they do not.
+    """
+    check_truth(name, task, dataset)
+    lacking = task.needs - model.prompts
+    if lacking and not (task.direct and hasattr(model, task.direct)):
+        raise UserError(
+            f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
+            f"{model.card.name} does not take; {_way_out(task, model)}choose another model."
+        )
+
+
+def _way_out(task: Any, model: Model) -> str:
+    """The first option of a task, if there is one, under which the model's prompts will do."""
+    for option, kind in option_types(type(task)).items():
+        values = get_args(kind) if get_origin(kind) is Literal else (False,) if kind is bool else ()
+        for value in values:
+            with contextlib.suppress(UserError):  # it does not go with the others
+                if replace(task, **{option: value}).needs <= model.prompts:
+                    return f"give --{option.replace('_', '-')} {str(value).lower()} or "
+    return ""
+
+
+def check_truth(name: str, task: Task, dataset: Dataset) -> None:
+    """Check that a dataset has the truth that a task needs, and that the task's options fit it.
+
+    Raises:
+        UserError: they do not.
+    """
+    if task.truth not in dataset.truths:
+        has = " and ".join(truth.__name__ for truth in dataset.truths)
+        raise UserError(
+            f"task {name} needs {task.truth.__name__}, dataset {dataset.card.name} has {has}; "
+            "choose another dataset."
+        )
+    task.check(dataset)
+
+
+def check_images(tasks: Iterable[Task], dataset: Dataset, ids: Sequence[str]) -> None:
+    """Check that the images of a run give its tasks something to score.
+
+    Raises:
+        UserError: nothing is annotated in any of them, or a task refuses them.
+    """
+    if dataset.annotated(ids) == (0, 0):
+        raise UserError(
+            f"nothing is annotated in the {len(ids)} images asked for of dataset "
+            f"{dataset.card.name}, so there is nothing to score; give its annotations."
+        )
+    for task in tasks:
+        task.check_images(dataset, ids)

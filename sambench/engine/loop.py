@@ -1,0 +1,204 @@
+"""The loop over images: read, embed once, predict for each task, score."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from sambench.engine.jobs import Settings
+from sambench.engine.timed_model import Session, out_of_memory
+from sambench.engine.workers import Scored, Scorer, ahead, score_image
+from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
+from sambench.store.paths import file_stem
+from sambench.store.records import Made
+from sambench.store.sources import digest_pixels
+from sambench.store.timing import WARMUP
+
+log = logging.getLogger(__name__)
+
+
+class Todo(NamedTuple):
+    """An image, and which of the tasks need it."""
+
+    id: str
+    tasks: tuple[int, ...]
+
+
+class Sink(Protocol):
+    """Takes what the loop gives, in any order."""
+
+    def scored(self, job: int, id: str, line: JSON) -> None:
+        """An image was scored for a task; the line is as `store.records` has it, but for the id."""
+
+    def failed(self, job: int, id: str, error: Exception) -> None:
+        """It could not be."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What images are run through.
+
+    Attributes:
+        tasks: in the order that a `Todo` counts them.
+        folders: where each task's predictions are saved; None where they are not.
+        model: embeds and predicts.
+        dataset: gives images and truth.
+    """
+
+    tasks: Sequence[Task]
+    folders: Sequence[Path | None]
+    model: Model
+    dataset: Dataset
+
+
+class Timed(NamedTuple):
+    """What is known of an image for a task before it is scored."""
+
+    job: int
+    id: str
+    made: Made
+    seconds: dict[str, float]
+    tasks: int
+    warmup: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An image with the truths that its tasks need, what it is, and how long reading took."""
+
+    todo: Todo
+    sample: Sample
+    made: Made
+    truths: dict[type, Any]
+    seconds: float
+
+
+class Loop:
+    """Runs images through a model and its tasks.
+
+    Args:
+        parts: what they are run through.
+        settings: how.
+        sink: where what comes of it goes.
+    """
+
+    def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
+        self._parts, self._settings, self._sink = parts, settings, sink
+        cache = settings.cache.open(parts.model) if settings.cache else None
+        self._session = Session(parts.model, parts.tasks, settings.device, cache)
+        self._scorer = Scorer(settings.workers, self._scored)
+        self._processes: set[int] = set()
+        self._warm = False
+        self._batch = settings.batch
+
+    def run(self, todo: Sequence[Todo]) -> None:
+        """Do some images; when it returns, all of them are done or have failed.
+
+        On Ctrl-C what has been scored, or is being scored, is still kept.
+        """
+        try:
+            for batch in self._batches(todo):
+                for read, embedding, seconds in self._embed(batch):
+                    self._predict(read, embedding, seconds)
+            self._scorer.finish()
+        except KeyboardInterrupt:
+            self._scorer.close(keep=True)
+            raise
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._scorer.close(keep=False)
+
+    def _batches(self, todo: Sequence[Todo]) -> Iterator[list[_Read]]:
+        """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
+        batch: list[_Read] = []
+        for item, future in ahead(self._read, todo):
+            try:
+                batch.append(future.result())
+            except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
+                self._failed(item, error)
+            if len(batch) >= self._batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _read(self, todo: Todo) -> _Read:
+        start = time.perf_counter()
+        dataset = self._parts.dataset
+        kinds = {self._parts.tasks[job].truth for job in todo.tasks}
+        stamp = dataset.stamp(todo.id)  # before it is read: a change meanwhile shows later
+        sample = Sample(todo.id, dataset.read_image(todo.id), None)
+        truths: dict[type, Any] = {kind: dataset.read_truth(todo.id, kind) for kind in kinds}
+        seconds = time.perf_counter() - start
+        return _Read(todo, sample, Made(digest_pixels(sample.image), stamp), truths, seconds)
+
+    def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
+        """Embed images together, or one by one if that fails: it may be the fault of one."""
+        try:
+            made = self._session.embed([read.sample.image for read in batch])
+        except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
+            if len(batch) > 1:
+                log.warning("embedding %d images together failed: %s", len(batch), error)
+                if out_of_memory(error):
+                    self._batch = len(batch) // 2
+                yield from (found for read in batch for found in self._embed([read]))
+            else:
+                self._failed(batch[0].todo, error)
+            return
+        for read, (embedding, seconds) in zip(batch, made, strict=True):
+            yield read, embedding, {"read": read.seconds, **seconds}
+
+    def _predict(self, read: _Read, embedding: Embedding, seconds: dict[str, float]) -> None:
+        """Prompt for each task, and hand over to the scorer."""
+        warmup = () if self._warm else ("embed", "decode", "post")
+        self._warm = True
+        for job in read.todo.tasks:
+            task, folder = self._parts.tasks[job], self._parts.folders[job]
+            truth = read.truths[task.truth]
+            sample = replace(read.sample, truth=truth)
+            try:
+                prediction, spent = self._session.predict(task, embedding, sample)
+            except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
+                self._sink.failed(job, read.todo.id, error)
+                continue
+            spent = {**seconds, **spent}
+            key = Timed(job, read.todo.id, read.made, spent, len(read.todo.tasks), warmup)
+            stem = folder / file_stem(read.todo.id) if folder else None
+            self._scorer.submit(key, score_image, task, prediction, truth, stem)
+
+    def _failed(self, todo: Todo, error: Exception) -> None:
+        for job in todo.tasks:
+            self._sink.failed(job, todo.id, error)
+
+    def _scored(self, key: Timed, outcome: Scored | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self._sink.failed(key.job, key.id, outcome)
+            return
+        line = line_of(key, outcome, first=outcome.process not in self._processes)
+        self._processes.add(outcome.process)
+        self._sink.scored(key.job, key.id, line)
+
+
+def line_of(key: Timed, outcome: Scored, *, first: bool) -> JSON:
+    """A scored image as `store.records` has it, but for the id.
+
+    Args:
+        key: what is known of it.
+        outcome: the task's record.
+        first: whether it is the first score of its process, which is a warm-up.
+    """
+    warmup = [*key.warmup, *(["score"] if first else [])]
+    return {
+        "image": key.made.image,
+        **({"stamp": key.made.stamp} if key.made.stamp is not None else {}),
+        "record": outcome.record,
+        **({"prediction": outcome.prediction} if outcome.prediction else {}),
+        "seconds": {**key.seconds, "score": outcome.seconds},
+        **({"tasks": key.tasks} if key.tasks > 1 else {}),
+        **({WARMUP: warmup} if warmup else {}),
+    }

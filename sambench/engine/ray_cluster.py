@@ -1,0 +1,375 @@
+"""A run on a Ray cluster: images go to any number of actors, which may die and be replaced.
+
+Each actor holds the model and does a few images at a time; this process alone hands them out and
+writes the records. A record depends on its own image alone, so neither the number of actors nor
+their order moves a number. What an actor had in hand when it died, or when nothing has come from it
+for too long, is given to others; an image that several actors die or hang at counts as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sambench.engine.environment import environment, peak_memory
+from sambench.engine.evaluation import (
+    Tasks,
+    check_images,
+    check_truth,
+    complete,
+    folders_of,
+    headers_of,
+    opened,
+)
+from sambench.engine.jobs import Job, Settings
+from sambench.engine.loop import Loop, Parts, Sink, Todo
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset, Task
+from sambench.registry import import_files, imported_files
+from sambench.store.records import differences
+from sambench.store.sources import images_of
+
+if TYPE_CHECKING:
+    from sambench.interfaces import Model
+
+log = logging.getLogger(__name__)
+CHUNK = 8
+"""Images that an actor is given at a time, at most."""
+IN_HAND = 2
+"""Chunks that an actor has at a time, so that it never waits for the next."""
+ATTEMPTS = 3
+"""How many actors an image may kill before it counts as failed."""
+PATIENCE = 1800.0
+"""Seconds for a chunk of images: an actor from which nothing comes for longer hangs."""
+Event = tuple[int, str, JSON | Exception]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an actor is to hold.
+
+    Attributes:
+        model: name with options.
+        device: for the model.
+        files: plug-ins given by path.
+        parts: tasks and dataset, pickled: they may come from those files.
+        settings: of the run.
+    """
+
+    model: str
+    device: str
+    files: tuple[Path, ...]
+    parts: bytes
+    settings: Settings
+
+
+class Worker:
+    """The part of a run that happens in an actor."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._events: list[Event] = []
+
+    def begin(self) -> tuple[list[JSON], JSON]:
+        """Load model, tasks and dataset; returns what the run is, and where this is."""
+        from sambench.commands._options import load_model
+
+        import_files(self._order.files)
+        tasks: Tasks
+        dataset: Dataset
+        tasks, dataset = pickle.loads(self._order.parts)  # noqa: S301 (our own driver's)
+        settings = self._order.settings
+        model: Model = load_model(self._order.model, self._order.device)
+        if settings.cache:
+            model = settings.cache.stated(model)
+        self._held = tasks, model, dataset
+        return headers_of(tasks, model, dataset), environment(settings.device)
+
+    def work(self, todo: list[Todo], folders: list[Path | None]) -> tuple[list[Event], JSON]:
+        """Do some images; returns what came of them, and the peak of memory so far."""
+        tasks, model, dataset = self._held
+        if not hasattr(self, "_loop"):
+            parts = Parts(list(tasks.values()), folders, model, dataset)
+            self._loop = Loop(parts, self._order.settings, self)
+        self._events = []
+        self._loop.run(todo)
+        return self._events, peak_memory(self._order.settings.device)
+
+    def scored(self, job: int, id: str, line: JSON) -> None:
+        """See `Sink`."""
+        self._events.append((job, id, line))
+
+    def failed(self, job: int, id: str, error: Exception) -> None:
+        """See `Sink`."""
+        self._events.append((job, id, _portable(error)))
+
+
+def _portable(error: Exception) -> Exception:
+    """An error as one that any process can read."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, error.strerror)
+    text = str(error)
+    return UserError(text if isinstance(error, UserError) else f"{type(error).__name__}: {text}")
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """The engine of a Ray cluster.
+
+    Attributes:
+        model: name with options; each actor loads it.
+        device: for the model.
+        actors: how many work at a time, as soon as the cluster has room for them.
+        gpus: of each actor, in parts if several share one.
+        address: of the cluster; empty starts one on this machine.
+        patience: seconds without anything from an actor, after which it is replaced.
+    """
+
+    model: str
+    device: str
+    actors: int
+    gpus: float
+    address: str = ""
+    patience: float = PATIENCE
+
+    def check(self, name: str, task: Task, dataset: Dataset) -> None:
+        """See `evaluation.check_truth`; what the model takes is known when an actor has it."""
+        check_truth(name, task, dataset)
+
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+        """See `evaluation.carry_out`.
+
+        Raises:
+            UserError: actors cannot do what is asked, or keep dying.
+        """
+        check_images(tasks.values(), dataset, settings.ids(dataset))
+        parts = pickle.dumps((dict(tasks), dataset))
+        quiet = replace(settings, progress=False)
+        order = Order(self.model, self.device, tuple(imported_files()), parts, quiet)
+        with _Crew(_connected(self, settings), self, order) as crew:
+            headers, place = crew.first()
+            with opened(headers, list(tasks.values()), settings) as jobs:
+                folders = folders_of(jobs, settings)
+
+                def work(todo: Sequence[Todo], sink: Sink) -> JSON:
+                    peak = crew.work(todo, folders, sink)
+                    return {"environment": {**place, "actors": self.actors}, "memory": peak}
+
+                complete(jobs, settings.ids(dataset), settings, images_of(dataset), work)
+        return jobs
+
+
+def _connected(engine: OnRay, settings: Settings) -> Any:
+    """Ray, connected to a cluster."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError:
+        raise UserError(
+            "--engine ray needs the package ray; install it with pip install 'sambench[ray]'."
+        ) from None
+    if ray.is_initialized():
+        return ray
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    ending = signal.getsignal(signal.SIGTERM)
+    try:
+        if engine.address:
+            ray.init(engine.address, **quiet)
+        else:
+            room = max(os.cpu_count() or 1, engine.actors * (1 + settings.workers))
+            ray.init("local", num_cpus=room, include_dashboard=False, **quiet)
+    except ConnectionError as error:
+        raise UserError(f"no Ray cluster answers at {engine.address} ({error}).") from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ending)  # Ray puts its own there, which tells nobody
+    return ray
+
+
+class _Crew:
+    """The actors of a run, and what each has in hand.
+
+    Args:
+        ray: connected.
+        engine: how many actors, and what each gets.
+        order: what each holds.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self,
+        ray: Any,
+        engine: OnRay,
+        order: Order,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ray, self._order, self._clock = ray, order, clock
+        self._size, self._patience = engine.actors, engine.patience
+        self._heard: dict[int, float] = {}  # when something last came from an actor that has work
+        room = {"num_cpus": 1 + order.settings.workers, "num_gpus": engine.gpus}
+        self._actor = ray.remote(**room)(Worker)
+        self._beginning: dict[Any, Any] = {}  # reference of `begin` -> actor
+        self._in_hand: dict[Any, tuple[Any, list[Todo]]] = {}  # of `work` -> actor, its images
+        self._ready: list[Any] = []
+        self._headers: list[JSON] = []
+        self._deaths: Counter[str] = Counter()
+        self._deaths_in_a_row = 0
+
+    def __enter__(self) -> _Crew:
+        for _ in range(self._size):
+            self._hire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        hired = [*self._ready, *self._beginning.values()]
+        for actor in hired:
+            self._ray.kill(actor)
+
+    def first(self) -> tuple[list[JSON], JSON]:
+        """What the run is and where, as the first actor says that has loaded everything."""
+        while True:
+            begun = self._begun(self._next([*self._beginning]) or self._never_begun())
+            if begun is not None:
+                self._headers = begun[0]
+                return begun
+
+    def work(self, todo: Sequence[Todo], folders: list[Path | None], sink: Sink) -> JSON:
+        """Have images done by whoever is there; returns the peak of an actor's memory."""
+        size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
+        queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
+        peak: Counter[str] = Counter()
+        while queue or self._in_hand:
+            self._hand_out(queue, folders)
+            reference = self._next([*self._in_hand, *self._beginning])
+            if reference in self._beginning:
+                self._begun(reference)
+            elif reference is not None:
+                peak |= Counter(self._returned(reference, queue, sink))
+            elif self._in_hand:
+                self._give_up(queue, sink)
+            else:
+                self._never_begun()
+        return dict(peak)
+
+    def _next(self, waiting: list[Any]) -> Any | None:
+        """What is done first; None if for too long nothing came from an actor that has work."""
+        since = [self._heard[id(actor)] for actor, _ in self._in_hand.values()]
+        now = self._clock()
+        left = max(0.0, min(since, default=now) + self._patience - now)
+        done, _ = self._ray.wait(waiting, num_returns=1, timeout=left)
+        return done[0] if done else None
+
+    def _give_up(self, queue: deque[list[Todo]], sink: Sink) -> None:
+        """Replace the actors that hang; others get their images."""
+        now = self._clock()
+        for actor in list({id(actor): actor for actor, _ in self._in_hand.values()}.values()):
+            if now - self._heard[id(actor)] >= self._patience:
+                first = next(ref for ref, (own, _) in self._in_hand.items() if own is actor)
+                _, chunk = self._in_hand.pop(first)
+                self._bury(actor, chunk, queue, sink)
+                self._replace(
+                    actor, TimeoutError(f"nothing came from it for {self._patience:g} seconds")
+                )
+
+    def _never_begun(self) -> NoReturn:
+        """No actor is there, and for too long none has come.
+
+        Raises:
+            UserError: says so.
+        """
+        raise UserError(
+            f"no actor has loaded the model within {self._patience:g} seconds; has the cluster "
+            "room for one (--gpus, --workers)? If loading takes longer, give more --patience."
+        )
+
+    def _hire(self) -> None:
+        actor = self._actor.remote(self._order)
+        self._beginning[actor.begin.remote()] = actor
+
+    def _begun(self, reference: Any) -> tuple[list[JSON], JSON] | None:
+        """An actor has loaded everything, or died of it: then another is hired."""
+        actor = self._beginning.pop(reference)
+        try:
+            begun: tuple[list[JSON], JSON] = self._got(reference)
+        except self._ray.exceptions.RayActorError as error:
+            self._replace(actor, error)
+            return None
+        for mine, theirs in zip(self._headers, begun[0], strict=False):
+            differing = differences(mine, theirs)
+            if differing:
+                raise UserError(
+                    f"a machine of the cluster would run something else: {'; '.join(differing)}."
+                )
+        self._ready.append(actor)
+        return begun
+
+    def _hand_out(self, queue: deque[list[Todo]], folders: list[Path | None]) -> None:
+        """Give every actor work, first to those who have least."""
+        busy = Counter(id(actor) for actor, _ in self._in_hand.values())
+        for _ in range(IN_HAND * len(self._ready)):
+            actor = min(self._ready, key=lambda each: busy[id(each)])
+            if not queue or busy[id(actor)] >= IN_HAND:
+                return
+            chunk = queue.popleft()
+            if not busy[id(actor)]:
+                self._heard[id(actor)] = self._clock()
+            self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
+            busy[id(actor)] += 1
+
+    def _returned(self, reference: Any, queue: deque[list[Todo]], sink: Sink) -> JSON:
+        """Record what an actor did; if it died, others get its images."""
+        actor, chunk = self._in_hand.pop(reference)
+        try:
+            events, peak = self._got(reference)
+        except self._ray.exceptions.RayActorError as error:
+            self._bury(actor, chunk, queue, sink)
+            self._replace(actor, error)
+            return {}
+        self._deaths_in_a_row = 0
+        self._heard[id(actor)] = self._clock()
+        for job, image, outcome in events:
+            if isinstance(outcome, Exception):
+                sink.failed(job, image, outcome)
+            else:
+                sink.scored(job, image, outcome)
+        return dict(peak)
+
+    def _got(self, reference: Any) -> Any:
+        """What a call returned; what it raised, as the actor raised it."""
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            raise _portable(error.cause) from error
+
+    def _bury(self, actor: Any, chunk: list[Todo], queue: deque[list[Todo]], sink: Sink) -> None:
+        """Hand back what a dead actor had: the images it was at one by one, to find the guilty."""
+        others = [ref for ref, (owner, _) in self._in_hand.items() if owner is actor]
+        for reference in others:
+            queue.appendleft(self._in_hand.pop(reference)[1])
+        for item in reversed(chunk):
+            self._deaths[item.id] += 1
+            if len(chunk) == 1 and self._deaths[item.id] >= ATTEMPTS:
+                for job in item.tasks:
+                    reason = f"it killed {ATTEMPTS} actors, or they hung at it."
+                    sink.failed(job, item.id, UserError(reason))
+            else:
+                queue.appendleft([item])
+
+    def _replace(self, actor: Any, error: Exception) -> None:
+        """Let a dead actor go and hire another, unless they all die."""
+        log.warning("an actor died and is replaced: %s", str(error).partition("\n")[0])
+        self._ready = [each for each in self._ready if each is not actor]
+        self._ray.kill(actor)
+        self._deaths_in_a_row += 1
+        if self._deaths_in_a_row > 2 * self._size + ATTEMPTS:
+            raise UserError(f"actors keep dying, the last for: {error}")
+        self._hire()

@@ -1,0 +1,242 @@
+"""Predictions from files, scored without a model and without torch.
+
+They are those that a run saved, or made elsewhere in a format that the task reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sambench.data.download import sha256
+from sambench.engine.evaluation import check_fit, check_images, complete, opened
+from sambench.engine.jobs import Settings, finish
+from sambench.engine.loop import Sink, Timed, Todo, line_of
+from sambench.engine.workers import Scored, Scorer, ahead, score_image, score_saved
+from sambench.errors import UserError
+from sambench.interfaces import (
+    JSON,
+    Dataset,
+    Embedding,
+    Masks,
+    Model,
+    ModelCard,
+    Prompts,
+    Task,
+    file_stamp,
+)
+from sambench.store.paths import MANIFEST, SHORT, file_stem
+from sambench.store.plan import describe
+from sambench.store.records import Made, differences
+from sambench.store.result import Result, read_json
+from sambench.store.schema import has_types
+from sambench.store.sources import PredictionFiles, Sources, digest_files
+
+
+class Saved(Model):
+    """Stands for the model whose predictions are in files; it cannot make new ones.
+
+    Args:
+        card: of the model.
+        manifest: what the run noted that saved the predictions; empty if they are from elsewhere.
+    """
+
+    prompts = frozenset({"points", "boxes", "masks", "texts"})  # whatever was asked, was answered
+
+    def __init__(self, card: ModelCard, manifest: JSON | None = None) -> None:
+        self.card, self.manifest = card, manifest or {}
+
+    def embed(self, images: Sequence[Any]) -> NoReturn:
+        """Not possible."""
+        raise UserError(f"{self.card.name} is known by its saved predictions only.")
+
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        """Not possible."""
+        raise UserError(f"{self.card.name} is known by its saved predictions only.")
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """Predictions of all images from one file.
+
+    Attributes:
+        predictions: by image id.
+        stamped: size and time of the file.
+        content: digest of the file.
+    """
+
+    predictions: Mapping[str, Any]
+    stamped: str | None
+    content: str
+
+    @classmethod
+    def of(cls, path: Path, task: Task, dataset: Dataset) -> OneFile:
+        """Read them, see `Task.load_all`."""
+        return cls(task.load_all(path, dataset), file_stamp(path), digest_files([path]))
+
+    def stamp(self, id: str) -> str | None:
+        """Size and time of the file."""
+        return self.stamped
+
+    def digest(self, id: str) -> str:
+        """See `digest_files`."""
+        return self.content
+
+    def sources(self) -> Sources:
+        """As what records are made from."""
+        return Sources(self.stamp, self.digest, "predictions")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What made the predictions of a folder; empty where they were made elsewhere.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    kinds = {"task": str, "label": str, "options": dict, "model": dict, "predictions": dict}
+    parts = {"model": dict, "dataset": dict, "code": str}
+    if not (has_types(found, kinds) and has_types(found["predictions"], parts)):
+        raise UserError(
+            f"{path} is not what a run notes of the predictions that it saves; run it again, or "
+            "take the file away to score them as made elsewhere."
+        )
+    return dict(found)
+
+
+def saved_model(folder: Path, name: str = "") -> Saved:
+    """The model behind predictions, named after their folder or file where nothing says more.
+
+    Args:
+        folder: one file an image, or one file of all images.
+        name: to give it.
+
+    Raises:
+        UserError: the folder does not exist or is empty.
+    """
+    if folder.is_file():
+        content = sha256(folder)
+        return Saved(ModelCard(name or f"{folder.stem}-{content[:SHORT]}", weights_sha256=content))
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise UserError(f"{folder} holds no predictions; give the folder they are in.")
+    made = manifest(folder)
+    if made and not name:
+        known = {field.name for field in fields(ModelCard)}
+        card = ModelCard(**{k: v for k, v in made["model"].items() if k in known})
+        return Saved(card, made)
+    content = _digest(folder)
+    return Saved(ModelCard(name or f"{folder.name}-{content[:SHORT]}", weights_sha256=content))
+
+
+def rescore(
+    name: str, task: Task, folder: Path, model: Saved, dataset: Dataset, settings: Settings
+) -> Result:
+    """Score the predictions of a folder.
+
+    Args:
+        name: of the task.
+        task: scores and reads the predictions.
+        folder: one prediction an image, named by its id; or one file of all images.
+        model: what the result is filed under.
+        dataset: gives the truth.
+        settings: see `Settings`; nothing is saved again.
+
+    Raises:
+        UserError: the task and the dataset do not fit, the predictions are of another dataset, or
+            records of another plan are in the way.
+    """
+    ids = settings.ids(dataset)
+    check_fit(name, task, model, dataset)
+    check_images([task], dataset, ids)
+    own = task
+    if not model.manifest and folder.is_dir():  # made elsewhere: how to read them shows in all
+        own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
+    header = _header(name, own, folder, model, dataset)
+    files = OneFile.of(folder, task, dataset) if folder.is_file() else PredictionFiles(folder)
+    with opened([header], [task], settings) as jobs:
+
+        def work(todo: Sequence[Todo], sink: Sink) -> None:
+            _score(own, files, dataset, todo, settings.workers, sink)
+
+        complete(jobs, ids, settings, files.sources(), work)
+    return finish(jobs[0], ids, settings)
+
+
+def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset) -> JSON:
+    """What the run is: its predictions are those that were saved, whatever made them since.
+
+    Raises:
+        UserError: they are of another dataset, or were made with other options.
+    """
+    header = describe(name, task, model, dataset)
+    saved = model.manifest
+    if not saved:
+        return header
+    made, asked = saved["predictions"], header["plan"]["predictions"]
+    # The model, and the code that was run, are those of then.
+    asked = {
+        **asked,
+        "model": made["model"],
+        "code": made["code"],
+        "dataset": {**asked["dataset"], "code": made["dataset"].get("code")},
+    }
+    differing = differences(made, asked)
+    if differing:
+        raise UserError(f"{folder} holds other predictions than asked for: {'; '.join(differing)}.")
+    # With what the model was called, and where it came from.
+    about = {**header["about"], "model": saved["model"], "label": saved["label"]}
+    return {**header, "about": about, "plan": {**header["plan"], "predictions": made}}
+
+
+def _score(
+    task: Task,
+    files: PredictionFiles | OneFile,
+    dataset: Dataset,
+    todo: Sequence[Todo],
+    workers: int,
+    sink: Sink,
+) -> None:
+    processes: set[int] = set()
+
+    def scored(key: Timed, outcome: Scored | Exception) -> None:
+        if isinstance(outcome, Exception):
+            sink.failed(0, key.id, outcome)
+            return
+        first = outcome.process not in processes
+        processes.add(outcome.process)
+        sink.scored(0, key.id, line_of(key, outcome, first=first))
+
+    def read(item: Todo) -> tuple[Any, Made]:
+        made = Made(files.digest(item.id), files.stamp(item.id))
+        return dataset.read_truth(item.id, task.truth), made
+
+    scorer = Scorer(workers, scored)
+    try:
+        for item, future in ahead(read, todo):
+            try:
+                truth, made = future.result()
+            except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
+                sink.failed(0, item.id, error)
+                continue
+            key = Timed(0, item.id, made, {}, 1, ())
+            if isinstance(files, OneFile):
+                scorer.submit(key, score_image, task, files.predictions[item.id], truth, None)
+            else:
+                scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
+        scorer.finish()
+    finally:
+        scorer.close(keep=False)
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name} {sha256(path)}\n".encode())
+    return digest.hexdigest()

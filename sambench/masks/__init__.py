@@ -1,0 +1,1 @@
+"""Masks and prompts: run lengths, upsampling, clicks, and everything in an image."""

@@ -1,0 +1,1 @@
+"""Average precision and recall of masks and boxes as COCO and LVIS compute them."""

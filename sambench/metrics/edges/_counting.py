@@ -1,0 +1,84 @@
+"""Walk down the thresholds with one annotator's matching and note what is matched at each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench._compile import compiled, inner
+from sambench.metrics.edges._assignment import assign
+from sambench.metrics.edges._matching import Bools, Heap, Ints, Longs, Side, update
+from sambench.metrics.edges._outliers import Work
+from sambench.metrics.edges._thinning import Events
+
+
+@inner
+def _assigned(
+    predicted: Side, annotated: Side, work: Work, unmatched: int, seed: np.uint64, pairs: Ints
+) -> int:
+    """Write the pairs that the benchmark's assignment matches; returns how many."""
+    count = 0
+    if predicted.size[0] < annotated.size[0]:
+        assign(predicted, annotated, work, unmatched, seed)
+        mate = work.x_mate
+    else:
+        assign(annotated, predicted, work, unmatched, seed)
+        mate = work.y_mate
+    for i in range(predicted.size[0]):
+        if mate[i] < annotated.size[0]:
+            pairs[count, 0], pairs[count, 1] = predicted.active[i], annotated.active[mate[i]]
+            count += 1
+    return count
+
+
+@inner
+def _matched(predicted: Side, pairs: Ints) -> int:
+    """Write the pairs that are matched; returns how many."""
+    count = 0
+    for i in range(predicted.size[0]):
+        pixel = predicted.active[i]
+        if predicted.mate[pixel] >= 0:
+            pairs[count, 0], pairs[count, 1] = pixel, predicted.mate[pixel]
+            count += 1
+    return count
+
+
+@compiled
+def count_matches(
+    events: Events, predicted: Side, annotated: Side, heap: Heap, work: Work, unmatched: int,
+    seeds: NDArray[np.uint64], matched: Bools,
+) -> tuple[Longs, Ints]:  # fmt: skip
+    """Match one annotator's pixels at every step.
+
+    Args:
+        events: of S steps, from the highest threshold down.
+        predicted: no pixel there yet.
+        annotated: the annotator's pixels.
+        heap: scratch.
+        work: scratch of the benchmark's assignment.
+        unmatched: outlier cost in integer units.
+        seeds: (S,) of the random links at each step; empty for the matching without outliers.
+        matched: (S, C) changed in place: set where a predicted pixel is matched.
+
+    Returns:
+        (S,) number of matched pairs at each step, and the pairs (n, 2) of the last step: index into
+        the predicted pixels, index into the annotated pixels.
+    """
+    steps = len(events.removed) - 1
+    counts = np.zeros(steps, np.int64)
+    within = np.zeros(len(annotated.mate), np.int32)
+    widows = np.empty(len(annotated.mate) + 1, np.int32)
+    pairs, count = np.empty((len(annotated.mate), 2), np.int32), 0
+    for step in range(steps):
+        begin, middle, end = events.removed[step], events.added[step], events.removed[step + 1]
+        if end > begin:
+            off, on = events.changes[begin:middle], events.changes[middle:end]
+            update(predicted, annotated, off, on, within, heap, widows)
+            if len(seeds) > 0 and predicted.size[0] > 0:
+                count = _assigned(predicted, annotated, work, unmatched, seeds[step], pairs)
+            else:
+                count = _matched(predicted, pairs)
+        for i in range(count):
+            matched[step, pairs[i, 0]] = True
+        counts[step] = count
+    return counts, pairs[:count].copy()

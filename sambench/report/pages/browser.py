@@ -1,0 +1,180 @@
+"""Drawing the images of a board for the image browser."""
+
+import glob
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset, Task
+from sambench.report.collect import Run
+from sambench.report.pages.layers import (
+    MOST_DETECTIONS,
+    Scene,
+    draw_errors,
+    draw_outlines,
+    draw_prediction,
+    fit,
+    prediction_scenes,
+    truth_scene,
+    write_layer,
+    write_photo,
+)
+from sambench.report.scores import Scores, chosen_images
+from sambench.store.paths import file_stem
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run with what the browser needs of it.
+
+    Attributes:
+        run: the result file.
+        task: its task.
+        lines: of its records, by image id.
+        scores: by image id.
+    """
+
+    run: Run
+    task: Task
+    lines: Mapping[str, JSON]
+    scores: Scores
+
+
+def browser_images(
+    runs: Sequence[Scored], dataset: Dataset | None, folder: Path, *, most: int, side: int
+) -> list[JSON]:
+    """Scores of all images of a board, with drawn layers for the chosen ones.
+
+    Args:
+        runs: of one board.
+        dataset: whose photographs may be read; None draws nothing.
+        folder: for the pictures; addresses are relative to the folder above it.
+        most: how many images to draw.
+        side: longest side of a picture.
+
+    Returns:
+        For each image what assets/browser.js reads.
+    """
+    ids = dict.fromkeys(id for run in runs for id in run.scores)
+    metric = runs[0].run.result.metric
+    named = {str(i): run.scores for i, run in enumerate(runs)}
+    drawn = set(chosen_images(named, metric, most)) if dataset is not None and most else set()
+    images = []
+    for number, id in enumerate(ids):
+        image: JSON = {"id": id, "scores": [run.scores.get(id) for run in runs]}
+        if dataset is not None and id in drawn:
+            image |= _drawn(id, number, runs, dataset, folder, side)
+        images.append(image)
+    return images
+
+
+def _drawn(
+    id: str, number: int, runs: Sequence[Scored], dataset: Dataset, folder: Path, side: int
+) -> JSON:
+    """Draw one image; an image that cannot be read any more is left without a picture."""
+    task = runs[0].task
+    try:
+        photo = dataset.read_image(id)
+        truth: Any = dataset.read_truth(id, task.truth)
+    except (UserError, KeyError) as error:
+        log.warning("image %s is not drawn: %s", id, error)
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    full = photo.shape[0], photo.shape[1]
+    size = fit(full, side)
+    stem = folder / f"{number:06d}"
+    write_photo(photo, size, stem.with_suffix(".jpg"))
+    layers = {"Photo": _address(stem.with_suffix(".jpg"))}
+    scene = truth_scene(truth)
+    if scene is not None:
+        path = stem.with_name(f"{stem.name}-truth.png")
+        write_layer(draw_outlines(scene, size), path)
+        layers["Truth"] = _address(path)
+    scale = size[1] / full[1], size[0] / full[0]
+    return {
+        "width": size[1],
+        "height": size[0],
+        "layers": layers,
+        "runs": [
+            _run_layers(id, run, truth, scene, size, scale, stem.with_name(f"{stem.name}-{i}"))
+            for i, run in enumerate(runs)
+        ],
+    }
+
+
+def _run_layers(
+    id: str,
+    run: Scored,
+    truth: Any,
+    scene: Scene | None,
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    stem: Path,
+) -> JSON:
+    """Layers and prompts of one run on one image."""
+    prediction = _prediction(id, run)
+    layers = {}
+    for i, (name, predicted) in enumerate(prediction_scenes(prediction).items()):
+        path = stem.with_name(f"{stem.name}-{i}.png")
+        write_layer(draw_prediction(predicted, size), path)
+        layers[name] = _address(path)
+        wanted = None if scene is None or i else _asked(scene, prediction)
+        errors = None if wanted is None else draw_errors(wanted, predicted, size)
+        if errors is not None:
+            path = stem.with_name(f"{stem.name}-errors.png")
+            write_layer(errors, path)
+            layers["Errors"] = _address(path)
+    return {"layers": layers, "prompts": _prompts(run, id, prediction, truth, scale)}
+
+
+def _asked(truth: Scene, prediction: Any) -> Scene:
+    """The part of the truth that was asked for: an object left out is no error."""
+    if not hasattr(prediction, "clicks"):
+        return truth
+    return Scene(masks=[truth.masks[i] for i in prediction.objects])
+
+
+def _prediction(id: str, run: Scored) -> Any:
+    """The saved prediction, None where there is none."""
+    stem = run.run.predictions / file_stem(id)
+    if not any(stem.parent.glob(f"{glob.escape(stem.name)}.*")):
+        return None
+    return run.task.load(stem)
+
+
+def _prompts(run: Scored, id: str, prediction: Any, truth: Any, scale: tuple[float, float]) -> JSON:
+    """Clicks, the first of each object and those after it, and boxes, in pixels of the picture."""
+    clicks = run.lines[id]["record"].get("clicks") or []
+    points = [
+        [
+            [round(x * scale[0], 1), round(y * scale[1], 1), int(bool(positive))]
+            for x, y, positive in own
+        ]
+        for own in clicks
+    ]
+    scaled = [
+        [round(float(value) * scale[i % 2], 1) for i, value in enumerate(box)]
+        for box in _boxes(run, prediction, truth)
+    ]
+    first = [own[0] for own in points if own]
+    later = [click for own in points for click in own[1:]]
+    return {"points": first, "boxes": scaled, "later": later}
+
+
+def _boxes(run: Scored, prediction: Any, truth: Any) -> Any:
+    """Boxes that were prompted with, (N, 4) XYXY in pixels of the image."""
+    if getattr(run.task, "first", "") == "box" and hasattr(prediction, "clicks"):
+        return truth.boxes[prediction.objects]
+    if hasattr(prediction, "detections") and prediction.detections.boxes is not None:
+        return prediction.detections.boxes[:MOST_DETECTIONS]
+    return ()
+
+
+def _address(path: Path) -> str:
+    """Relative to the site; file names are made here and safe."""
+    return f"{path.parent.parent.name}/{path.parent.name}/{path.name}"

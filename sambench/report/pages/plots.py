@@ -1,0 +1,340 @@
+"""Plots with matplotlib: one figure gives SVG for a page or a paper, and PNG.
+
+Colours are those of the site's light theme; in a page `inline_svg` turns them into its variables,
+so that the plots follow the dark theme.
+"""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+from sambench.metrics.statistics import Estimate
+from sambench.report.pages.markup import Markup, tag
+
+INK, MUTED, LINE = "#1c2024", "#5f6670", "#e2e4e8"
+SERIES = (
+    "#2f6db3", "#d9730d", "#0f8a6d", "#8a4f9e", "#a67c00", "#c0392b", "#5b6770", "#3aa0c9",
+)  # fmt: skip
+MARKERS = "osD^vPXh"
+THEME = {INK: "ink", MUTED: "muted", LINE: "line", **{c: f"s{i}" for i, c in enumerate(SERIES, 1)}}
+"""Colour of the light theme -> name of the page's variable."""
+SIZE = (5.0, 3.4)
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sambench",
+    "text.parse_math": False,  # a name with dollar signs is a name
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+}
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawn figure.
+
+    Attributes:
+        name: file name without ending.
+        caption: one sentence.
+        svg: SVG of the light theme, without background.
+        png: PNG on white.
+    """
+
+    name: str
+    caption: str
+    svg: str
+    png: bytes
+
+
+def inline_svg(plot: Plot) -> Markup:
+    """The plot as an element of a page: its colours follow the theme, its ids are its own."""
+    body = plot.svg[plot.svg.index("<svg") :]
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
+    for colour, name in THEME.items():
+        body = body.replace(f": {colour}", f": var(--{name})")
+    body = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", body, count=1)
+    body = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", body, count=1)
+    body = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", body, count=1)
+    title = tag("title", plot.caption)
+    return Markup(
+        re.sub(r"<svg([^>]*)>", lambda m: f'<svg role="img"{m[1]}>{title}', body, count=1)
+    )
+
+
+def _draw(name: str, caption: str, paint: Callable[[Axes], None], size: Any = SIZE) -> Plot:
+    with rc_context(STYLE), warnings.catch_warnings():
+        # A letter that matplotlib's font lacks is drawn by the font of whoever looks at the SVG.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.subplots())
+        svg, png = io.StringIO(), io.BytesIO()
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]  # untyped
+        figure.set_facecolor("white")
+        figure.set_dpi(160)
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]  # untyped
+    return Plot(name, caption, _transparent(svg.getvalue()), png.getvalue())
+
+
+def _transparent(svg: str) -> str:
+    """Leave out the white patches behind the figure and the axes."""
+    return re.sub(r'<g id="patch_[12]">\s*<path [^>]*fill: #ffffff[^>]*/>\s*</g>', "", svg)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One model in a plot of accuracy against cost."""
+
+    label: str
+    cost: float
+    accuracy: Estimate
+    group: str
+
+
+def pareto(
+    name: str, dots: Sequence[Dot], metric: str, cost: str, *, more_is_better: bool, lower: bool
+) -> Plot:
+    """Accuracy against speed or memory; a line joins what no other model beats in both.
+
+    Args:
+        name: of the plot.
+        dots: the models; only those of one group (hardware) are compared.
+        metric: of the accuracy.
+        cost: label of the other axis.
+        more_is_better: whether more of the cost axis is better, as of speed.
+        lower: whether a lower metric is the better one.
+    """
+
+    def paint(axes: Axes) -> None:
+        _cost_axis(axes, [dot.cost for dot in dots])
+        for i, group in enumerate(dict.fromkeys(dot.group for dot in dots)):
+            own = [dot for dot in dots if dot.group == group]
+            _dots(axes, own, i, several=len({dot.group for dot in dots}) > 1)
+            front = pareto_front(own, more_is_better=more_is_better, lower=lower)
+            axes.plot(
+                [dot.cost for dot in front], [dot.accuracy.value for dot in front],
+                color=SERIES[i % 8], linewidth=1, alpha=0.6, zorder=1,
+            )  # fmt: skip
+        axes.set(xlabel=cost, ylabel=metric)
+        axes.margins(y=0.15)
+        _name_dots(axes, dots)
+        if len({dot.group for dot in dots}) > 1:
+            axes.legend(loc="best", fontsize=8)
+
+    caption = f"{metric} against {cost}; bars are 95 % intervals, the line joins the best trades."
+    return _draw(name, caption, paint)
+
+
+def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """Logarithmic where costs are of different magnitude, with room for names at the right."""
+    low, high = min(costs), max(costs)
+    if high > 5 * low:
+        _log(axes)
+        axes.set_xlim(low / 1.5, high * 2.5)
+    else:
+        room = (high - low) or high
+        axes.set_xlim(max(0.0, low - 0.3 * room), high + 0.6 * room)
+
+
+def _log(axes: Axes) -> None:
+    """A logarithmic axis that is labelled 1, 2, 5, 10 without mathematical type."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _dots(axes: Axes, dots: Sequence[Dot], index: int, *, several: bool) -> None:
+    x = [dot.cost for dot in dots]
+    y = np.array([dot.accuracy.value for dot in dots])
+    low = np.array([dot.accuracy.low for dot in dots])
+    high = np.array([dot.accuracy.high for dot in dots])
+    bars = np.nan_to_num(np.clip([y - low, high - y], 0, None))
+    colour = SERIES[index % 8]
+    axes.errorbar(
+        x, y, yerr=bars, fmt=MARKERS[index % 8], color=colour, elinewidth=0.8, markersize=6,
+        label=dots[0].group if several else None,
+    )  # fmt: skip
+
+
+_BESIDE = ((6, 5), (6, -11), (-6, 5), (-6, -11), (6, 15), (6, -21))
+"""Where the name of a dot may stand, in points from it; left of it, it ends there."""
+_Box = tuple[float, float, float, float]
+
+
+def _name_dots(axes: Axes, dots: Sequence[Dot]) -> None:
+    """Write the name of each dot where it covers the least of what is there."""
+    axes.autoscale_view(scalex=False)
+    places = [axes.transData.transform((dot.cost, dot.accuracy.value)) for dot in dots]
+    taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    taken += [_bar_box(axes, dot) for dot in dots if not math.isnan(dot.accuracy.low)]
+    for dot, (x, y) in zip(dots, places, strict=True):
+        text = shorten(dot.label, 28)
+        boxes = [_text_box(axes, text, x, y, offset) for offset in _BESIDE]
+        best = min(range(len(boxes)), key=lambda i: sum(_shared(boxes[i], t) for t in taken))
+        taken.append(boxes[best])
+        axes.annotate(
+            text, (dot.cost, dot.accuracy.value), xytext=_BESIDE[best], fontsize=8, color=INK,
+            textcoords="offset points", ha="left" if _BESIDE[best][0] > 0 else "right",
+        )  # fmt: skip
+
+
+def _bar_box(axes: Axes, dot: Dot) -> _Box:
+    """The interval of a dot: x0, y0, x1, y1 in pixels of the figure."""
+    ends = (dot.accuracy.low, dot.accuracy.high)
+    (x, low), (_, high) = (axes.transData.transform((dot.cost, end)) for end in ends)
+    return x - 2, low, x + 2, high
+
+
+def _text_box(axes: Axes, text: str, x: float, y: float, offset: tuple[int, int]) -> _Box:
+    """About where a text of 8 points would stand: x0, y0, x1, y1 in pixels of the figure."""
+    pixels = axes.figure.dpi / 72
+    left = x + pixels * (offset[0] if offset[0] > 0 else offset[0] - 4.6 * len(text))
+    bottom = y + pixels * offset[1]
+    return left, bottom, left + pixels * 4.6 * len(text), bottom + pixels * 8
+
+
+def _shared(first: _Box, second: _Box) -> float:
+    """Area that two boxes share."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    return max(width, 0) * max(height, 0)
+
+
+def pareto_front(dots: Sequence[Dot], *, more_is_better: bool, lower: bool) -> list[Dot]:
+    """Models that no other beats in accuracy without costing more, in order of cost."""
+    sign = -1 if more_is_better else 1
+    good = -1 if lower else 1
+    ordered = sorted(dots, key=lambda d: (sign * d.cost, -good * d.accuracy.value))
+    front: list[Dot] = []
+    for dot in ordered:
+        if not front or good * dot.accuracy.value > good * front[-1].accuracy.value:
+            front.append(dot)
+    return front
+
+
+HUMAN = (0.700762, 0.897659)
+"""Recall and precision of people on BSDS, as the benchmark's own plots have them."""
+
+
+def precision_recall(name: str, curves: Mapping[str, Curve]) -> Plot:
+    """Precision against recall with lines of equal F."""
+
+    def paint(axes: Axes) -> None:
+        grid = np.linspace(0.01, 1, 200)
+        for f in np.arange(0.1, 1.0, 0.1):
+            # F = 2PR / (P + R)  =>  P = F R / (2 R - F), where the denominator is positive.
+            recall = grid[2 * grid > f + 1e-9]
+            precision = f * recall / (2 * recall - f)
+            axes.plot(recall[precision <= 1], precision[precision <= 1], color=LINE, linewidth=1)
+            axes.text(1.005, f / (2 - f), f"{f:.1f}", fontsize=7, color=MUTED, va="center")
+        axes.plot(*HUMAN, "o", color="#2e9e4f", markersize=6)
+        axes.annotate("human", HUMAN, (6, 3), textcoords="offset points", fontsize=8, color=MUTED)
+        _lines(axes, curves, marker=False, place="lower left")
+        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
+        axes.grid(visible=False)
+
+    caption = (
+        "Precision against recall; grey lines are of equal F (its value at the right). Human: one "
+        "annotator of BSDS against the others, F .787, as the benchmark draws it."
+    )
+    return _draw(name, caption, paint, (5.0, 4.2))
+
+
+def curves_plot(
+    name: str,
+    curves: Mapping[str, Curve],
+    x: str,
+    y: str,
+    *,
+    log: bool = False,
+    marker: bool = True,
+) -> Plot:
+    """Lines of y against x, one for each model; a marker shows each value."""
+
+    def paint(axes: Axes) -> None:
+        if log:
+            _log(axes)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _lines(axes, curves, marker=marker)
+        axes.set(xlabel=x, ylabel=y)
+
+    return _draw(name, f"{y} against {x}.", paint)
+
+
+def _lines(
+    axes: Axes,
+    curves: Mapping[str, Curve],
+    *,
+    marker: bool,
+    place: Literal["best", "lower left"] = "best",
+) -> None:
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        axes.plot(
+            x, y, color=SERIES[i % 8], linewidth=1.6, label=shorten(label, 40),
+            marker=MARKERS[i % 8] if marker else None, markersize=5,
+            linestyle=("-", "--", ":")[i // 8 % 3],
+        )  # fmt: skip
+    axes.legend(loc=place, fontsize=8)
+
+
+def histogram(name: str, edges: Sequence[float], counts: Sequence[float], x: str) -> Plot:
+    """Counts in bins."""
+
+    def paint(axes: Axes) -> None:
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=SERIES[0], linewidth=0)
+        axes.set(xlabel=x, ylabel="objects", xlim=(edges[0], edges[-1]))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return _draw(name, f"How many objects have which {x}.", paint)
+
+
+def bars(name: str, values: Mapping[str, float], x: str, caption: str) -> Plot:
+    """Horizontal bars, the first on top; values may be negative, as gains are."""
+
+    def paint(axes: Axes) -> None:
+        labels = [shorten(label, 32) for label in values]
+        numbers = list(values.values())
+        places = range(len(numbers), 0, -1)
+        colours = [SERIES[0] if number >= 0 else SERIES[1] for number in numbers]
+        drawn = axes.barh(list(places), numbers, color=colours, height=0.72, linewidth=0)
+        signed = any(number < 0 for number in numbers)
+        texts = [f"{number:+.1f}" if signed else f"{number:.1f}" for number in numbers]
+        axes.bar_label(drawn, texts, padding=3, fontsize=8, color=INK)
+        axes.set_yticks(list(places), labels, fontsize=8, color=INK)
+        axes.set_xlabel(x)
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.14, y=0.02)
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+
+    return _draw(name, caption, paint, (5.0, max(1.5, 0.25 * len(values) + 0.75)))
+
+
+def shorten(text: str, most: int) -> str:
+    """Text of so many letters at most, its end replaced by an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,124 @@
+"""Joining the records of shards, or of machines, to those of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sambench.engine.jobs import stem_in, summary
+from sambench.errors import UserError
+from sambench.interfaces import Task
+from sambench.metrics.statistics import RESAMPLES
+from sambench.store.paths import RECORDS, beside
+from sambench.store.records import Index, as_line, check_plan, scan
+from sambench.store.result import Result, write_lines, write_result
+from sambench.store.tasks import task_of
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What joining gave.
+
+    Attributes:
+        path: the records file that was written.
+        result: of all images that were asked for.
+        task: that it is about.
+    """
+
+    path: Path
+    result: Result
+    task: Task
+
+
+def find_records(places: Iterable[Path]) -> list[Index]:
+    """All records files below some folders, or the files given.
+
+    Raises:
+        UserError: there are none, or one is damaged.
+    """
+    paths: dict[Path, None] = {}
+    for place in places:
+        if not place.exists():
+            raise UserError(f"{place} does not exist; give a folder of records.")
+        found = [place] if place.is_file() else sorted(place.rglob(f"*{RECORDS}"))
+        paths |= dict.fromkeys(path.resolve() for path in found)
+    indices = [index for path in paths if (index := scan(path)).header]
+    if not indices:
+        raise UserError(f"no records below {', '.join(map(str, places))}; give their folder.")
+    return indices
+
+
+def merge(
+    places: Iterable[Path],
+    output: Path,
+    *,
+    limit: int = 0,
+    resamples: int = RESAMPLES,
+    own: Sequence[Path] = (),
+) -> list[Merged]:
+    """Join the records of every run that is found.
+
+    Args:
+        places: folders that hold records files, of shards or whole runs.
+        output: where the joined records and results go.
+        limit: only so many images, from the first; 0 is all.
+        resamples: bootstrap resamples for the intervals.
+        own: the .py files of tasks that are not installed.
+
+    Raises:
+        UserError: records of one run are of different plans, or of the same image and differ.
+    """
+    runs: dict[Path, tuple[Task, list[Index]]] = {}
+    for index in find_records(places):
+        task = task_of(index, own)
+        runs.setdefault(stem_in(output, index.header, task), (task, []))[1].append(index)
+    for _, indices in runs.values():
+        _check(indices)
+    return [_join(stem, *run, limit, resamples) for stem, run in runs.items()]
+
+
+def _check(indices: list[Index]) -> None:
+    """Refuse files of different plans or images, and images with different records."""
+    first = indices[0]
+    seen: dict[str, Index] = {}
+    for index in indices:
+        check_plan(first, index.header, f"{index.path} cannot join it")
+        if index.header["ids"] != first.header["ids"]:
+            raise UserError(f"{index.path} and {first.path} are of different lists of images.")
+        for id in index.offsets.keys() & seen.keys():
+            if _scores(index, id) != _scores(seen[id], id):
+                raise UserError(f"{index.path} and {seen[id].path} differ in image {id}.")
+        seen |= dict.fromkeys(index.offsets, index)
+    for index in indices:
+        for id in index.doubtful.keys() & seen.keys() - index.offsets.keys():
+            if _scores(index, id) != _scores(seen[id], id):
+                raise UserError(f"{index.path} and {seen[id].path} differ in image {id}.")
+
+
+def _scores(index: Index, id: str) -> tuple[Any, Any]:
+    """What two records of one image must agree in; what was measured may differ."""
+    line = index.lines([id])[0]
+    return line["image"], line["record"]
+
+
+def _join(stem: Path, task: Task, indices: list[Index], limit: int, resamples: int) -> Merged:
+    """Write one records file, each image once and in the dataset's order, and its result."""
+    header = indices[0].header
+    where = {id: index for index in reversed(indices) for id in index.offsets}
+    failed = {id: why for index in indices for id, why in index.failed.items() if id not in where}
+    sessions = [session for index in indices for session in index.sessions]
+    path = beside(stem, RECORDS)
+    lines = chain(
+        [as_line(header)],
+        (line for id in header["ids"] if id in where for line in where[id].raw([id])),
+        (as_line({"id": id, "failed": why}) for id, why in failed.items()),
+        (as_line({"session": session}) for session in sessions),
+    )
+    write_lines(path, lines)
+    ids = tuple(header["ids"][: limit or None])
+    result = summary(task, scan(path), ids, resamples, {})
+    write_result(beside(stem, ".json"), result)
+    return Merged(path, result, task)

@@ -1,0 +1,306 @@
+"""A model as a run calls it: memory that runs out, times that add up."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from sambench.commands.run import _fitting
+from sambench.engine import clock as timing
+from sambench.engine.evaluation import Local, run
+from sambench.engine.jobs import Settings
+from sambench.engine.progress import Progress, duration
+from sambench.engine.timed_model import Session
+from sambench.errors import UserError
+from sambench.interfaces import Instances, Masks, Model, ModelCard, Prompts, Sample, Task
+from sambench.masks.everything import GridOptions, candidates
+from sambench.registry import load
+from sambench.store.timing import summarize
+
+
+class Hands:
+    """A clock that stands still until it is moved."""
+
+    now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    hands = Hands()
+    monkeypatch.setattr(timing, "time", hands)
+    return hands
+
+
+class Discs(Model):
+    """Answers a point with discs around it; holds only so many prompts at a time."""
+
+    prompts = frozenset({"points", "masks"})
+
+    def __init__(self, room=1000, batch=16, seconds=0.0, clock=None):
+        self.card = ModelCard(name="discs")
+        self.prompt_batch, self.room, self.seconds = batch, room, seconds
+        self.asked, self.embedded, self.clock = [], [], clock or Hands()
+
+    def embed(self, images):
+        self.clock.now += self.seconds
+        self.embedded += [image.shape[:2] for image in images]
+        return [image.shape[:2] for image in images]
+
+    def predict(self, embedding, prompts, *, multimask):
+        self.asked.append(len(prompts))
+        if len(prompts) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        self.clock.now += self.seconds
+        y, x = np.mgrid[: embedding[0], : embedding[1]]
+        centres = prompts.points[:, 0]
+        distance = np.hypot(x - centres[:, 0, None, None], y - centres[:, 1, None, None])
+        logits = torch.tensor(np.stack([r - distance for r in (5, 9, 14)], axis=1)).float()
+        iou = torch.tensor([[0.2, 0.9, 0.4]]).repeat(len(prompts), 1)
+        return Masks(logits, iou, embedding, lambda masks: masks)
+
+
+class Sparing(Discs):
+    """Has a way of its own to leave out masks."""
+
+    def predict_above(self, embedding, prompts, iou, *, multimask):
+        answer = Discs.predict(self, embedding, prompts, multimask=multimask)
+        return replace(answer, logits=answer.logits * (answer.iou > iou)[..., None, None])
+
+
+@dataclass(frozen=True)
+class Above(Task):
+    """Everything that is promising, by whichever way the model has."""
+
+    truth: ClassVar[type] = Instances
+
+    def predict(self, model, embedding, sample):
+        options = GridOptions(side=6, iou=0.3, stability=0)
+        return candidates(model, embedding, sample.image.shape[:2], options).boxes
+
+    def score(self, prediction, truth):
+        raise NotImplementedError
+
+    def estimator(self, records):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Grid(Task):
+    """Asks for many points at once, in batches or not."""
+
+    batches: bool = True
+    truth: ClassVar[type] = Instances
+    metric: ClassVar[str] = "sum"
+    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    paper: ClassVar[str] = "none"
+
+    def predict(self, model, embedding, sample):
+        points = np.stack(np.mgrid[4:60:8, 4:60:8], axis=-1).reshape(-1, 1, 2).astype(float)
+        prompts = Prompts(points=points, labels=np.ones((len(points), 1), dtype=int))
+        step = model.prompt_batch if self.batches else len(points)
+        found = [
+            model.predict(embedding, prompts[i : i + step], multimask=True).most_confident()
+            for i in range(0, len(points), step)
+        ]
+        return np.concatenate([masks.binary()[:, 0] for masks in found])
+
+    def score(self, prediction, truth):
+        return {"areas": prediction.sum(axis=(1, 2)).tolist()}
+
+    def estimator(self, records):
+        sums = np.array([sum(record["areas"]) for record in records], dtype=float)
+        return lambda counts: {"sum": float(sums @ counts)}
+
+
+SAMPLE = Sample("a", np.zeros((64, 64, 3), dtype=np.uint8), None)
+
+
+@pytest.mark.parametrize("batches", [True, False])
+@pytest.mark.parametrize("room", [1, 3, 15])
+def test_out_of_gpu_memory_halves_the_prompts_says_so_and_moves_no_number(room, batches, caplog):
+    task = Grid(batches)
+    expected, _ = Session(Discs(), [task]).predict(task, (64, 64), SAMPLE)
+    model = Discs(room)
+    session = Session(model, [task])
+    found, _ = session.predict(task, (64, 64), SAMPLE)
+    np.testing.assert_array_equal(found, expected)
+    assert "out of GPU memory: going on with 8 prompts at a time" in caplog.text
+    model.asked.clear()
+    session.predict(task, (64, 64), SAMPLE)  # the next image begins with what held
+    assert max(model.asked) <= room
+    assert model.prompt_batch == 16  # the caller's model is not touched
+
+
+@pytest.mark.parametrize("kind", [Discs, Sparing])
+def test_a_models_own_way_to_promising_masks_is_timed_and_survives_as_well(kind, clock):
+    expected, spent = Session(kind(seconds=2.0, clock=clock), []).predict(Above(), (64, 64), SAMPLE)
+    assert spent == {"decode": 6.0, "post": 0.0}  # 36 points, 16 at a time
+    found, _ = Session(kind(room=5), []).predict(Above(), (64, 64), SAMPLE)
+    assert len(expected) == 72
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_prompt_that_does_not_fit_by_itself_fails_the_image():
+    task = Grid()
+    with pytest.raises(torch.OutOfMemoryError):
+        Session(Discs(room=0), [task]).predict(task, (64, 64), SAMPLE)
+
+
+def test_other_errors_pass(caplog):
+    class Broken(Discs):
+        def predict(self, embedding, prompts, *, multimask):
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        Session(Broken(), [Grid()]).predict(Grid(), (64, 64), SAMPLE)
+    assert not caplog.text
+
+
+def test_points_give_the_same_numbers_when_memory_runs_out(tmp_path):
+    dataset = load("dataset", "scenes:images=3,width=64,height=64")
+    task = load("task", "points:points=2")
+    values = [
+        run(
+            {"points": task},
+            Discs(room),
+            dataset,
+            Settings(tmp_path / str(room), resamples=20, progress=False),
+        )
+        for room in (1000, 2)
+    ]
+    plenty, little = (results[0].to_json() for results in values)
+    assert plenty["metrics"] == little["metrics"]
+    assert plenty["complete"]
+
+
+def test_tasks_share_each_images_embedding_and_one_that_is_done_asks_for_none(tmp_path):
+    dataset, model = load("dataset", "scenes:images=4,width=64,height=64"), Discs()
+    tasks, settings = (
+        {"a": Grid(), "b": Grid(batches=False)},
+        Settings(tmp_path, resamples=20, progress=False),
+    )
+    both = run(tasks, model, dataset, settings)
+    assert len(model.embedded) == 4
+    assert [result.task for result in both] == ["a", "b"]
+    run({**tasks, "points": load("task", "points")}, model, dataset, settings)
+    assert len(model.embedded) == 8  # for the new task alone
+    run({**tasks, "points": load("task", "points")}, model, dataset, settings)
+    assert len(model.embedded) == 8
+
+
+def test_each_dataset_takes_the_tasks_that_fit_and_the_others_are_told(tmp_path, capsys):
+    class Pictures(type(load("dataset", "scenes"))):
+        truths = (Instances,)
+
+    tasks = {"points": load("task", "points"), "edges": load("task", "edges")}
+    dataset = Pictures(images=1, width=64, height=64)
+    assert list(_fitting(tasks, Local(Discs()), dataset, strict=False)) == ["points"]
+    assert "task edges needs Boundaries" in capsys.readouterr().err
+    with pytest.raises(UserError, match="needs Boundaries"):
+        _fitting(tasks, Local(Discs()), dataset, strict=True)
+
+
+class TestTiming:
+    def test_decoding_and_the_rest_are_told_apart(self, clock):
+        @dataclass(frozen=True)
+        class Slow(Grid):
+            def predict(self, model, embedding, sample):
+                clock.now += 5.0
+                return super().predict(model, embedding, sample)
+
+        session = Session(Discs(batch=7, seconds=2.0, clock=clock), [Slow()])
+        ((embedding, embedded),) = session.embed([SAMPLE.image])
+        _, spent = session.predict(Slow(), embedding, SAMPLE)
+        assert embedded == {"embed": 2.0}
+        assert spent == {"decode": 14.0, "post": 5.0}  # 49 points, 7 at a time
+
+    def test_a_models_own_method_counts_as_decoding(self, clock):
+        class Direct(Discs):
+            def areas(self, image):
+                clock.now += 1.0
+                return self.predict((64, 64), PROMPTS, multimask=True)
+
+        @dataclass(frozen=True)
+        class Asks(Grid):
+            direct: ClassVar[str] = "areas"
+
+            def predict(self, model, embedding, sample):
+                return model.areas(sample.image)
+
+        model = Direct(seconds=2.0, clock=clock)
+        _, spent = Session(model, [Asks()]).predict(Asks(), None, SAMPLE)
+        assert spent == {"decode": 3.0, "post": 0.0}  # not twice what is within it
+
+    def test_what_failed_for_lack_of_memory_does_not_count(self, clock):
+        task = Grid()
+        session = Session(Discs(room=8, seconds=1.0, clock=clock), [task])
+        _, spent = session.predict(task, (64, 64), SAMPLE)
+        assert spent == {"decode": 7.0, "post": 0.0}
+
+    def test_warm_ups_are_left_out_and_a_shared_embedding_is_told_both_ways(self):
+        def record(embed, decode, **more):
+            return {"seconds": {"embed": embed, "decode": decode, "post": 0.0}, **more}
+
+        warm = [record(0.4, 0.1, tasks=2) for _ in range(4)]
+        first = record(9.0, 9.0, tasks=2, warmup=["embed", "decode", "post"])
+        found = summarize([first, *warm])
+        assert found["images"] == 4
+        assert found["embed"] == {"median": 0.4, "p95": 0.4}
+        assert found["images_per_second"] == pytest.approx(2.0)
+        assert found["images_per_second_shared"] == pytest.approx(1 / 0.3)
+        assert summarize([first])["embed"]["median"] == 9.0  # better than nothing
+
+    def test_a_run_states_its_steps_memory_and_place(self, tmp_path):
+        dataset = load("dataset", "scenes:images=3,width=64,height=64")
+        jobs = Local(Discs()).carry_out(
+            {"a": Grid(), "b": Grid(batches=False)},
+            dataset,
+            Settings(tmp_path, resamples=20, progress=False),
+        )
+        assert {str(job.stem.relative_to(tmp_path).parent) for job in jobs} == {
+            "a/scenes-images=3-width=64-height=64",
+            "b-batches=False/scenes-images=3-width=64-height=64",
+        }  # fmt: skip
+        (session,) = jobs[0].records.index.sessions
+        assert session["memory"]["host_rss"] > 10**7
+        assert session["environment"]["packages"]["torch"]
+        first, *others = jobs[0].records.index.lines(dataset.ids)
+        assert set(first["seconds"]) == {"read", "embed", "decode", "post", "score"}
+        assert first["warmup"] == ["embed", "decode", "post", "score"]
+        assert all("warmup" not in other for other in others)
+        assert first["tasks"] == 2
+
+
+PROMPTS = Prompts(points=np.full((1, 1, 2), 30.0), labels=np.ones((1, 1), dtype=int))
+
+
+class TestProgress:
+    def test_a_log_file_gets_few_whole_lines(self, capsys):
+        with Progress(1000, 0) as progress:
+            for _ in range(1000):
+                progress.update()
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) <= 2
+        assert lines[-1].startswith("1000/1000 images")
+        assert "\r" not in "".join(lines)
+
+    def test_time_left_counts_only_this_session(self):
+        progress = Progress(100, 90, show=False)
+        progress._start -= 10
+        for _ in range(5):
+            progress.update(failed=True)
+        line = progress.line()
+        assert line.startswith("95/100 images, 0.5")
+        assert line.endswith("10 s left, 5 failed")
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [(0.4, "0 s"), (59, "59 s"), (275, "4 min 35 s"), (7500, "2 h 5 min"), (90000, "1 d 1 h")],
+    )
+    def test_durations(self, seconds, text):
+        assert duration(seconds) == text

@@ -1,0 +1,176 @@
+"""Ranks: who is better beyond noise, by known answers."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sambench.metrics.statistics import Estimate, bootstrap
+from sambench.report.collect import Run
+from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
+from sambench.report.ranking import paired_differences, standings
+from sambench.report.scores import load_task
+from sambench.store.paths import RECORDS
+from sambench.store.result import Result, read_result, write_result
+
+
+def point(value: float) -> Estimate:
+    return Estimate(value, math.nan, math.nan)
+
+
+def ranks(values: list, differences: dict | None = None, lower: bool = False) -> list:
+    found = standings(values, lower=lower, differences=differences)
+    return [None if s is None else (s.best, s.worst) for s in found]
+
+
+class TestStandings:
+    def test_intervals_that_overlap_tie(self) -> None:
+        values = [Estimate(0.9, 0.8, 1.0), Estimate(0.85, 0.7, 0.95), Estimate(0.3, 0.2, 0.4)]
+        assert ranks(values) == [(1, 2), (1, 2), (3, 3)]
+
+    def test_a_paired_difference_beyond_noise_breaks_the_tie(self) -> None:
+        values = [Estimate(0.9, 0.8, 1.0), Estimate(0.85, 0.7, 0.95)]
+        assert ranks(values, {(0, 1): Estimate(-0.05, -0.08, -0.02)}) == [(1, 1), (2, 2)]
+        assert ranks(values, {(0, 1): Estimate(-0.05, -0.12, 0.01)}) == [(1, 2), (1, 2)]
+
+    def test_fewer_clicks_are_better(self) -> None:
+        values = [Estimate(9.0, 5, 12), Estimate(8.0, 4, 11)]
+        assert ranks(values, {(0, 1): Estimate(-1, -1.5, -0.5)}, lower=True) == [(2, 2), (1, 1)]
+        assert ranks([point(9.0), point(8.0)], lower=True) == [(2, 2), (1, 1)]
+
+    def test_plain_numbers_have_their_plain_order(self) -> None:
+        assert ranks([point(0.2), None, point(0.9), point(0.2), point(math.nan)]) == [
+            (2, 3), None, (1, 1), (2, 3), None,
+        ]  # fmt: skip
+
+    def test_a_tie_is_not_handed_on(self) -> None:
+        """a ties with b and b with c, but a is better than c: the ranks say all three."""
+        values = [Estimate(0.6, 0.5, 0.7), Estimate(0.5, 0.4, 0.6), Estimate(0.4, 0.3, 0.45)]
+        found = standings(values, lower=False)
+        assert [(s.best, s.worst, s.ties) for s in found if s] == [
+            (1, 2, (1,)), (1, 3, (0, 2)), (2, 3, (1,)),
+        ]  # fmt: skip
+
+    def test_better_than_the_better_is_better(self) -> None:
+        """b is too noisy to tell from a, but a beats c and c beats b."""
+        wide = Estimate(0.5, 0, 1)
+        values = [replace(wide, value=v) for v in (0.9, 0.3, 0.6)]
+        differences = {
+            (0, 1): Estimate(-0.6, -1.3, 0.1),
+            (0, 2): Estimate(-0.3, -0.4, -0.2),
+            (1, 2): Estimate(0.3, 0.1, 0.5),
+        }
+        assert ranks(values, differences) == [(1, 1), (3, 3), (2, 2)]
+
+    @given(
+        st.lists(
+            st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.floats(0, 0.3)), min_size=1, max_size=7
+        ),
+        st.dictionaries(
+            st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda p: p[0] < p[1]),
+            st.floats(0, 0.5),
+        ),
+    )
+    def test_those_that_tie_share_a_rank(self, spans: list, halves: dict) -> None:
+        """Whatever the noise: ties share a place, and the best value can always be first."""
+        values = [Estimate(v, v - low, v + high) for v, low, high in spans]
+        differences = {
+            (i, j): Estimate(d := spans[j][0] - spans[i][0], d - half, d + half)
+            for (i, j), half in halves.items()
+            if j < len(spans)
+        }
+        found = standings(values, lower=False, differences=differences)
+        for i, own in enumerate(found):
+            assert own is not None
+            assert 1 <= own.best <= own.worst <= len(spans)
+            for j in own.ties:
+                other = found[j]
+                assert other is not None
+                assert i in other.ties
+                assert own.best <= other.worst
+                assert other.best <= own.worst
+        best = max(range(len(spans)), key=lambda i: spans[i][0])
+        assert found[best] is not None
+        assert found[best].best == 1  # type: ignore[union-attr]
+
+
+def write_run(
+    records_of, folder: Path, model: str, values: np.ndarray, *, records: bool = True
+) -> Run:
+    """A result of points whose i-th image has one object of IoU values[i]."""
+    scored = {
+        f"{i:03d}": {
+            "iou": [[value]], "oracle": [value], "boundary_iou": [value],
+            "areas": [5000.0], "categories": [0],
+        }
+        for i, value in enumerate(values.tolist())
+    }  # fmt: skip
+    result = Result(
+        task="points", model=model, dataset="d", metric="mIoU", images=len(scored), metrics={},
+        protocol={"task": {"points": 1}, "model": {"name": model}, "dataset": {"name": "d"}},
+    )  # fmt: skip
+    path = folder / "points" / "d" / f"{model}.json"
+    task = load_task(Run(path, result))
+    metrics = bootstrap(task.estimator([*scored.values()]), len(scored), resamples=200)
+    write_result(path, replace(result, metrics=metrics))
+    if records:
+        path.with_name(path.stem + RECORDS).write_text(records_of(result, scored))
+    return Run(path, read_result(path))
+
+
+class TestRecords:
+    """Images of very different difficulty: intervals alone see nothing."""
+
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0.1, 0.8, 40)
+    steady = hard + 0.02
+    """Better by as much on each image."""
+    noisy = np.clip(hard + rng.normal(0, 0.1, 40), 0, 1)
+    """Now better, now worse."""
+
+    def test_a_steady_gain_is_no_tie(self, tmp_path: Path, records_of) -> None:
+        runs = [
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "b", self.steady),
+        ]
+        found = paired_differences(runs, "mIoU")[0, 1]
+        assert found.value == pytest.approx(0.02)
+        assert (found.low, found.high) == pytest.approx((0.02, 0.02))
+        (board,) = make_boards(runs)
+        assert [(e.label, show_ranks(e)) for e in board.entries] == [("b", "1"), ("a", "2")]
+        assert "same images" in tie_rule(board)
+
+    def test_a_difference_within_noise_is_a_tie(self, tmp_path: Path, records_of) -> None:
+        runs = [
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "c", self.noisy),
+        ]
+        (board,) = make_boards(runs)
+        assert {(e.label, show_ranks(e), e.ties) for e in board.entries} == {
+            ("a", "1\u20132", ("c",)), ("c", "1\u20132", ("a",)),
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("with_records", [True, False])
+    def test_without_records_intervals_decide(
+        self, tmp_path: Path, records_of, with_records: bool
+    ) -> None:
+        runs = [
+            write_run(records_of, tmp_path, "a", self.hard),
+            write_run(records_of, tmp_path, "b", self.steady, records=with_records),
+        ]
+        (board,) = make_boards(runs, records=not with_records)
+        assert [show_ranks(e) for e in board.entries] == ["1\u20132", "1\u20132"]
+        assert "intervals overlap" in tie_rule(board)
+
+    def test_one_image_tells_nothing_of_noise(self, tmp_path: Path, records_of) -> None:
+        (board,) = make_boards(
+            [
+                write_run(records_of, tmp_path, "a", np.array([0.1])),
+                write_run(records_of, tmp_path, "b", np.array([0.9])),
+            ]
+        )
+        assert [show_ranks(e) for e in board.entries] == ["1\u20132", "1\u20132"]

@@ -1,0 +1,137 @@
+"""Two results on the same images, held against each other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sambench.cli import main
+from sambench.metrics.detection.coco import average_precision, category_precision
+from sambench.metrics.statistics import by_group, resample
+
+OWN_TASK = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
+
+
+def other(runner, name, **options):
+    return type(runner)(runner.output.with_name(name), **options)
+
+
+def compared(capsys, *words):
+    capsys.readouterr()
+    assert main(["compare", *map(str, words), OWN_TASK, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def two(runner):
+    """A run, and one whose scores have something added that each image decides."""
+    second = other(runner, "second", model={"weights": "two", "blind": 0.01})
+    runner.run()
+    second.run()
+    return runner, second
+
+
+def test_a_run_does_not_differ_from_itself(runner, capsys):
+    runner.run()
+    found = compared(capsys, runner.output, runner.output)
+    assert found["metrics"]["brightness"] == {
+        "first": found["metrics"]["brightness"]["second"],
+        "second": found["metrics"]["brightness"]["second"],
+        "difference": 0.0, "low": 0.0, "high": 0.0,
+    }  # fmt: skip
+    assert (found["choices"], found["only"]) == ([], [0, 0])
+
+
+def test_differences_are_paired_and_their_interval_is_that_of_the_differences(two, capsys):
+    first, second = two
+    found = compared(capsys, first.file(".json"), second.file(".json"), "--resamples=500")
+    values = [np.array([r["record"]["value"] for r in run.records.values()]) for run in two]
+    row = found["metrics"]["brightness"]
+    gaps = values[1] - values[0]
+    assert row["difference"] == pytest.approx(gaps.mean())
+    draws = np.random.default_rng(0).integers(0, 12, (500, 12))
+    low, high = np.quantile(gaps[draws].mean(axis=1), [0.025, 0.975])
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+    # Far narrower than what the two intervals by themselves suggest.
+    own = [run.result["metrics"]["brightness"] for run in two]
+    assert row["high"] - row["low"] < 0.2 * (own[0]["high"] - own[0]["low"])
+    furthest = [image["id"] for image in found["furthest"]]
+    ids = list(first.records)
+    assert furthest == [ids[i] for i in np.argsort(-abs(gaps), kind="stable")[:10]]
+
+
+def test_images_of_one_side_only_are_left_out_and_counted(runner, capsys):
+    second = other(runner, "second", model={"weights": "two", "blind": 0.01})
+    runner.run("--limit=8")
+    second.run("--limit=5")
+    found = compared(capsys, runner.output, second.output)
+    assert (found["images"], found["only"]) == (5, [3, 0])
+
+
+def test_what_is_not_the_same_question_is_refused(runner, capsys):
+    runner.run()
+    second = other(runner, "second", dataset={"images": 13})
+    second.run()
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 2
+    assert "dataset.fingerprint" in capsys.readouterr().err
+
+
+def test_other_choices_may_be_compared_and_are_told(runner, capsys):
+    second = other(runner, "second", task={"channel": 2})
+    runner.run()
+    second.run()
+    found = compared(capsys, runner.output, second.output)
+    assert found["choices"] == ["channel: 0, now 2"]
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 0
+    said = capsys.readouterr().out
+    assert "they differ by choice too: channel: 0, now 2" in said
+    assert "images that differ most in brightness" in said
+
+
+@pytest.mark.parametrize("path", ["nowhere.json", "."])
+def test_a_result_without_records_is_named(tmp_path, monkeypatch, capsys, path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", path, path]) == 2
+    assert "records" in capsys.readouterr().err
+
+
+def test_means_by_group():
+    estimate = by_group([[3, 5], [], [5, 5]], [[0.5, 1.0], [], [0.0, 0.25]])
+    assert estimate(np.ones(3)) == {"3": 0.5, "5": pytest.approx(1.25 / 3)}
+    assert estimate(np.array([1.0, 1, 3])) == {"3": 0.5, "5": pytest.approx(1.75 / 7)}
+    only_last = estimate(np.array([0.0, 0, 1]))
+    assert np.isnan(only_last["3"])
+    assert by_group([[], []], [[], []])(np.ones(2)) == {}
+
+
+def test_precision_by_category_has_the_mean_of_all():
+    rng = np.random.default_rng(0)
+    records = [
+        {
+            "categories": [1, 7], "truths": [[2, 1, 1, 0]] * 2, "detections": [3, 3],
+            "scores": np.sort(rng.random((2, 3)))[:, ::-1].ravel().tolist(), "ranges": [15] * 6,
+            "matched": [int(rng.integers(2)) * ((1 << 20) - 1) for _ in range(6)],
+            "skipped": [0] * 6,
+        }
+        for _ in range(20)
+    ]  # fmt: skip
+    counts = rng.integers(0, 3, 20).astype(float)
+    by_category = category_precision(records)(counts)
+    assert set(by_category) == {"1", "7"}
+    mean = average_precision(records)(counts)["AP"]
+    assert np.mean(list(by_category.values())) == pytest.approx(mean)
+
+
+def test_resamples_are_the_same_for_both_sides_and_for_equal_seeds():
+    seen = []
+
+    def estimator(counts):
+        seen.append(counts)
+        return {"n": float(counts @ np.arange(9))}
+
+    first, second = resample([estimator, estimator], 9, resamples=20, seed=3)
+    np.testing.assert_array_equal(first.drawn("n"), second.drawn("n"))
+    again, _ = resample([estimator, estimator], 9, resamples=20, seed=3)
+    np.testing.assert_array_equal(first.drawn("n"), again.drawn("n"))
+    assert all(counts.sum() == 9 for counts in seen)
