@@ -24,13 +24,14 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from sambench.interfaces import JSON, Instances
+from sambench.interfaces import JSON
 from sambench.masks import rle
 from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import proposals
 from sambench.metrics.detection.assignment import take_truths
 from sambench.metrics.detection.coco import Detections
 from sambench.metrics.statistics import bootstrap
+from sambench.truths import Instances
 
 SIZE = (480, 640)
 FREQUENCY = dict(enumerate("rcf" * 27))

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import sobel
 
 from sambench.engine.embedding_cache import EmbeddingCache
-from sambench.interfaces import JSON, Boundaries, Sample
+from sambench.interfaces import JSON, Sample
 from sambench.masks.everything import point_grid
 from sambench.masks.geometry import nms
 from sambench.registry import load
+from sambench.truths import Boundaries
 
 from .reference import reference, reference_sam
 from .turns import Case, measure, save

@@ -9,7 +9,8 @@ import numpy as np
 
 from sambench.data.json_input import At, names, read
 from sambench.data.json_masks import check_runs
-from sambench.interfaces import JSON, Instances
+from sambench.interfaces import JSON
+from sambench.truths import Instances
 
 from ._box_fit import Pair, check_areas, check_fit, check_order
 from ._instances import area_of, box_of

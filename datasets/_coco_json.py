@@ -14,7 +14,8 @@ from sambench.data.download import sha256
 from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, DatasetCard, Instances, Segments, T
+from sambench.interfaces import JSON, Dataset, DatasetCard, T
+from sambench.truths import Instances, Segments
 
 from ._coco_file import Annotation, CocoFile, Layout, annotated_instances, inside, read_coco
 from ._instances import without_empty

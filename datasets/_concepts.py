@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from sambench.interfaces import JSON, Concepts, Instances
+from sambench.interfaces import JSON
 from sambench.metrics.concepts import phrases
+from sambench.truths import Concepts, Instances
 
 from ._instances import without_empty
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sambench.data.download import sha256
 from sambench.data.images import Decoding, image_size, read_rgb
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Instances, T
+from sambench.interfaces import JSON, Dataset, T
+from sambench.truths import Instances
 
 IMAGES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".avif"}

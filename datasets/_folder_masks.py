@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sambench.data.images import LabelPage, grey_levels, labels_of, read_label_pages
 from sambench.data.images.plausible import many_thin_colours
 from sambench.errors import UserError
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 from ._instances import from_labels, without_empty
 from ._label_maps import colour_labels, from_masks, one_object

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from sambench.interfaces import JSON, Instances
+from sambench.interfaces import JSON
+from sambench.truths import Instances
 
 
 def encode(mask: NDArray[Any]) -> JSON:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sambench.data.images import channels, read_labels, read_rgb
 from sambench.data.mat_files import load_mat
 from sambench.errors import UserError
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 from ._instances import encode, from_rles
 

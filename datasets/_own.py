@@ -12,7 +12,8 @@ from sambench.data.images import Decoding, Intensity, image_size
 from sambench.data.json_input import At
 from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, Dataset, Instances, Segments, T
+from sambench.interfaces import Dataset, T
+from sambench.truths import Concepts, Instances, Segments
 
 from ._concepts import from_categories
 from ._files import IMAGES, InstanceFiles, files_in, refuse_loop

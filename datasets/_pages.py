@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Instances
+from sambench.interfaces import JSON
+from sambench.truths import Instances
 
 from ._instances import area_of, from_rles
 from ._own import OwnInstances, Reading

@@ -9,7 +9,7 @@ from pathlib import Path
 from sambench.data.images import image_size
 from sambench.data.json_input import At, read
 from sambench.errors import UserError
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 from ._coco_file import inside
 from ._files import InstanceFiles

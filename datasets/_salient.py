@@ -1,6 +1,6 @@
 """Datasets of salient objects: an image and a grey mask of the same name."""
 
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 from ._instances import encode, from_rles
 from ._label_maps import read_grey

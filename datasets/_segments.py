@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import Instances, Segments
+from sambench.truths import Instances, Segments
 
 
 def from_numbers(

@@ -8,7 +8,8 @@ import numpy as np
 
 from sambench.data.images import read_rgb
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles, by_stem, place_of
 from ._instances import encode, from_rles

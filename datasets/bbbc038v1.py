@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles, files_in
 from ._label_maps import from_single_masks

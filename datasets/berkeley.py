@@ -1,6 +1,7 @@
 """Berkeley: 100 objects on 96 images of BSDS, for interactive segmentation."""
 
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._instances import from_trimap
 from ._label_maps import read_grey

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.data.sources import Source, data_root, require
-from sambench.interfaces import Boundaries, DatasetCard, Regions, T
+from sambench.interfaces import DatasetCard, T
+from sambench.truths import Boundaries, Regions
 
 from ._files import FileDataset, by_stem, files_in, place_of, read_as
 from ._label_maps import as_labels, read_mat

@@ -8,7 +8,8 @@ import numpy as np
 
 from sambench.data.images import read_labels
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances, Segments, T
+from sambench.interfaces import DatasetCard, T
+from sambench.truths import Instances, Segments
 
 from ._files import InstanceFiles
 from ._instances import encode, from_rles

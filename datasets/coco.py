@@ -7,7 +7,8 @@ from typing import ClassVar, cast
 
 from sambench.data.sources import Source, data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, DatasetCard, Instances, Segments, T
+from sambench.interfaces import DatasetCard, T
+from sambench.truths import Concepts, Instances, Segments
 
 from ._coco_file import CocoFile, Picture
 from ._coco_json import CocoJson, own_card

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sambench.data.images import image_size, read_rgb
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard, Segments, T
+from sambench.interfaces import JSON, DatasetCard, T
+from sambench.truths import Segments
 
 from ._coco_file import inside
 from ._files import FileDataset

@@ -12,7 +12,8 @@ from scipy.ndimage import label as components_of
 
 from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard, Instances
+from sambench.interfaces import JSON, DatasetCard
+from sambench.truths import Instances
 
 from ._colours import coded, read_codes, read_table
 from ._files import LABELS

@@ -1,7 +1,8 @@
 """DAVIS-345: frames of DAVIS 2016 with one object each, for interactive segmentation."""
 
 from sambench.data.images import read_rgb
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._instances import encode, from_rles
 from ._pairs import PairedFiles

@@ -4,7 +4,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles, place_of
 from ._instances import encode, from_rles

@@ -4,7 +4,8 @@ from functools import cached_property
 
 from sambench.data.images import read_labels
 from sambench.data.sources import data_root
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import place_of
 from ._instances import from_labels

@@ -7,7 +7,8 @@ from pathlib import Path
 from sambench.data.images import Decoding, Intensity, image_size
 from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard, Instances
+from sambench.interfaces import JSON, DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles
 from ._folder_files import Owned, pair

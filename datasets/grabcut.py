@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._instances import from_trimap
 from ._label_maps import read_grey

@@ -1,7 +1,8 @@
 """GTEA, hands: number 23 of the 23 of Segment Anything."""
 
 from sambench.data.sources import data_root
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import place_of
 from ._instances import from_labels

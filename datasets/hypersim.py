@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles
 from ._instances import from_labels

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sambench.data.images import read_labels
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import IMAGES, InstanceFiles, by_stem, files_in, place_of
 from ._instances import from_labels

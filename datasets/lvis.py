@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sambench.data.json_input import At
 from sambench.data.sources import Source, data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Concepts, DatasetCard, Instances, T
+from sambench.interfaces import JSON, DatasetCard, T
+from sambench.truths import Concepts, Instances
 
 from ._coco_file import CocoFile, inside
 from ._coco_json import CocoJson, own_card

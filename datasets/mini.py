@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sambench.data.download import sha256
 from sambench.data.json_input import read
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Boundaries, DatasetCard, Instances, Segments, T
+from sambench.interfaces import JSON, DatasetCard, T
 from sambench.metrics.edges.boundaries import thin
+from sambench.truths import Boundaries, Instances, Segments
 
 from ._coco_json import CocoJson
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from sambench.data.json_input import At, read
 from sambench.data.json_masks import check_runs
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._coco_file import distinct, inside, order, size_of
 from ._files import InstanceFiles

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from sambench.data.images import read_labels
 from sambench.data.sources import Source, data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._instances import from_labels
 from ._listed import ListedFiles

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sambench.data.json_input import read
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._coco_file import (
     annotated_instances,

@@ -16,7 +16,8 @@ from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Concepts, Dataset, DatasetCard, T
+from sambench.interfaces import JSON, Dataset, DatasetCard, T
+from sambench.truths import Concepts
 
 from ._coco_file import CocoFile, Layout, Picture, annotated_instances, inside, read_coco
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from sambench.data.sources import Source, data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import read_as
 from ._instances import from_labels

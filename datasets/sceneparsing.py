@@ -9,7 +9,8 @@ import numpy as np
 
 from sambench.data.images import read_labels
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Segments, T
+from sambench.interfaces import DatasetCard, T
+from sambench.truths import Segments
 
 from ._files import FileDataset, by_stem, files_in, place_of
 from ._segments import from_numbers

@@ -13,17 +13,9 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import (
-    Boundaries,
-    Concepts,
-    Dataset,
-    DatasetCard,
-    Instances,
-    Regions,
-    Segments,
-    T,
-)
+from sambench.interfaces import Dataset, DatasetCard, T
 from sambench.metrics.edges.boundaries import thin
+from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
 
 from ._concepts import from_categories
 from ._instances import encode, from_rles

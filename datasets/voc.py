@@ -11,7 +11,8 @@ from sambench.data.images import channels, grey_levels, read_label_pages, read_l
 from sambench.data.images.plausible import many_thin_colours
 from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard, Instances
+from sambench.interfaces import JSON, DatasetCard
+from sambench.truths import Instances
 
 from ._colours import coded, read_codes, read_table
 from ._instances import from_labels, from_rles

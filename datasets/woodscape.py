@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sambench.data.json_input import At, read
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard, Instances
+from sambench.interfaces import DatasetCard
+from sambench.truths import Instances
 
 from ._files import InstanceFiles, by_stem, files_in
 from ._outlines import Ring

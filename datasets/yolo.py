@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Concepts, DatasetCard, T
+from sambench.interfaces import JSON, DatasetCard, T
+from sambench.truths import Concepts
 
 from ._own import Reading, all_images, decoding_of, folder_of, id_of, matched_size
 from ._pages import Item, Page, Pages, item_of, place

@@ -12,18 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import (
-    JSON,
-    Boundaries,
-    Concepts,
-    Dataset,
-    Instances,
-    Masks,
-    Model,
-    ModelCard,
-    Prompts,
-)
+from sambench.interfaces import JSON, Dataset, Masks, Model, ModelCard, Prompts
 from sambench.masks.rle import decode
+from sambench.truths import Boundaries, Concepts, Instances
 
 from ._baseline import Seen, clicks
 from ._framed import check_image, check_prompts

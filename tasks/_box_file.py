@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from sambench.data.box_conventions import COCO, others
 from sambench.data.json_input import At
 from sambench.errors import UserError
-from sambench.interfaces import Dataset, Instances
+from sambench.interfaces import Dataset
 from sambench.metrics.detection.assignment import by_score
+from sambench.truths import Instances
 
 from ._coco_results import check_categories, read_entries
 

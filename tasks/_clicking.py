@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Instances, Masks, Model, Prompts
+from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts
 from sambench.masks.clicks import Click, errors, first_click, next_click, random_click
 from sambench.masks.rle import encode
 from sambench.metrics.iou import iou
+from sambench.truths import Instances
 
 First = Literal["center", "random", "box"]
 Next = Literal["error-center", "error-random", "mask-random"]

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Instances
+from sambench.interfaces import JSON, Estimator
+from sambench.truths import Instances
 
 from ._coco_results import Found, results
 

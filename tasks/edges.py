@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Boundaries, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
+from sambench.truths import Boundaries
 
 from ._edge_files import find_map, in_steps, read_map, write_map
 from ._edge_survey import check_thin, scaled, survey

@@ -15,9 +15,10 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Instances, Model, Sample, Task
+from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.masks import rle
 from sambench.metrics import saliency
+from sambench.truths import Instances
 
 from ._edge_files import find_map, in_steps, read_map, write_map
 

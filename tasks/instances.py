@@ -27,13 +27,13 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.interfaces import Instances as Truth
 from sambench.masks import rle
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import lvis
 from sambench.metrics.detection.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
+from sambench.truths import Instances as Truth
 
 from . import _official
 from ._box_file import (

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sambench.interfaces import JSON, Estimator, Segments
+from sambench.interfaces import JSON, Estimator
 from sambench.metrics import panoptic
+from sambench.truths import Segments
 
 from ._prompted import PromptedTask
 

@@ -14,18 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import (
-    JSON,
-    Dataset,
-    Embedding,
-    Estimator,
-    Instances,
-    Model,
-    Sample,
-    Task,
-)
+from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
+from sambench.truths import Instances
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
 from ._objects import SINGLE, require_objects

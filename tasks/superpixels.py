@@ -15,10 +15,11 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Regions, Sample, Task
+from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
+from sambench.truths import Regions
 
 from ._label_files import read_labels, write_labels
 

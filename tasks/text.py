@@ -17,7 +17,6 @@ import numpy as np
 from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
-    Concepts,
     Dataset,
     Embedding,
     Estimator,
@@ -30,6 +29,7 @@ from sambench.interfaces import (
 from sambench.masks import rle
 from sambench.metrics import concepts
 from sambench.store.result import as_text, read_json, write_json
+from sambench.truths import Concepts
 
 from ._coco_results import read_all
 

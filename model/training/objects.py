@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 LARGEST = 0.9
 """Masks of more than this part of the image are left out (Kirillov et al., 2023, appendix A)."""

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Instances
+from sambench.interfaces import JSON, Dataset
 from sambench.store.code import digest_of, modules_of
+from sambench.truths import Instances
 
 from ..sam import Sam
 from . import state

@@ -11,8 +11,9 @@ import numpy as np
 from sambench.checks.findings import Finding, Report
 from sambench.data.images import taken_for_labels
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Boundaries, Concepts, Dataset, Instances
+from sambench.interfaces import JSON, Dataset
 from sambench.masks.rle import decode
+from sambench.truths import Boundaries, Concepts, Instances
 
 BOX_SLACK = 2.0
 """Annotated boxes come from polygons; their masks' own boxes may differ by a little, in pixels."""

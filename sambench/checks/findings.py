@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Embedding, Instances, Masks, Model, Prompts
+from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, Prompts
 from sambench.masks.clicks import first_click
+from sambench.truths import Instances
 
 OBJECTS = 4
 """Prompts of each image."""

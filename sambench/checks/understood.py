@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sambench.interfaces import Dataset, Instances, Sample
+from sambench.interfaces import Dataset, Sample
+from sambench.truths import Instances
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}
 """COCO's sizes by area in pixels, from the first number to below the second."""

@@ -21,7 +21,8 @@ from sambench.data.archives import BadArchive, unpack
 from sambench.data.download import cache_dir, download, only_one, sha256
 from sambench.data.images import taken_for_labels
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Dataset, Instances, Regions, Sample, Segments
+from sambench.interfaces import Dataset, Sample
+from sambench.truths import Boundaries, Instances, Regions, Segments
 
 log = logging.getLogger(__name__)
 RECORD = "fetched.txt"

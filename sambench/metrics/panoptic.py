@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Segments
+from sambench.interfaces import JSON, Estimator
+from sambench.truths import Segments
 
 THRESHOLD = 0.5
 """Above it a match is unique."""

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sambench.interfaces import Dataset, Instances, Sample
+from sambench.interfaces import Dataset, Sample
 from sambench.report.pages.layers import Scene, draw_prediction, fit, truth_scene
 from sambench.report.pages.overlay import BOX
+from sambench.truths import Instances
 
 CELL = 420
 """Longest side of an image, in pixels."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from sambench.data.images import read_rgb
 from sambench.errors import UserError
-from sambench.interfaces import Dataset, DatasetCard, Instances, T
+from sambench.interfaces import Dataset, DatasetCard, T
 from sambench.masks.rle import encode
+from sambench.truths import Instances
 
 
 class NewDataset(Dataset):

@@ -8,20 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from sambench.interfaces import (
-    JSON,
-    Embedding,
-    Estimator,
-    Instances,
-    Model,
-    Prediction,
-    Prompts,
-    Sample,
-    Task,
-)
+from sambench.interfaces import JSON, Embedding, Estimator, Model, Prediction, Prompts, Sample, Task
 from sambench.masks.rle import decode, encode
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
+from sambench.truths import Instances
 
 
 @dataclass(frozen=True)

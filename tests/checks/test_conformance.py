@@ -11,11 +11,12 @@ from sambench.checks.dataset import check_dataset
 from sambench.checks.findings import scenes
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
-from sambench.interfaces import Instances, Masks, ModelCard, Prompts
+from sambench.interfaces import Masks, ModelCard, Prompts
 from sambench.masks.rle import encode
 from sambench.registry import load
 from sambench.templates.model import NewModel
 from sambench.templates.task import NewTask
+from sambench.truths import Instances
 
 
 @pytest.fixture(scope="module")

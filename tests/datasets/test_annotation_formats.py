@@ -21,7 +21,7 @@ from sambench.datasets.visor import Visor
 from sambench.datasets.woodscape import Woodscape
 from sambench.engine.evaluation import evaluate
 from sambench.errors import UserError
-from sambench.interfaces import Instances, Regions, Segments
+from sambench.truths import Instances, Regions, Segments
 
 H, W = 64, 96
 SQUARE = [20, 10, 60, 10, 60, 40, 20, 40]

@@ -15,8 +15,8 @@ from sambench.datasets.coco import Coco
 from sambench.datasets.pidray import Pidray
 from sambench.engine.evaluation import evaluate
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, Instances
 from sambench.registry import load
+from sambench.truths import Concepts, Instances
 
 H, W = 64, 96
 SQUARE = [20, 10, 60, 10, 60, 40, 20, 40]

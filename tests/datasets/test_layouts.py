@@ -21,7 +21,7 @@ from sambench.datasets.pascal_voc import PascalVoc
 from sambench.datasets.sa1b import Sa1b
 from sambench.datasets.sbd import Sbd
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Instances
+from sambench.truths import Boundaries, Instances
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from sambench.data.sources import check
 from sambench.datasets.mini import ANNOTATORS, FOLDER, Mini, rasterise
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Instances
+from sambench.truths import Boundaries, Instances
 
 APART = {"brick": 8.0}
 """How many pixels an outline may be from a boundary, if more than 2: lines run along the mortar."""

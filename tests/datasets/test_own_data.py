@@ -17,8 +17,8 @@ from sambench.datasets._brush import unpacked
 from sambench.datasets._instances import encode
 from sambench.datasets._shapes import ellipse, pasted, rectangle
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, Instances, Segments
 from sambench.registry import load
+from sambench.truths import Concepts, Instances, Segments
 
 H, W = 64, 80
 SQUARE = np.zeros((H, W), dtype=bool)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sambench.data.sources import check
 from sambench.datasets.scenes import SHAPES, VISIBLE, Scenes, boundaries_of
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Instances
+from sambench.truths import Boundaries, Instances
 
 
 @pytest.fixture(scope="module")

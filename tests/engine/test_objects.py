@@ -10,8 +10,9 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from sambench import evaluate
-from sambench.interfaces import Dataset, DatasetCard, Instances, Task
+from sambench.interfaces import Dataset, DatasetCard, Task
 from sambench.report.collect import read_lines, read_runs
+from sambench.truths import Instances
 
 
 class Boxes(Dataset):

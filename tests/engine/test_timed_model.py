@@ -14,10 +14,11 @@ from sambench.engine.jobs import Settings
 from sambench.engine.progress import Progress, duration
 from sambench.engine.timed_model import Session
 from sambench.errors import UserError
-from sambench.interfaces import Instances, Masks, Model, ModelCard, Prompts, Sample, Task
+from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
 from sambench.masks.everything import GridOptions, candidates
 from sambench.registry import load
 from sambench.store.timing import summarize
+from sambench.truths import Instances
 
 
 class Hands:

@@ -14,11 +14,12 @@ from sambench.checks.task import check_task
 from sambench.data.sources import check
 from sambench.datasets._segments import from_instances, from_numbers
 from sambench.errors import UserError
-from sambench.interfaces import Instances, Masks, Model, ModelCard, Segments
+from sambench.interfaces import Masks, Model, ModelCard
 from sambench.masks import rle
 from sambench.metrics import panoptic
 from sambench.registry import load
 from sambench.tasks._prompted import answered, load_segments, save_segments
+from sambench.truths import Instances, Segments
 
 
 @st.composite

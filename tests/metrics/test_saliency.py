@@ -10,10 +10,10 @@ from PIL import Image
 
 from sambench.checks.task import check_task
 from sambench.cli import main
-from sambench.interfaces import Instances
 from sambench.masks import rle
 from sambench.metrics import saliency
 from sambench.registry import load
+from sambench.truths import Instances
 
 EXAMPLE = {
     "maxF": 0.6113403691151422, "meanF": 0.5022107348482866, "adaptiveF": 0.5332580017398012,

@@ -12,11 +12,11 @@ from scipy.io import savemat
 from sambench.checks.task import check_task
 from sambench.cli import main
 from sambench.errors import UserError
-from sambench.interfaces import Regions
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.registry import load
 from sambench.tasks.superpixels import partition
+from sambench.truths import Regions
 
 MAPS = arrays(np.int64, (6, 8), elements=st.integers(0, 4))
 

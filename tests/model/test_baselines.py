@@ -5,10 +5,11 @@ import pytest
 
 from sambench.engine.evaluation import evaluate
 from sambench.errors import UserError
-from sambench.interfaces import Boundaries, Instances, Prompts
+from sambench.interfaces import Prompts
 from sambench.masks.rle import decode
 from sambench.metrics.iou import iou
 from sambench.registry import load
+from sambench.truths import Boundaries, Instances
 
 SIZE = (60, 80)
 

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from sambench.interfaces import Instances, Task
+from sambench.interfaces import Task
 from sambench.metrics.statistics import ratios
+from sambench.truths import Instances
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sambench.interfaces import Regions, Segments
 from sambench.masks.rle import decode
 from sambench.report.pages.layers import prediction_scenes, truth_scene
+from sambench.truths import Regions, Segments
 
 LABELS = np.repeat([[0, 0, 1, 1]], 4, axis=0)
 

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
-from sambench.interfaces import Boundaries
 from sambench.masks.rle import encode
 from sambench.metrics.statistics import Estimate
 from sambench.registry import load
@@ -31,6 +30,7 @@ from sambench.report.pages.markup import data_script, file_slug, safe_link, tag
 from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
 from sambench.report.scores import chosen_images
 from sambench.store.result import Result, write_json, write_result
+from sambench.truths import Boundaries
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac{'

@@ -68,7 +68,8 @@ from typing import ClassVar
 import numpy as np
 from measure import overlap
 
-from sambench.interfaces import Instances, Prompts, Task
+from sambench.interfaces import Prompts, Task
+from sambench.truths import Instances
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from sambench.interfaces import Dataset, DatasetCard, Instances
+from sambench.interfaces import Dataset, DatasetCard
+from sambench.truths import Instances
 
 
 class Boxes(Dataset):

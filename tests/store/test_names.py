@@ -249,7 +249,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sambench.interfaces import Instances, Task
+from sambench.interfaces import Task
+from sambench.truths import Instances
 
 Path(__file__).with_suffix(".imported").touch()
 
@@ -359,7 +360,8 @@ def test_a_model_of_parts_counts_by_them_however_they_were_named(tmp_path, monke
 
 
 DATASET = """
-from sambench.interfaces import Dataset, DatasetCard, Instances
+from sambench.interfaces import Dataset, DatasetCard
+from sambench.truths import Instances
 
 
 class Boxes(Dataset):

@@ -34,7 +34,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from sambench.interfaces import Instances, Task
+from sambench.interfaces import Task
+from sambench.truths import Instances
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def test_the_split_of_a_dataset_is_no_folder_of_the_user(tmp_path, monkeypatch):
 
 
 DATASET = """
-from sambench.interfaces import Dataset, DatasetCard, Instances
+from sambench.interfaces import Dataset, DatasetCard
+from sambench.truths import Instances
 
 
 class Boxes(Dataset):

@@ -13,17 +13,10 @@ from sambench.engine.evaluation import evaluate
 from sambench.engine.jobs import Settings
 from sambench.engine.rescoring import rescore, saved_model
 from sambench.errors import UserError
-from sambench.interfaces import (
-    Dataset,
-    DatasetCard,
-    Instances,
-    Masks,
-    Model,
-    ModelCard,
-    Sample,
-)
+from sambench.interfaces import Dataset, DatasetCard, Masks, Model, ModelCard, Sample
 from sambench.masks import rle
 from sambench.registry import find, load
+from sambench.truths import Instances
 
 SIZE = (40, 60)
 SHRINK = (6.0, 0.0, 3.0)

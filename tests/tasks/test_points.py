@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from sambench.interfaces import Instances, Masks, Model, ModelCard, Sample
+from sambench.interfaces import Masks, Model, ModelCard, Sample
 from sambench.masks.rle import encode
 from sambench.registry import load
+from sambench.truths import Instances
 
 
 class Recording(Model):

@@ -12,9 +12,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from sambench.errors import UserError
-from sambench.interfaces import Instances, Masks, Model, ModelCard, Sample
+from sambench.interfaces import Masks, Model, ModelCard, Sample
 from sambench.masks import rle
 from sambench.registry import load
+from sambench.truths import Instances
 
 SIZE = (60, 80)
 

@@ -18,9 +18,10 @@ from sambench.datasets.saco import Saco
 from sambench.datasets.scenes import SHAPES
 from sambench.engine.evaluation import evaluate
 from sambench.errors import UserError
-from sambench.interfaces import Concepts, Masks, Model, ModelCard, Prompts, Sample
+from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample
 from sambench.masks.rle import decode, encode
 from sambench.registry import load
+from sambench.truths import Concepts
 
 SIZE = (40, 60)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.mask import area as mask_area
 
-from sambench.interfaces import Instances
+from sambench.truths import Instances
 
 FEWEST_PIXELS = 16
 """So many pixels of thin values between others make an outline; fewer may be small objects."""

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Instances
+from sambench.interfaces import JSON
 from sambench.masks import rle
 from sambench.metrics import iou as masks
+from sambench.truths import Instances
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """IoU from .50 to .95 in steps of .05."""

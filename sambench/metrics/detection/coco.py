@@ -15,10 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Estimator, Instances
+from sambench.interfaces import JSON, Estimator
 from sambench.metrics.detection import assignment
 from sambench.metrics.detection.accumulate import Tally
 from sambench.metrics.detection.assignment import Detections
+from sambench.truths import Instances
 
 __all__ = ["Detections", "average_precision", "category_precision", "image_record"]
 

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Instances
+from sambench.interfaces import JSON, Estimator
 from sambench.metrics.detection import assignment
 from sambench.metrics.detection.accumulate import Tally
 from sambench.metrics.detection.assignment import Detections
+from sambench.truths import Instances
 
 MAX_DETS = 300
 """Detections per image, before categories that are not judged in the image are dropped."""

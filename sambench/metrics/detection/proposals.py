@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Instances
+from sambench.interfaces import JSON, Estimator
 from sambench.metrics.detection import assignment
 from sambench.metrics.detection.assignment import THRESHOLDS, Detections
 from sambench.metrics.detection.lvis import FREQUENCIES, members
+from sambench.truths import Instances
 
 BUDGETS = (10, 100, 1000)
 CURVE = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from sambench.interfaces import JSON, Boundaries, Concepts, Instances, Regions, Segments
+from sambench.interfaces import JSON
 from sambench.masks.rle import areas, decode, encode
 from sambench.metrics.superpixels import edges_of
 from sambench.report.pages.overlay import colours
+from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
 
 TRUTH, EDGES = (20, 230, 150), (240, 130, 20)
 MISSED, EXTRA = (220, 40, 160), (255, 170, 0)

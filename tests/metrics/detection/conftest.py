@@ -20,8 +20,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from scipy.ndimage import binary_dilation
 
-from sambench.interfaces import Instances
 from sambench.metrics.detection.assignment import Detections
+from sambench.truths import Instances
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 

@@ -74,7 +74,7 @@ def test_fixed_ap_limits_per_category(
 def one_image(negative=(), partial=(), areas=(2500.0,)):
     mask = np.zeros((1, 200, 200), dtype=bool)
     mask[0, 10:60, 10:60] = True
-    from sambench.interfaces import Instances
+    from sambench.truths import Instances
 
     return Instances(
         (200, 200),

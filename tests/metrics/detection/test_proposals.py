@@ -154,7 +154,7 @@ def test_no_objects_is_nan():
 
 
 def _empty():
-    from sambench.interfaces import Instances
+    from sambench.truths import Instances
 
     none = np.zeros(0)
     return Instances(

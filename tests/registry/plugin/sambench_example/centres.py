@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sambench.interfaces import Instances, Prompts, Task
+from sambench.interfaces import Prompts, Task
 from sambench.masks.clicks import first_click
 from sambench.metrics.statistics import ratios
+from sambench.truths import Instances
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sambench.interfaces import Dataset, DatasetCard, Instances
+from sambench.interfaces import Dataset, DatasetCard
 from sambench.masks.rle import encode
+from sambench.truths import Instances
 
 
 class Squares(Dataset):

@@ -1,0 +1,126 @@
+"""Truths: what is annotated of an image, in the forms that tasks compare answers with.
+
+Masks are COCO run lengths or arrays (H, W) at the size of the image; boxes are (x0, y0, x1, y1) in
+its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.interfaces import JSON
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Truth of one image: N object masks.
+
+    Attributes:
+        size: (H, W).
+        rles: N COCO run-length encodings, ``{"size": [H, W], "counts": bytes}``.
+        ids: N annotation ids.
+        categories: (N,) int category ids; 0 where the dataset has none.
+        boxes: (N, 4) float XYXY as annotated.
+        areas: (N,) float as annotated, which is what COCO's size bins use.
+        crowd: (N,) bool, a region of many objects that COCO does not count.
+        ignore: (H, W) bool or None: pixels that no metric may count.
+        extra: what an evaluator needs beside (LVIS: negative and not-exhaustive categories).
+    """
+
+    size: tuple[int, int]
+    rles: tuple[JSON, ...]
+    ids: tuple[int, ...]
+    categories: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    ignore: NDArray[np.bool_] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rles)
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """The mask of one object, (H, W) bool."""
+        from pycocotools import mask as coco_mask
+
+        mask: NDArray[np.bool_] = coco_mask.decode(self.rles[index]).astype(bool)
+        return mask
+
+    def masks(self) -> NDArray[np.bool_]:
+        """All masks, (N, H, W) bool."""
+        empty: NDArray[np.bool_] = np.zeros((0, *self.size), dtype=bool)
+        return np.stack([self.mask(i) for i in range(len(self))]) if len(self) else empty
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Truth of one image: the boundaries that each annotator drew, each (H, W) bool."""
+
+    annotators: tuple[NDArray[np.bool_], ...]
+
+
+@dataclass(frozen=True)
+class Concepts:
+    """Truth of one image: P noun phrases, and the masks of all that each of them names.
+
+    Attributes:
+        size: (H, W).
+        phrases: P noun phrases.
+        annotations: for each phrase, for each annotator, the COCO run-length encodings of its
+            instances; a phrase without any is a negative.
+        exhaustive: (P,) bool, whether every instance is marked; no metric counts other phrases.
+    """
+
+    size: tuple[int, int]
+    phrases: tuple[str, ...]
+    annotations: tuple[tuple[tuple[JSON, ...], ...], ...]
+    exhaustive: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Truth of one image: the partition that each annotator made of it.
+
+    Attributes:
+        annotators: for each an (H, W) integer map; pixels of one value are one region.
+    """
+
+    annotators: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Truth or answer of one image: each pixel is of one of N segments, or of none.
+
+    Attributes:
+        labels: (H, W) int, n on the n-th segment counted from 1, 0 where nothing is known (void).
+        categories: (N,) int category ids.
+        things: (N,) bool, an object that can be counted; else stuff, such as sky.
+        crowd: (N,) bool, a region of many objects that no answer is asked for.
+        ids: N ids of the dataset's own.
+    """
+
+    labels: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    things: NDArray[np.bool_]
+    crowd: NDArray[np.bool_]
+    ids: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.labels.shape[0], self.labels.shape[1]
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """The mask of one segment, counted from 0, (H, W) bool."""
+        mask: NDArray[np.bool_] = self.labels == index + 1
+        return mask
