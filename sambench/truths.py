@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON
+RLE = dict[str, Any]
+"""A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Instances:
     """
 
     size: tuple[int, int]
-    rles: tuple[JSON, ...]
+    rles: tuple[RLE, ...]
     ids: tuple[int, ...]
     categories: NDArray[np.int64]
     boxes: NDArray[np.float64]
@@ -79,7 +80,7 @@ class Concepts:
 
     size: tuple[int, int]
     phrases: tuple[str, ...]
-    annotations: tuple[tuple[tuple[JSON, ...], ...], ...]
+    annotations: tuple[tuple[tuple[RLE, ...], ...], ...]
     exhaustive: NDArray[np.bool_]
 
 
