@@ -9,7 +9,7 @@ from sambench.interfaces import JSON
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.numbers import lower_is_better, scale, show_metric
 from sambench.report.pages import plots
-from sambench.report.pages.markup import file_slug
+from sambench.report.pages.links import file_slug
 from sambench.report.pages.plots import Curve, Dot, Plot
 from sambench.store.result import Result
 
