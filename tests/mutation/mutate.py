@@ -5,10 +5,11 @@
 
 Each mutant is one small, real slip (see mutants.py) on a line drawn at random, tried in a copy of
 the checkout. The first command with a state folder runs the whole suite once under coverage, to
-learn which tests run which lines; the same folder serves later draws of the same code, and tests
-that are new or changed since are traced anew. A mutant is then given the tests that run its line,
-those nearest to it first, until one fails. A line that no test runs directly (what numba compiles;
-what stands at a module's level) is given those that run a line which names what it defines.
+learn which tests run which lines; the same folder serves later draws, and only test files that
+have changed, or run a file that has, are traced anew. A mutant is then given the tests that run its
+line, those nearest to it first, until one fails. A line that no test runs directly (what numba
+compiles; what stands at a module's level) is given those that run a line which names what it
+defines.
 
 What was tried stands in FOLDER/tried.jsonl: the same command goes on where it ended, and
 `--again survived` tries survivors anew, after tests were added. Exit code 0 unless one survived.
@@ -21,6 +22,7 @@ import ast
 import collections
 import contextlib
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -39,7 +41,10 @@ from typing import Any
 from mutants import Mutant, draw, lines_naming
 
 ROOT = Path(__file__).resolve().parents[2]
+BATCH = 12
+"""Test files that are traced together, so that little is lost where that is interrupted."""
 FOLDERS = ("sambench", "model", "tasks", "datasets")
+JSON = dict[str, Any]
 CONFIGURATION = """[run]
 include =
 {include}
@@ -86,12 +91,10 @@ def checkout(to: Path) -> Path:
     return tree
 
 
-def digest(paths: Sequence[Path]) -> str:
-    """SHA-256 of files' contents, in this order."""
-    found = hashlib.sha256()
-    for path in paths:
-        found.update(path.read_bytes())
-    return found.hexdigest()
+@functools.cache
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def pytest(
@@ -120,38 +123,60 @@ def pytest(
 # The map.
 
 
-def build_map(state: Path, jobs: int) -> Map:
-    """Trace the test files that are not traced yet with this code; read all traces."""
-    code = digest([p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*.py"))])
-    shared = sorted((ROOT / "tests").rglob("*.py"))
-    traces = state / "traces" / code[:16]
+def build_map(state: Path, jobs: int, *, keep: bool) -> Map:
+    """Trace the test files whose trace is missing or stale; read all traces.
+
+    Args:
+        state: folder of the traces.
+        jobs: processes.
+        keep: trace nothing: use what is there, without the lines of files that have changed.
+    """
     wanted = {
-        path.relative_to(ROOT).as_posix(): traces / f"{digest([path])[:16]}-{path.stem}.json"
-        for path in shared
-        if path.name.startswith("test_")
+        path.relative_to(ROOT).as_posix(): state / "traces" / f"{digest(path)[:16]}.json"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
     }
-    missing = [test for test, trace in wanted.items() if not trace.exists()]
-    if missing:
-        print(f"tracing {len(missing)} test files", flush=True)
-        traces.mkdir(parents=True, exist_ok=True)
-        for test, trace in _traced(state, missing, jobs).items():
-            wanted[test].write_text(json.dumps(trace))
+    missing = [test for test, trace in wanted.items() if not _is_fresh(trace)]
+    if not keep:
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            print(f"tracing {start + len(batch)} of {len(missing)} test files", flush=True)
+            for test, trace in _traced(state, batch, jobs).items():
+                write_trace(wanted[test], trace)
     found = Map()
-    bodies: dict[str, set[int]] = {}
-    for test in wanted.values():
-        trace = json.loads(test.read_text())
-        for line in trace["tests"]:
-            if set(line["outcomes"]) == {"passed"}:
-                found.seconds[line["test"]] = line["seconds"]
-                found.fixtures[line["test"]] = line["fixtures"]
-        for file, lines in trace["lines"].items():
-            inside = bodies.setdefault(file, _in_functions(file))
-            for number in inside.intersection(map(int, lines)):
-                all_of = found.lines.setdefault(file, {}).setdefault(number, set())
-                all_of.update(trace["contexts"][context] for context in lines[str(number)])
+    for trace in filter(Path.exists, wanted.values()):
+        _add(found, json.loads(trace.read_text()))
     return found
 
 
+def write_trace(path: Path, trace: JSON) -> None:
+    """Keep a trace, with the content of the files that it is of."""
+    sources = {file: digest(ROOT / file) for file in trace["lines"] if (ROOT / file).exists()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**trace, "sources": sources}))
+
+
+def _is_fresh(trace: Path) -> bool:
+    return trace.exists() and all(
+        (ROOT / file).exists() and digest(ROOT / file) == content
+        for file, content in json.loads(trace.read_text())["sources"].items()
+    )
+
+
+def _add(found: Map, trace: JSON) -> None:
+    """Add the tests of a trace that passed, and their lines of files that are as they were."""
+    for line in trace["tests"]:
+        if set(line["outcomes"]) == {"passed"}:
+            found.seconds[line["test"]] = line["seconds"]
+            found.fixtures[line["test"]] = line["fixtures"]
+    for file, lines in trace["lines"].items():
+        if not (ROOT / file).exists() or digest(ROOT / file) != trace["sources"].get(file):
+            continue
+        for number in _in_functions(file).intersection(map(int, lines)):
+            all_of = found.lines.setdefault(file, {}).setdefault(number, set())
+            all_of.update(trace["contexts"][context] for context in lines[str(number)])
+
+
+@functools.cache
 def _in_functions(file: str) -> set[int]:
     """Lines of functions' bodies: the others run when a module is imported, by whatever test."""
     functions = (
@@ -213,7 +238,10 @@ def _covered(tree: Path, folder: Path) -> Iterator[tuple[str, int, str]]:
 
     for path in folder.iterdir():
         data = coverage.CoverageData(str(path))
-        data.read()
+        try:
+            data.read()
+        except coverage.CoverageException:  # of a process that a test killed
+            continue
         for name in data.measured_files():
             file = Path(name).relative_to(tree).as_posix()
             for number, contexts in data.contexts_by_lineno(name).items():
@@ -254,6 +282,8 @@ class Choice:
         rest = self._map.tests(set().union(*lines.values())) - exact - named
         chosen, spent = [], 0.0
         for test in [*ordered, *self._ordered(rest, mutant)]:
+            if self._map.seconds[test] > self._budget / 2 and chosen:
+                continue
             spent += self._map.seconds[test] + 0.01
             if spent > self._budget * (1 if test in exact or test in named else 0.5):
                 break
@@ -422,6 +452,7 @@ def main() -> int:
     parser.add_argument("--again", choices=["survived", "all"], help="try these anew")
     parser.add_argument("--budget", type=float, default=120, help="seconds of tests for a mutant")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which it is killed")
+    parser.add_argument("--keep-traces", action="store_true", help="trace nothing anew")
     parser.add_argument("--list", action="store_true", help="show the mutants and try none")
     words = parser.parse_args()
     mutants = {identity(m): m for m in draw(ROOT, FOLDERS, words.count, words.seed)}
@@ -431,7 +462,7 @@ def main() -> int:
         return 0
     state = words.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
-    known = build_map(state, words.jobs)
+    known = build_map(state, words.jobs, keep=words.keep_traces)
     _hooks(state)
     log = state / "tried.jsonl"
     before = {name: line for name, line in tried(log).items() if name in mutants}
@@ -460,8 +491,6 @@ def report(results: Mapping[str, JSON]) -> int:
     print(f"\n{len(results) - len(alive)} of {len(results)} mutants killed")
     return 1 if alive else 0
 
-
-JSON = dict[str, Any]
 
 if __name__ == "__main__":
     raise SystemExit(main())
