@@ -356,6 +356,15 @@ def test_transparent_masks_are_refused(tmp_path):
             masks_of(own(tmp_path, image))
 
 
+def test_grey_levels_are_colours_too_and_wider_samples_are_none(tmp_path):
+    grey = np.array([0, 60, 120, 200], dtype=np.uint8)[LABELS]
+    truth = own(tmp_path / "grey", grey, reading={"objects": "colours"})["x"].truth
+    assert truth.ids == tuple(v * 0x10101 for v in (60, 120, 200))
+    wide = own(tmp_path / "wide", grey.astype(np.uint16), "x.tif", reading={"objects": "colours"})
+    with pytest.raises(UserError, match="has no colours; leave objects=colours out"):
+        masks_of(wide)
+
+
 def test_blended_colours_are_refused(tmp_path):
     big = Image.fromarray(COLOURS[LABELS]).resize((200, 150), Image.Resampling.BILINEAR)
     blended = big.resize((SIZE[1], SIZE[0]), Image.Resampling.BILINEAR)

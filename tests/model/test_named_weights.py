@@ -1,7 +1,10 @@
 """Models that are named weights of SAM pass on all that they are given."""
 
 import pytest
+import torch
 
+from sambench.errors import UserError
+from sambench.model._framed import choose_device
 from sambench.model.nn.checkpoint import OFFICIAL
 from sambench.model.sam import Sam
 from sambench.registry import find
@@ -27,6 +30,20 @@ def test_checkpoint_architecture_device_precision_digest_compilation(name, monke
         ("my.pth", architecture, "cuda:1", "bfloat16", digest, True),
     ]
     assert cls.name == name
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "said"),
+    [
+        ("abc", "float32", "device 'abc' is unknown"),
+        ("cpu", "float23", "precision 'float23' is unknown; did you mean float32"),
+        ("cpu", "tf32", "precision tf32 needs a CUDA device, not cpu"),
+    ],
+)
+def test_a_device_and_an_arithmetic_that_do_not_go_together_are_refused(device, precision, said):
+    with pytest.raises(UserError, match=said):
+        choose_device(device, precision)
+    assert choose_device("cpu", "bfloat16") == torch.device("cpu")
 
 
 def test_addresses_and_digests_are_those_that_are_published():
