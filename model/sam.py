@@ -140,10 +140,10 @@ class Sam(Model):
         return self._predict(embedding, prompts, multimask, None)
 
     def predict_above(
-        self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: SamEmbedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
         """See `Model`. A GPU would have to wait for the decision: it decodes all."""
-        above = iou if self.device.type == "cpu" and not self.compiled else None
+        above = pred_iou_thresh if self.device.type == "cpu" and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(
