@@ -36,7 +36,7 @@ class Brush:
         return 0, 0, self.size[1], self.size[0]
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `_shapes.Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         pixels = unpacked(self.data).reshape(*size, CHANNELS)
         return encode(pixels[..., -1] > 0)
 

@@ -92,7 +92,7 @@ class Coco(CocoJson):
         return found
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """Instances, segments or phrases; categories with a crowd region are not asked."""
         if kind is not Concepts:
             return super().read_truth(id, kind)
         truth = self._instances(id)

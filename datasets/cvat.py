@@ -168,7 +168,7 @@ class _Runs:
         return self.left, self.top, self.left + self.width, self.top + self.height
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         values = np.arange(len(self.counts)) % 2
         patch = np.repeat(values, self.counts).reshape(self.height, self.width)
         return pasted(patch, self.left, self.top, size)

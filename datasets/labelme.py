@@ -97,7 +97,7 @@ class Labelme(Pages):
         return [partial(_empty, path, self.root, how) for path in found if choice == "empty"]
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`; from the JSON file where there is no other."""
+        """The image (H, W, 3) uint8 RGB; from the JSON file if there is no image file."""
         path = self.image_path(id)
         return (
             _embedded(read(path)["imageData"])
@@ -187,7 +187,7 @@ class _Patch:
     extent: Extent
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         with Image.open(io.BytesIO(self.png)) as image:
             return pasted(np.asarray(image), self.left, self.top, size)
 

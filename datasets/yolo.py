@@ -110,7 +110,7 @@ class Yolo(Pages):
         return {number: str(number) for number in sorted(used)}
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; classes without names give no phrases."""
+        """Objects, segments or phrases of an image; phrases need names of classes."""
         if kind is Concepts and not self.named:
             raise UserError(f"{self.root} has no names of classes; give names=FILE, one a line.")
         return super().read_truth(id, kind)

@@ -68,11 +68,11 @@ class Pair(Framed):
         """The decoder's named inputs -> low-resolution logits (B, C, h, w) and IoU (B, C)."""
 
     def encode(self, pixels: Tensor) -> Named:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.run_encoder(pixels)
 
     def decode(self, features: Named, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         points, labels = inputs.as_points(pad=self.pad)
         empty = torch.zeros(len(inputs), 1, MASK_SIDE, MASK_SIDE, device=points.device)
         named = {

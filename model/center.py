@@ -22,7 +22,7 @@ class Center(PromptFree):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"Gaussian of sigma {self.sigma:g} of each side; the image is not looked at"
 
     def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -171,7 +171,7 @@ class ClipRank(Model):
         return _unit(torch.cat([features.pooler_output for features in found]))
 
     def predict(self, embedding: Ranked, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`; the candidates of every phrase are all masks, their IoU its scores."""
+        """All K masks for each of B phrases, with their scores as predicted IoU (B, K)."""
         check_prompts(self, prompts)
         assert prompts.texts is not None
         if not embedding.rles:

@@ -93,11 +93,11 @@ class HuggingFace(Framed):
         )
 
     def encode(self, pixels: Tensor) -> Any:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.family.encode(self.net, pixels)
 
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         if self.tokenizer is not None:
             return _decode_texts(self.net, self.tokenizer, features, inputs, multimask=multimask)
         expanded = self.family.expand(features, len(inputs))

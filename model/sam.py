@@ -142,7 +142,10 @@ class Sam(Model):
     def predict_above(
         self, embedding: SamEmbedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """See `Model`. A GPU would have to wait for the decision: it decodes all."""
+        """As `predict`, but prompts without a mask above the threshold may get logits of zero.
+
+        That saves time on a CPU; a GPU would have to wait for the decision and decodes all.
+        """
         above = pred_iou_thresh if self.device.type == "cpu" and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 

@@ -62,7 +62,7 @@ class Sam2(Framed):
         )
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         found = self.net.forward_image(pixels)
         _, levels, _, _ = self.net._prepare_backbone_features(found)
         if self.net.directly_add_no_mem_embed:
@@ -75,7 +75,7 @@ class Sam2(Framed):
     def decode(
         self, features: list[Tensor], inputs: Inputs, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         sparse, dense = self.net.sam_prompt_encoder(
             points=self._points(inputs), boxes=None, masks=inputs.masks
         )

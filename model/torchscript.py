@@ -72,12 +72,12 @@ class TorchScript(Pair):
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
-        """See `Pair`."""
+        """Network input (1, 3, side, side) float32 -> features by name."""
         features = self.encoder(pixels.to(_float_type(self.encoder)))
         return dict(features) if isinstance(features, dict) else {"image_embeddings": features}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
-        """See `Pair`."""
+        """Decoder inputs by name -> low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         kind = _float_type(self.decoder)
         given = [inputs[name].to(kind) for name in self.wants]  # all of them are floats
         answer = self.decoder(*given)

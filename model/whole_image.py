@@ -17,6 +17,6 @@ class WholeImage(Baseline):
     prompts = frozenset({"points", "boxes", "masks", "texts"})
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """Every pixel, for any prompt, (H, W) bool."""
         del prompt
         return np.ones(seen.size, dtype=bool)

@@ -171,7 +171,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """See `HTTPRedirectHandler`.
+        """Follow a redirect only to another https address.
 
         Raises:
             UserError: the new address is not https.
