@@ -105,11 +105,11 @@ class Worker:
         return self._events, peak_memory(self._order.settings.device)
 
     def scored(self, job: int, id: str, line: JSON) -> None:
-        """See `Sink`."""
+        """Keep the line of a scored image, to be sent to the driver."""
         self._events.append((job, id, line))
 
     def failed(self, job: int, id: str, error: Exception) -> None:
-        """See `Sink`."""
+        """Keep the error of an image, to be sent to the driver."""
         self._events.append((job, id, _portable(error)))
 
 
@@ -142,7 +142,7 @@ class OnRay:
     patience: float = PATIENCE
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
-        """See `evaluation.check_truth`; what the model takes is known when an actor has it."""
+        """Check task and dataset; the prompts that the model takes are checked by the actors."""
         check_truth(name, task, dataset)
 
     def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
