@@ -15,7 +15,7 @@ from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
 NOT_DRAWN = ("tag", "attribute")
-"""Elements of an image that are no shapes."""
+"""Elements of an image that are not shapes."""
 
 
 class Cvat(Pages):
@@ -90,7 +90,7 @@ def _images(file: Path) -> list[ET.Element]:
         raise UserError(f"{file} is not valid XML ({error}); export it again.") from None
     if root.tag != "annotations" or root.find("track") is not None:
         raise UserError(
-            f"{file} is no export for images; export it as CVAT for images 1.1, not for video."
+            f"{file} is not an export for images; export it as CVAT for images 1.1, not for video."
         )
     return root.findall("image")
 

@@ -169,7 +169,7 @@ def _named(file: Path, names: Any) -> dict[int, str]:
     if not isinstance(listed, dict) or not listed:
         raise UserError(f'{file} has no "names" of classes; add them, or give names=none.')
     for key, name in listed.items():
-        if type(key) is not int or type(name) not in (str, int):  # yes and no are no names in YAML
+        if type(key) is not int or type(name) not in (str, int):  # yes and no are not names in YAML
             raise UserError(
                 f'{file}: "names" has {key!r}: {name!r}, expected a number and a name; correct it, '
                 "and write names such as no and on in quotes."

@@ -257,7 +257,7 @@ class Framed(Model):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is no image.
+    """Refuse what is not an image.
 
     Raises:
         UserError: it is not (H, W, 3) uint8.

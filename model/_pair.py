@@ -41,7 +41,7 @@ class Pair(Framed):
             side: of the encoder's input.
 
         Raises:
-            UserError: it is no decoder of this kind.
+            UserError: it is not a decoder of this kind.
         """
         lacking = {"point_coords", "point_labels"} - set(inputs)
         if lacking:

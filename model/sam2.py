@@ -45,7 +45,8 @@ class Sam2(Framed):
         except Exception as error:  # Hydra and the package raise a dozen kinds
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
-                f"{config} is no SAM 2 ({lines[0]}); give the config that belongs to {checkpoint}."
+                f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to "
+                f"{checkpoint}."
             ) from error
         self.net = fill(net, checkpoint).to(self.device)
         side = self.net.image_size

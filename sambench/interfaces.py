@@ -365,7 +365,7 @@ class Task(ABC):
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
-    """Choices that move the number and are no option: they stand in the protocol card."""
+    """Choices that move the number and are not options: they stand in the protocol card."""
     scoring: ClassVar[frozenset[str]] = frozenset()
     """Options that move only scores: predictions are kept when they change."""
     foreign: ClassVar[Mapping[str, Any]] = {}

@@ -138,7 +138,7 @@ class Edges(Task):
             UserError: the scale is not clear, or no map has an edge.
         """
         if not (math.isfinite(self.scale) and self.scale >= 0):
-            raise UserError(f"--scale {self.scale} is no value above 0; give 1, 255 or 65535.")
+            raise UserError(f"--scale {self.scale} is not a value above 0; give 1, 255 or 65535.")
         seen = survey(stems)
         scale = scaled(seen, self.scale)
         if self.suppression == "none":

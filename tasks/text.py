@@ -177,7 +177,7 @@ class Text(Task):
         try:
             return Named(**{name: _tuples(value) for name, value in content.items()})
         except (TypeError, AttributeError) as error:
-            raise UserError(f"{path} is no prediction of the task text ({error}).") from None
+            raise UserError(f"{path} is not a prediction of the task text ({error}).") from None
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Told]:
         """Read COCO results JSON of all images; a category's name is its phrase.

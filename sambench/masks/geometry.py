@@ -99,7 +99,7 @@ def without_small(
     regions, _ = label(mask ^ holes, structure=np.ones((3, 3)))
     sizes = np.bincount(regions.ravel())
     small = sizes < area
-    small[0] = False  # what is no region
+    small[0] = False  # what is not a region
     if not small.any():
         return mask, False
     if not holes and small[1:].all():

@@ -304,7 +304,7 @@ def test_predictions_of_other_phrases_are_refused(tmp_path):
     with pytest.raises(UserError, match="answers 'dog' as phrase 0"):
         task.score(other, sample.truth)
     (tmp_path / "q.json").write_text('{"a": 1}')
-    with pytest.raises(UserError, match=r"q\.json is no prediction"):
+    with pytest.raises(UserError, match=r"q\.json is not a prediction"):
         task.load(tmp_path / "q")
 
 

@@ -224,7 +224,7 @@ def record(
         detections: ordered by category, then by descending score.
         truth: the objects.
         iou_type: see `overlaps`.
-        unpunished: (D,) bool, detections that are no false positives where they match nothing.
+        unpunished: (D,) bool, detections that are not false positives where they match nothing.
 
     Returns:
         ``categories``, and for each the number of ``truths`` in each of `RANGES` and the number of
