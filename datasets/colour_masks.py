@@ -27,7 +27,7 @@ BLACK = (0, 0, 0)
 class ColourMasks(OwnInstances):
     """A mask of category colours for each image, of the same name; a table says what they mean.
 
-    Such masks tell categories apart, not objects. An object is each part of one colour whose pixels
+    Such masks distinguish categories, not objects. An object is each part of a colour whose pixels
     touch, corners included (``objects=parts``), or all of a colour in an image
     (``objects=colours``): touching objects of a category are one in either case. A colour that the
     table lacks is refused, as smoothed or compressed masks have them at every edge.

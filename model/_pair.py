@@ -36,7 +36,7 @@ class Pair(Framed):
         """Choose the frame and the prompts by what the decoder wants.
 
         Args:
-            style: sam, sam2, or auto to tell from the decoder's inputs.
+            style: sam, sam2, or auto to infer it from the decoder's inputs.
             inputs: names of the decoder's inputs.
             side: of the encoder's input.
 

@@ -9,10 +9,10 @@ from ._baseline import PromptFree
 
 
 class Center(PromptFree):
-    """A Gaussian around the centre of the image, whatever it shows.
+    """A Gaussian around the centre of the image, regardless of content.
 
     Args:
-        sigma: its deviation, as a part of each side of the image.
+        sigma: its deviation, as a fraction of each side of the image.
     """
 
     name = "center"

@@ -51,7 +51,7 @@ class Sam(Model):
 
     Args:
         checkpoint: a .pth, .pt or .safetensors file, or the name of an official checkpoint.
-        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to tell from the checkpoint.
+        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to infer it from the checkpoint.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
         sha256: refuse a checkpoint whose content has another SHA-256.

@@ -30,7 +30,7 @@ class TorchScript(Pair):
             parameters are the features' names, point_coords, point_labels, and if it takes masks
             mask_input and has_mask_input.
         name: as it is to stand in tables; the encoder's file name if empty.
-        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's parameters.
+        style: sam (padded frame), sam2 (stretched), or auto, by the decoder's parameters.
         side: of the encoder's input.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.

@@ -1,4 +1,4 @@
-"""Baseline: every pixel, whatever the prompt."""
+"""Baseline: every pixel, for any prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ._baseline import Baseline, Seen
 
 
 class WholeImage(Baseline):
-    """Every pixel, whatever the prompt."""
+    """Every pixel, for any prompt."""
 
     name = "whole_image"
     prompts = frozenset({"points", "boxes", "masks", "texts"})

@@ -35,7 +35,7 @@ MASKS_AT_ONCE = 8
 
 @runtime_checkable
 class EdgeDetector(Protocol):
-    """A model that finds boundaries by itself."""
+    """A model that finds boundaries without prompts."""
 
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Edge map (H, W), any range of non-negative values."""
@@ -54,7 +54,7 @@ class Edges(Task):
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
         matching: berkeley reproduces the benchmark, exact is the true maximum matching.
         seed: of the outlier links of the berkeley matching.
-        scale: value that stands for 1 in maps made elsewhere; 0 tells it from all of them.
+        scale: value that stands for 1 in maps from another program; 0 infers it from all of them.
     """
 
     points_per_side: int = 16
@@ -149,7 +149,7 @@ class Edges(Task):
 def suppressed(
     edges: NDArray[np.float32], suppression: Suppression, smooth: float
 ) -> NDArray[np.float64]:
-    """Smooth a map with a Gaussian of so many pixels, then thin it; "none" returns it as it is."""
+    """Smooth a map with a Gaussian (sigma in pixels), then thin it; "none" returns it unchanged."""
     if suppression == "none":
         return edges.astype(np.float64)
     from scipy.ndimage import gaussian_filter

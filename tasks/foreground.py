@@ -1,4 +1,4 @@
-"""Foreground: find the salient object of an image without being told where it is.
+"""Foreground: find the salient object of an image without a prompt for it.
 
 Salient object segmentation: everything is segmented, the masks are ranked by a centre prior and by
 their predicted IoU, and the best one, or all of them by rank, become the map. The measures are
@@ -25,7 +25,7 @@ from ._edge_files import find_map, in_steps, read_map, write_map
 
 @runtime_checkable
 class SaliencyDetector(Protocol):
-    """A model that finds the salient object by itself."""
+    """A model that finds the salient object without prompts."""
 
     def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Map (H, W) in [0, 1]."""
@@ -42,7 +42,7 @@ class Foreground(Task):
             all.
         box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
             predicted IoU is suppressed.
-        center: deviation of the centre prior's Gaussian, as a part of each side of the image; 0
+        center: deviation of the centre prior's Gaussian, as a fraction of each side of the image; 0
             for no prior.
         border: a mask loses rank by the part of the image's border that it covers.
         output: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.

@@ -1,4 +1,4 @@
-"""Proposals: find all objects of an image, whatever they are, by a grid of points.
+"""Proposals: find all objects of an image, regardless of category, by a grid of points.
 
 The experiment of Segment Anything, section 7.3 and appendix D.3 (Kirillov et al., 2023).
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Proposer(Protocol):
-    """A model that proposes objects by itself."""
+    """A model that proposes objects without prompts."""
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         """N masks as COCO run-length encodings of the image's size, and (N,) scores."""

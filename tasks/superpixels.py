@@ -29,7 +29,7 @@ WORST = {"ASA": np.nanmin, "BR": np.nanmin, "UE": np.nanmax}
 
 @runtime_checkable
 class Partitioner(Protocol):
-    """A model that partitions an image by itself."""
+    """A model that partitions an image without prompts."""
 
     def superpixels(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
         """Labels (H, W)."""
@@ -51,7 +51,7 @@ class Superpixels(Task):
         min_region: connected regions of fewer pixels are given to the nearest larger one.
         annotators: how the annotators of an image are combined: mean, or the best or worst value
             of each measure.
-        tolerance: radius of boundary recall as a part of the image's diagonal.
+        tolerance: radius of boundary recall as a fraction of the image's diagonal.
     """
 
     points_per_side: int = 16

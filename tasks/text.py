@@ -70,7 +70,7 @@ class Text(Task):
 
     Attributes:
         min_score: predictions of at least this score count.
-        negatives: so many of the phrases that an image does not show are asked; -1 asks all.
+        negatives: number of phrases asked per image that it does not show; -1 asks all.
         seed: of the draw of negatives.
     """
 

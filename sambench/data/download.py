@@ -1,4 +1,4 @@
-"""Files from elsewhere: downloaded with a progress bar, whole, and checked by SHA-256."""
+"""Downloads: complete or not at all, with a progress bar, verified by SHA-256."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""JSON files made by others: parsed strictly, each value asked for by its type and range.
+"""JSON files from other programs: parsed strictly, each value read with its type and range.
 
 A value of another type that can only mean one thing is read as meant: a number written as text, a
 whole number written with a decimal point. Anything else is refused with its place in the file.

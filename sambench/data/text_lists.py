@@ -1,4 +1,4 @@
-"""Lists of names in text files, as people's programs write them."""
+"""Lists of names in text files, in the encodings that programs write."""
 
 from __future__ import annotations
 

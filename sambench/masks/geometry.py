@@ -31,7 +31,7 @@ def crop_boxes(
     Args:
         size: (H, W) of the image.
         layers: layer i has 2**i x 2**i crops.
-        overlap: of crops of the first layer, as a part of the shorter side; half of it in the next.
+        overlap: of the crops of the first layer, as a fraction of the shorter side; then half of it.
 
     Returns:
         (layer, XYXY) of each.

@@ -1,4 +1,4 @@
-"""Matching of scored masks or boxes with the truth of one image, the part that all AP share.
+"""Matching of scored masks or boxes with the truth of one image, shared by all AP metrics.
 
 The matching is COCO's (Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014;
 ``pycocotools.cocoeval.COCOeval``), except that annotation ids play no role: an object with id 0
