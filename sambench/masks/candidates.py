@@ -1,4 +1,4 @@
-"""Candidate masks from a grid of points, with the scores and boxes of each."""
+"""Masks that a grid of points found in an image, with what is known of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sambench.masks import rle
 
 @dataclass(frozen=True)
 class Candidates:
-    """N candidate masks of one image, with their scores, boxes and prompts.
+    """N masks found in one image, with what is known of each.
 
     Attributes:
         iou: (N,) float32, as the model predicts it.
@@ -52,10 +52,10 @@ class Candidates:
 
 
 class Room:
-    """Buffers for all masks of a grid, allocated before the first of them.
+    """Room for all masks of a grid, set aside before the first of them.
 
-    Allocating small, long-lived arrays between large temporary ones would fragment the heap, by
-    several gigabytes on a grid of 64 x 64.
+    Were what is small and stays allocated between what is large and goes, it would leave the heap
+    full of holes: several gigabytes of them on a grid of 64 x 64.
     """
 
     def __init__(self, most: int, size: tuple[int, int]) -> None:
@@ -66,19 +66,19 @@ class Room:
         self.texts, self.ends = bytearray(), np.zeros(most + 1, np.int64)
 
     def add(self, iou: Tensor, stability: Tensor, boxes: Tensor, points: NDArray[Any]) -> None:
-        """Append the scores, boxes and prompts of n masks."""
+        """Put in what is known of n masks."""
         rows = slice(self.count, self.count + len(points))
         self.iou[rows], self.stability[rows] = iou.float().cpu(), stability.cpu()
         self.boxes[rows], self.points[rows] = boxes.float().cpu(), points
 
     def encode(self, masks: Tensor) -> None:
-        """Append the run lengths of the next n masks, (n, H, W) bool."""
+        """Put in the run lengths of masks (n, H, W) bool, the next ones."""
         for index, encoded in enumerate(rle.encode(masks), start=self.count + 1):
             self.texts += encoded["counts"]
             self.ends[index] = len(self.texts)
 
     def candidates(self) -> Candidates:
-        """All masks appended so far."""
+        """All that was put in."""
         n, size = self.count, list(self.size)
         texts = (bytes(self.texts[start:end]) for start, end in pairwise(self.ends[: n + 1]))
         rles = tuple({"size": size, "counts": text} for text in texts) if self.texts else ()

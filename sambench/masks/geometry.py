@@ -31,7 +31,7 @@ def crop_boxes(
     Args:
         size: (H, W) of the image.
         layers: layer i has 2**i x 2**i crops.
-        overlap: of the crops of the first layer, as a fraction of the shorter side; then half of it.
+        overlap: of crops of the first layer, as a part of the shorter side; half of it in the next.
 
     Returns:
         (layer, XYXY) of each.
@@ -99,7 +99,7 @@ def without_small(
     regions, _ = label(mask ^ holes, structure=np.ones((3, 3)))
     sizes = np.bincount(regions.ravel())
     small = sizes < area
-    small[0] = False  # what is not a region
+    small[0] = False  # what is no region
     if not small.any():
         return mask, False
     if not holes and small[1:].all():
