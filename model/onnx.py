@@ -39,7 +39,7 @@ class Onnx(Pair):
         encoder: image (1, 3, side, side), normalised, -> features.
         decoder: features and prompts -> masks and predicted IoU.
         name: as it is to stand in tables; the encoder's file name if empty.
-        style: sam (padded frame), sam2 (stretched), or auto to infer it from the decoder's inputs.
+        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's inputs.
         device: cpu, or cuda with onnxruntime-gpu.
         threads: of onnxruntime; 0 leaves it to choose.
 

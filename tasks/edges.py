@@ -35,7 +35,7 @@ MASKS_AT_ONCE = 8
 
 @runtime_checkable
 class EdgeDetector(Protocol):
-    """A model that finds boundaries without prompts."""
+    """A model that finds boundaries by itself."""
 
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Edge map (H, W), any range of non-negative values."""

@@ -25,7 +25,7 @@ from ._edge_files import find_map, in_steps, read_map, write_map
 
 @runtime_checkable
 class SaliencyDetector(Protocol):
-    """A model that finds the salient object without prompts."""
+    """A model that finds the salient object by itself."""
 
     def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Map (H, W) in [0, 1]."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Proposer(Protocol):
-    """A model that proposes objects without prompts."""
+    """A model that proposes objects by itself."""
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         """N masks as COCO run-length encodings of the image's size, and (N,) scores."""

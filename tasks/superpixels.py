@@ -29,7 +29,7 @@ WORST = {"ASA": np.nanmin, "BR": np.nanmin, "UE": np.nanmax}
 
 @runtime_checkable
 class Partitioner(Protocol):
-    """A model that partitions an image without prompts."""
+    """A model that partitions an image by itself."""
 
     def superpixels(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
         """Labels (H, W)."""

@@ -105,11 +105,11 @@ class Worker:
         return self._events, peak_memory(self._order.settings.device)
 
     def scored(self, job: int, id: str, line: JSON) -> None:
-        """Keep the line of a scored image, to be sent to the driver."""
+        """See `Sink`."""
         self._events.append((job, id, line))
 
     def failed(self, job: int, id: str, error: Exception) -> None:
-        """Keep the error of an image, to be sent to the driver."""
+        """See `Sink`."""
         self._events.append((job, id, _portable(error)))
 
 
