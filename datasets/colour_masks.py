@@ -27,7 +27,7 @@ BLACK = (0, 0, 0)
 class ColourMasks(OwnInstances):
     """A mask of category colours for each image, of the same name; a table says what they mean.
 
-    Such masks tell categories apart, not objects. An object is each part of one colour whose pixels
+    Such masks distinguish categories, not objects. An object is each part of a colour whose pixels
     touch, corners included (``objects=parts``), or all of a colour in an image
     (``objects=colours``): touching objects of a category are one in either case. A colour that the
     table lacks is refused, as smoothed or compressed masks have them at every edge.
@@ -37,10 +37,10 @@ class ColourMasks(OwnInstances):
         masks: folder of masks in a lossless format, arranged alike.
         table: file of the colours: ``name,r,g,b`` or ``r g b name`` on each line, or JSON.
         objects: parts or colours.
-        background: names in the table that are no objects, separated by ``+``; black too, if the
+        background: names in the table that are not objects, separated by ``+``; black too, if the
             table does not name it.
         ignore: names in the table whose pixels do not count, such as void.
-        least: parts of fewer pixels are no objects.
+        least: parts of fewer pixels are not objects.
         suffix: what a mask's name has more than its image's, such as _mask.
         orientation, intensity, page: what images leave open, as for folder.
 
@@ -128,7 +128,7 @@ class ColourMasks(OwnInstances):
 
     @property
     def categories(self) -> Mapping[int, str]:
-        """Number -> name, in alphabetical order; what is no object is not among them."""
+        """Number -> name, in alphabetical order; what is not an object is not among them."""
         return {number: name for name, number in self._numbers.items()}
 
     def reading(self) -> JSON:

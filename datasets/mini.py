@@ -81,7 +81,7 @@ class Mini(CocoJson):
         return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; boundaries come in the order of `ANNOTATORS`."""
+        """Instances, segments or boundaries; boundaries in the order of `ANNOTATORS`."""
         if kind is not Boundaries:
             return super().read_truth(id, kind)
         size = self.file.images[id].size

@@ -219,7 +219,7 @@ class Scenes(Dataset):
         return image + noise - 8  # no colour is so dark or bright that this wraps
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """The exact truth of a scene, of the kind asked for."""
         pieces = self._pieces(id)
         labels = self._labels(pieces)
         if kind is Boundaries:

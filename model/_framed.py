@@ -61,7 +61,7 @@ class Padded:
 
     @property
     def words(self) -> str:
-        """See `Frame`."""
+        """The preprocessing in words, for the model card."""
         return (
             f"longest side resized to {self.side} pixels (Pillow, bilinear, antialiased), RGB "
             f"normalised by mean {_words(PIXEL_MEAN)} and deviation {_words(PIXEL_STD)}, then "
@@ -69,15 +69,15 @@ class Padded:
         )
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """See `Frame`."""
+        """Image (H, W, 3) uint8 RGB -> network input (3, side, side) float32."""
         return preprocess(image, self.side)
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """See `Frame`."""
+        """Points (..., 2) x, y in pixels of the image of size (H, W) -> in pixels of the frame."""
         return to_input_pixels(points, size, self.side)
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-        """See `Frame`."""
+        """Return what maps logits (n, *low) of the frame to logits (n, H, W) of the image."""
         return enlargement(input_size(*size, self.side), size, low[0], self.side)
 
 
@@ -97,26 +97,26 @@ class Stretched:
 
     @property
     def words(self) -> str:
-        """See `Frame`."""
+        """The preprocessing in words, for the model card."""
         return (
             f"stretched to {self.side} x {self.side} (bilinear, antialiased), RGB in 0 to 1 "
             f"normalised by mean {_words(self.mean)} and deviation {_words(self.std)}"
         )
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """See `Frame`."""
+        """Image (H, W, 3) uint8 RGB -> network input (3, side, side) float32."""
         rgb = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
         square = F.interpolate(rgb, (self.side, self.side), mode="bilinear", antialias=True)[0]
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         return (square - mean[:, None, None]) / std[:, None, None]
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """See `Frame`."""
+        """Points (..., 2) x, y in pixels of the image of size (H, W) -> in pixels of the frame."""
         scaled: NDArray[np.float64] = points * (self.side / np.array(size[::-1], np.float64))
         return scaled
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-        """See `Frame`."""
+        """Return what maps logits (n, *low) of the frame to logits (n, H, W) of the image."""
         return Enlargement(size, ((low, size),))
 
 
@@ -219,7 +219,7 @@ class Framed(Model):
         return Embedded(features, (image.shape[0], image.shape[1]))
 
     def predict(self, embedding: Embedded, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`.
+        """Decode B prompts, `chunk` at a time, on one embedded image.
 
         Raises:
             UserError: a prompt of a kind that this model does not take, or of the wrong shape.
@@ -257,7 +257,7 @@ class Framed(Model):
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is no image.
+    """Refuse what is not an image.
 
     Raises:
         UserError: it is not (H, W, 3) uint8.

@@ -25,7 +25,7 @@ class Canny(PromptFree):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"grey, Gaussian of sigma {self.sigma:g}, 20 high thresholds, low is 0.4 of high"
 
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

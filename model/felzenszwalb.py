@@ -32,7 +32,7 @@ class Felzenszwalb(Baseline):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         scales = ", ".join(f"{scale:g}" for scale in SCALES)
         return (
             f"k {self.scale:g} for clicks and superpixels, {scales} for proposals and boundaries, "
@@ -40,12 +40,12 @@ class Felzenszwalb(Baseline):
         )
 
     def study(self, image: NDArray[np.uint8]) -> Any:
-        """See `Baseline`: regions, computed when first needed."""
+        """An empty cache for the regions, which are computed when first needed."""
         del image
         return {}
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """The regions of foreground clicks minus those of background clicks, (H, W) bool."""
         if "regions" not in seen.known:
             seen.known["regions"] = self.regions(seen.image, self.scale)
         return clicked(seen.known["regions"], prompt)

@@ -27,17 +27,17 @@ class FloodFill(Baseline):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"CIELAB, tolerance {self.tolerance:g}, 4-connected"
 
     def study(self, image: NDArray[np.uint8]) -> Any:
-        """See `Baseline`."""
+        """The image in CIELAB, (H, W, 3) float64."""
         from skimage.color import rgb2lab
 
         return rgb2lab(image)
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`: all regions of foreground clicks, less those of background clicks."""
+        """All regions of foreground clicks minus those of background clicks, (H, W) bool."""
         mask = np.zeros(seen.size, dtype=bool)
         points = clicks(prompt, seen.size)
         for y, x, label in sorted(points, key=lambda point: -point[2]):  # background last

@@ -30,12 +30,12 @@ class GrabCut(Baseline):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         package = packages_distributions()["cv2"][0]
         return f"{self.iterations} iterations, {package} {version(package)}, seed 0"
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`. Where inside or outside is empty, the box itself is the answer."""
+        """Mask (H, W) bool from a box; the box itself if its inside or outside is empty."""
         assert prompt.boxes is not None
         inside = filled(prompt.boxes[0], seen.size)
         if inside.all() or not inside.any():

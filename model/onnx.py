@@ -78,14 +78,14 @@ class Onnx(Pair):
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
-        """See `Pair`."""
+        """Network input (1, 3, side, side) float32 -> features by name."""
         [image] = self.encoder.get_inputs()
         names = [entry.name for entry in self.encoder.get_outputs()]
         values = self.encoder.run(names, {image.name: as_declared(image, pixels.numpy())})
         return {key: torch.from_numpy(value) for key, value in zip(names, values, strict=True)}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
-        """See `Pair`."""
+        """Decoder inputs by name -> low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         feed = {name: as_declared(self.inputs[name], t.numpy()) for name, t in inputs.items()}
         if not self.one_by_one:
             logits, iou = self.decoder.run(self.outputs, feed)

@@ -51,7 +51,7 @@ class Sam(Model):
 
     Args:
         checkpoint: a .pth, .pt or .safetensors file, or the name of an official checkpoint.
-        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to tell from the checkpoint.
+        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to infer it from the checkpoint.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
         sha256: refuse a checkpoint whose content has another SHA-256.
@@ -140,10 +140,13 @@ class Sam(Model):
         return self._predict(embedding, prompts, multimask, None)
 
     def predict_above(
-        self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: SamEmbedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """See `Model`. A GPU would have to wait for the decision: it decodes all."""
-        above = iou if self.device.type == "cpu" and not self.compiled else None
+        """As `predict`, but prompts without a mask above the threshold may get logits of zero.
+
+        That saves time on a CPU; a GPU would have to wait for the decision and decodes all.
+        """
+        above = pred_iou_thresh if self.device.type == "cpu" and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(

@@ -44,7 +44,7 @@ class SelectiveSearch(PromptFree):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"first regions by k {self.scale:g}, sigma 0.8, at least {self.min_size} pixels"
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[list[JSON], NDArray[np.float64]]:

@@ -25,7 +25,7 @@ class Slic(PromptFree):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return (
             f"{self.segments} segments, compactness {self.compactness:g}, sigma {self.sigma:g}, "
             "CIELAB"

@@ -22,7 +22,7 @@ class Sobel(PromptFree):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"RGB, Gaussian of sigma {self.sigma:g}, the largest of the channels"
 
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -29,15 +29,15 @@ class Superpixel(Baseline):
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"SLIC, {self.segments} segments, compactness {self.compactness:g}"
 
     def study(self, image: NDArray[np.uint8]) -> Any:
-        """See `Baseline`."""
+        """SLIC labels (H, W) int64."""
         from skimage.segmentation import slic
 
         return slic(image, n_segments=self.segments, compactness=self.compactness)
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """The superpixels of foreground clicks minus those of background clicks, (H, W) bool."""
         return clicked(seen.known, prompt)

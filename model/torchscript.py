@@ -30,7 +30,7 @@ class TorchScript(Pair):
             parameters are the features' names, point_coords, point_labels, and if it takes masks
             mask_input and has_mask_input.
         name: as it is to stand in tables; the encoder's file name if empty.
-        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's parameters.
+        style: sam (padded frame), sam2 (stretched), or auto, by the decoder's parameters.
         side: of the encoder's input.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
@@ -72,12 +72,12 @@ class TorchScript(Pair):
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
-        """See `Pair`."""
+        """Network input (1, 3, side, side) float32 -> features by name."""
         features = self.encoder(pixels.to(_float_type(self.encoder)))
         return dict(features) if isinstance(features, dict) else {"image_embeddings": features}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
-        """See `Pair`."""
+        """Decoder inputs by name -> low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         kind = _float_type(self.decoder)
         given = [inputs[name].to(kind) for name in self.wants]  # all of them are floats
         answer = self.decoder(*given)

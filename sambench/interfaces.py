@@ -216,9 +216,9 @@ class Model(ABC):
         """
 
     def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """As `predict`, for one who drops masks whose predicted IoU is not above `iou`.
+        """As `predict`, for one who drops masks whose predicted IoU is not above the threshold.
 
         A model may save itself those: it gives their predicted IoU, but logits of zero.
         """
@@ -365,7 +365,7 @@ class Task(ABC):
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
-    """Choices that move the number and are no option: they stand in the protocol card."""
+    """Choices that move the number and are not options: they stand in the protocol card."""
     scoring: ClassVar[frozenset[str]] = frozenset()
     """Options that move only scores: predictions are kept when they change."""
     foreign: ClassVar[Mapping[str, Any]] = {}

@@ -98,7 +98,7 @@ def read_entries(
         what: the members that an entry needs, for the message.
 
     Raises:
-        UserError: it is no list.
+        UserError: it is not a list.
     """
     return read(path).items(f"a COCO results file, a list of objects with {what}")
 
@@ -107,7 +107,7 @@ def found_in(entries: Sequence[At]) -> Found:
     """The results of one image.
 
     Raises:
-        UserError: a value is of another type, or the mask is no run-length encoding.
+        UserError: a value is of another type, or the mask is not a run-length encoding.
     """
     for key in ("prompt", "annotation_id"):
         _require_all_or_none(entries, key)

@@ -62,7 +62,7 @@ class PromptedTask(Task):
 def answered(
     model: Model, embedding: Embedding, truth: Segments, prompt: Prompt, mask: Choice, top: Top
 ) -> Segments:
-    """Prompt for each segment that is no crowd, and lay the masks over each other.
+    """Prompt for each segment that is not a crowd region, and lay the masks over each other.
 
     Args:
         model: answers the prompts.

@@ -64,7 +64,7 @@ class Instances(Task):
         refine: prompt once more with the box and the mask taken, and keep the single mask or the
             most confident of three; or not.
         confidence: the score of a mask: the detector's, or that times the predicted IoU.
-        max_boxes: so many boxes of an image, the most confident; 0 takes 300 of LVIS, else all.
+        max_boxes: boxes per image, the most confident; 0 takes 300 for LVIS, else all.
         min_score: boxes of a lower score are left out; none are where it is not given.
         coverage: exact: the file has boxes for every image of the dataset and for no other; any:
             images without boxes count as such, other images are left out.

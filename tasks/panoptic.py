@@ -1,7 +1,7 @@
 """Panoptic: partition an image into things and stuff, each segment prompted from its truth.
 
 The measure of Kirillov et al., Panoptic Segmentation, CVPR 2019; the prompts are boxes or clicks of
-the annotated segments, so that it tells how well masks fit together and not what they are.
+the annotated segments, so it measures how well masks fit together, not recognition.
 """
 
 from __future__ import annotations

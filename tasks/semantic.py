@@ -1,7 +1,7 @@
 """Semantic: label each pixel with a class, each segment prompted from its truth.
 
 The measure of PASCAL VOC (Everingham et al., IJCV 2015); the prompts are boxes or clicks of the
-annotated segments, so that it tells how well masks cover their class and not what they are.
+annotated segments, so it measures how well masks cover their class, not recognition.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Text(Task):
 
     Attributes:
         min_score: predictions of at least this score count.
-        negatives: so many of the phrases that an image does not show are asked; -1 asks all.
+        negatives: number of phrases asked per image that it does not show; -1 asks all.
         seed: of the draw of negatives.
     """
 
@@ -177,7 +177,7 @@ class Text(Task):
         try:
             return Named(**{name: _tuples(value) for name, value in content.items()})
         except (TypeError, AttributeError) as error:
-            raise UserError(f"{path} is no prediction of the task text ({error}).") from None
+            raise UserError(f"{path} is not a prediction of the task text ({error}).") from None
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Told]:
         """Read COCO results JSON of all images; a category's name is its phrase.

@@ -33,7 +33,7 @@ def minisam():  # type: ignore[no-untyped-def]
 
 
 def of_benchmarks(name):  # type: ignore[no-untyped-def]
-    """A module of benchmarks/, which is no part of the package."""
+    """A module of benchmarks/, which is not a part of the package."""
     spec = importlib.util.spec_from_file_location(
         f"benchmarks_{name}", ROOT / f"benchmarks/{name}.py"
     )

@@ -36,7 +36,7 @@ def read_log(path: Path, steps: int) -> list[JSON]:
     """The lines of a log up to that step; a line cut off when its writer was killed is none.
 
     Raises:
-        UserError: another line is no line of a log.
+        UserError: another line is not a line of a log.
     """
     lines: list[JSON] = []
     written = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []

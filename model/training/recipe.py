@@ -61,10 +61,10 @@ class Recipe:
         if not 0 <= self.layer_decay <= 1:
             raise UserError(f"--layer-decay {self.layer_decay} is not from 0 to 1.")
         if not 0 < self.lr < float("inf"):
-            raise UserError(f"--lr {self.lr} is no learning rate; give one such as 8e-4.")
+            raise UserError(f"--lr {self.lr} is not a learning rate; give one such as 8e-4.")
         if not 0 <= self.weight_decay < float("inf"):
             raise UserError(
-                f"--weight-decay {self.weight_decay} is no decay; give one such as 0.1, or 0."
+                f"--weight-decay {self.weight_decay} is not a decay; give one such as 0.1, or 0."
             )
         if self.warmup >= self.steps:
             raise UserError(

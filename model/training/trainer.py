@@ -112,13 +112,13 @@ class Trainer:
         """One step of the optimizer, after `accumulate`; returns the line for the log.
 
         Raises:
-            UserError: the loss is no number; the model is as before the step.
+            UserError: the loss is not a number; the model is as before the step.
         """
         lr = self.recipe.lr * rate(self.step, self.recipe.steps, self.recipe.warmup)
         set_rate(self.optimizer, lr)
         if not all(np.isfinite(value) for value in sums.values()):
             raise UserError(
-                f"the loss is no number at step {self.step + 1}; give a smaller --lr, or leave "
+                f"the loss is not a number at step {self.step + 1}; give a smaller --lr, or leave "
                 "--bf16 out."
             )
         self.between_steps = False

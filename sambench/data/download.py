@@ -1,4 +1,4 @@
-"""Files from elsewhere: downloaded with a progress bar, whole, and checked by SHA-256."""
+"""Downloads: complete or not at all, with a progress bar, verified by SHA-256."""
 
 import contextlib
 import hashlib
@@ -171,7 +171,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """See `HTTPRedirectHandler`.
+        """Follow a redirect only to another https address.
 
         Raises:
             UserError: the new address is not https.

@@ -119,7 +119,7 @@ class Local:
     model: Model
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
-        """See `check_fit`."""
+        """Refuse a task that model or dataset do not fit, before anything is predicted."""
         check_fit(name, task, self.model, dataset)
 
     def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:

@@ -142,7 +142,7 @@ class OnRay:
     patience: float = PATIENCE
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
-        """See `evaluation.check_truth`; what the model takes is known when an actor has it."""
+        """Check task and dataset; the prompts that the model takes are checked by the actors."""
         check_truth(name, task, dataset)
 
     def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:

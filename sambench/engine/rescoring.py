@@ -82,7 +82,7 @@ class OneFile:
         return self.stamped
 
     def digest(self, id: str) -> str:
-        """See `digest_files`."""
+        """SHA-256 of the predictions of an image."""
         return self.content
 
     def sources(self) -> Sources:

@@ -198,10 +198,12 @@ class FiniteModel(Model):
         return _finite(self.inner.predict(embedding, prompts, multimask=multimask))
 
     def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
         """See `Model` and `predict`."""
-        return _finite(self.inner.predict_above(embedding, prompts, iou, multimask=multimask))
+        return _finite(
+            self.inner.predict_above(embedding, prompts, pred_iou_thresh, multimask=multimask)
+        )
 
 
 def _finite(answer: Masks) -> Masks:

@@ -1,4 +1,4 @@
-"""How well a partition into superpixels can follow segmentations that people drew.
+"""How well superpixels can reproduce human segmentations: ASA, boundary recall, UE.
 
 * Boundary recall: Martin et al., Learning to Detect Natural Image Boundaries, TPAMI 2004: the part
   of the drawn boundary pixels with a superpixel boundary within a square of 2 r + 1 pixels.
@@ -26,7 +26,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON
 
 TOLERANCE = 0.0025
-"""Radius of boundary recall as a part of the image's diagonal (Stutz et al., section 4.1)."""
+"""Radius of boundary recall as a fraction of the image's diagonal (Stutz et al., section 4.1)."""
 
 
 def edges_of(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -41,7 +41,7 @@ def edges_of(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def radius_of(size: Sequence[int], tolerance: float) -> int:
-    """Radius in pixels, rounded, for a tolerance as a part of the diagonal of (H, W)."""
+    """Radius in pixels, rounded, for a tolerance as a fraction of the diagonal of (H, W)."""
     return round(tolerance * math.hypot(size[0], size[1]))
 
 
@@ -64,7 +64,7 @@ def image_record(
     Args:
         labels: superpixels (H, W).
         annotators: maps (H, W); one of a single region has no boundary, its BR is None.
-        tolerance: radius of boundary recall as a part of the diagonal.
+        tolerance: radius of boundary recall as a fraction of the diagonal.
 
     Raises:
         UserError: sizes differ.

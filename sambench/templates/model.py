@@ -26,7 +26,7 @@ class NewModel(Model):
     """A disc around each click and an ellipse in each box: put your network in its place.
 
     Args:
-        radius: of the disc, as a part of the image's longer side.
+        radius: of the disc, as a fraction of the image's longer side.
         device: cpu, cuda, cuda:1 and so on.
     """
 

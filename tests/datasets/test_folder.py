@@ -277,7 +277,7 @@ def test_numpy_files_that_are_no_masks(tmp_path):
     cut = (tmp_path / "z.npz").read_bytes()[:-9]
     for content in (b"", b"\x93NUMPY\x01\0", path.read_bytes()[:90], cut):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"x\.npy is no readable NumPy file"):
+        with pytest.raises(UserError, match=r"x\.npy is not a readable NumPy file"):
             masks_of(folder(tmp_path))
     path.unlink()
     np.savez(tmp_path / "masks" / "x.npz", LABELS, LABELS)

@@ -148,7 +148,7 @@ def changed(part, index, **values):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no valid JSON"),
+        ("{", "not valid JSON"),
         ("[]", "expected an object with"),
         ("{}", 'no list "images"'),
         ({"images": []}, 'no list "annotations"'),
@@ -317,7 +317,7 @@ def test_bsds500_damage_is_one_sentence(tmp_path):
     dataset = Bsds500(root=str(tmp_path))
     for damage in (b"", b"\x00" * 300, b"text" * 100):
         (data / "groundTruth" / "test" / "7.mat").write_bytes(damage)
-        with pytest.raises(UserError, match=r"7\.mat is no readable MATLAB file"):
+        with pytest.raises(UserError, match=r"7\.mat is not a readable MATLAB file"):
             dataset.read_truth("7", Boundaries)
     savemat(data / "groundTruth" / "test" / "7.mat", {"other": 1})
     with pytest.raises(UserError, match='no variable "groundTruth"'):
@@ -379,7 +379,7 @@ def test_folder_says_what_is_wrong(tmp_path):
         folder(tmp_path)
     photograph(tmp_path / "images" / "x.png")
     (tmp_path / "masks" / "x").mkdir(parents=True)
-    with pytest.raises(UserError, match="0;1 is no list of whole numbers"):
+    with pytest.raises(UserError, match="0;1 is not a list of whole numbers"):
         folder(tmp_path, background="0;1")
     with pytest.raises(UserError, match="1 of 1 images have no mask"):
         len(folder(tmp_path))

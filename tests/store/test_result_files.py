@@ -189,7 +189,7 @@ BOXES_REFUSED = {
     "masks alone": (masks(), r'\[0\] has no "bbox"'),
     "an annotation file": ({"images": [], "annotations": boxes()}, "a COCO results file"),
     "lines": ("\n".join(map(json.dumps, boxes())), "a second value follows at line 2"),
-    "trailing comma": (json.dumps(boxes())[:-1] + ",]", "no valid JSON"),
+    "trailing comma": (json.dumps(boxes())[:-1] + ",]", "not valid JSON"),
     "cut short": (json.dumps(boxes())[:-40], "ends too early"),
 }
 

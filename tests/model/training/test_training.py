@@ -117,7 +117,7 @@ def test_equal_trainings_are_equal_files(tmp_path):
 
 
 def test_drop_path_of_a_frozen_encoder_is_no_part_of_the_plan(tmp_path):
-    """It changes nothing, and so is no reason to refuse to go on."""
+    """It changes nothing, and so is not a reason to refuse to go on."""
     session(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
     session(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
     session(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
@@ -320,10 +320,10 @@ NUMBERS = {
     "--seed -1": "--seed -1 is too small; give 0 or more",
     "--limit -1": "--limit -1 is too small; give 0 or more",
     "--save-every 0": "--save-every 0 is too small; give 1 or more",
-    "--lr 0": "--lr 0.0 is no learning rate",
-    "--lr nan": "--lr nan is no learning rate",
-    "--weight-decay -1": "--weight-decay -1.0 is no decay",
-    "--weight-decay nan": "--weight-decay nan is no decay",
+    "--lr 0": "--lr 0.0 is not a learning rate",
+    "--lr nan": "--lr nan is not a learning rate",
+    "--weight-decay -1": "--weight-decay -1.0 is not a decay",
+    "--weight-decay nan": "--weight-decay nan is not a decay",
     "--dropout 1": "--dropout 1.0 is not from 0 to below 1",
     "--dropout nan": "--dropout nan is not from 0 to below 1",
     "--whole --drop-path -0.1": "--drop-path -0.1 is not from 0 to below 1",
