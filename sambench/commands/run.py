@@ -24,7 +24,7 @@ from sambench.commands._options import (
     split_list,
     with_precision,
 )
-from sambench.data.suites import Selection, select, suite_result
+from sambench.data.suites import Selection, select
 from sambench.errors import UserError
 from sambench.registry import split_spec
 
@@ -213,6 +213,7 @@ def _add_mean(
 ) -> None:
     from sambench.store.paths import beside, stem_of
     from sambench.store.result import write_result
+    from sambench.store.suites import suite_result
 
     mean = suite_result(selection, results)
     stem = stem_of(split_spec(label)[0], task, mean.dataset, mean.model, shown.settings.output)

@@ -15,6 +15,7 @@ from sambench.engine.embedding_cache import CacheOptions
 from sambench.engine.progress import Progress
 from sambench.engine.sharding import Shard
 from sambench.errors import UserError
+from sambench.files import read_json, write_json
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.metrics.statistics import RESAMPLES, bootstrap
 from sambench.store.paths import (
@@ -28,7 +29,7 @@ from sambench.store.paths import (
 )
 from sambench.store.plan import protocol
 from sambench.store.records import Index, RecordFile, check_plan, scan
-from sambench.store.result import Result, read_json, write_json, write_result
+from sambench.store.result import Result, write_result
 from sambench.store.timing import summarize
 
 log = logging.getLogger(__name__)

@@ -32,6 +32,7 @@ from sambench.engine.evaluation import (
 )
 from sambench.engine.jobs import Job, Settings
 from sambench.engine.loop import Loop, Parts, Sink, Todo
+from sambench.engine.models import load_model
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.registry import import_files, imported_files
@@ -81,8 +82,6 @@ class Worker:
 
     def begin(self) -> tuple[list[JSON], JSON]:
         """Load model, tasks and dataset; returns what the run is, and where this is."""
-        from sambench.commands._options import load_model
-
         import_files(self._order.files)
         tasks: Tasks
         dataset: Dataset

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sambench.data.download import sha256
 from sambench.engine.evaluation import check_fit, check_images, complete, opened
 from sambench.engine.jobs import Settings, finish
 from sambench.engine.loop import Sink, Timed, Todo, line_of
 from sambench.engine.workers import Scored, Scorer, ahead, score_image, score_saved
 from sambench.errors import UserError
+from sambench.files import read_json, sha256
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -31,7 +31,7 @@ from sambench.interfaces import (
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
 from sambench.store.records import Made, differences
-from sambench.store.result import Result, read_json
+from sambench.store.result import Result
 from sambench.store.schema import has_types
 from sambench.store.sources import PredictionFiles, Sources, digest_files
 

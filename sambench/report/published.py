@@ -13,9 +13,9 @@ from typing import Any
 
 import sambench
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.store.result import read_json
 
 MARKS = {
     "found": "printed in the source",

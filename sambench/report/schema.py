@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.interfaces import JSON
 from sambench.store.paths import file_name
-from sambench.store.result import read_json
 from sambench.store.schema import content_problems
 
 

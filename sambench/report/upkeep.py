@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import write_text
 from sambench.report.collect import read_runs, result_files
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import published_folder, read_paper, read_published
 from sambench.report.readme import has_block, readme_block, replace_block, results_readme
 from sambench.report.schema import problems
-from sambench.store.result import write_text
 
 
 def folder_boards(folder: Path) -> list[Board]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from sambench.engine.jobs import stem_in, summary
 from sambench.errors import UserError
+from sambench.files import write_lines
 from sambench.interfaces import Task
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.paths import RECORDS, beside
 from sambench.store.records import Index, as_line, check_plan, scan
-from sambench.store.result import Result, write_lines, write_result
+from sambench.store.result import Result, write_result
 from sambench.store.tasks import task_of
 
 

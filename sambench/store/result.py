@@ -5,13 +5,13 @@ The records that it was made of lie beside it, see `sambench.records`.
 
 import json
 import math
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sambench.errors import UserError
+from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.store.schema import SCHEMA, unreadable
@@ -126,55 +126,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserError: it is missing or malformed.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; check the path.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}).") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}).") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    write_lines(path, [text.encode()])
-
-
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a file piece by piece so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with part.open("wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the file is there whole or not at all."""
-    write_text(path, json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n")
-
-
-def as_text(value: Any) -> Any:
-    """Run lengths are bytes, which JSON does not have: make them text, at any depth."""
-    if isinstance(value, dict):
-        return {key: as_text(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_text(item) for item in value]
-    return value.decode("ascii") if isinstance(value, bytes) else value
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import Dataset, file_stamp
 from sambench.store.paths import file_stem
 from sambench.store.records import REMEDY, Made, RecordFile

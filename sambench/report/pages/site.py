@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import write_text
 from sambench.interfaces import JSON, Dataset
 from sambench.registry import construct, load, names
 from sambench.report.collect import Run, read_lines
@@ -20,7 +21,6 @@ from sambench.report.pages.plots import Plot
 from sambench.report.pages.run import run_page
 from sambench.report.pages.task import task_page
 from sambench.report.scores import image_scores, load_task
-from sambench.store.result import write_text
 
 log = logging.getLogger(__name__)
 
