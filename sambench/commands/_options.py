@@ -13,7 +13,7 @@ from sambench.errors import UserError, nearest
 from sambench.registry import find, names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
 
 
 def split_list(text: str, kind: str) -> list[str]:
@@ -184,7 +184,7 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.engine.jobs import Settings, default_workers, read_ids
+    from sambench.engine.settings import Settings, default_workers, read_ids
 
     workers = arguments.workers
     return Settings(

@@ -35,7 +35,7 @@ from sambench.report.reproduction import Claim, compare, find_claims, show, summ
 from sambench.store.result import Result, read_result
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.files import write_text
-from sambench.report.collect import read_runs, result_files
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import published_folder, read_paper, read_published
 from sambench.report.readme import has_block, readme_block, replace_block, results_readme
 from sambench.report.schema import problems
+from sambench.store.run import find_runs
 
 
 def folder_boards(folder: Path) -> list[Board]:
@@ -18,7 +18,7 @@ def folder_boards(folder: Path) -> list[Board]:
     """
     own = folder / "published"
     tables = read_published(own) if own.is_dir() else []
-    return make_boards(read_runs([folder]), tables, records=False)
+    return make_boards(find_runs([folder]), tables, records=False)
 
 
 def published_for(paths: list[Path]) -> Path:
@@ -57,7 +57,7 @@ def update(folder: Path, readme: Path | None = None) -> list[Path]:
 
 def check(folder: Path, readme: Path | None = None) -> list[str]:
     """What is wrong with a folder of results, in sentences; empty if all is well."""
-    found = [line for path in result_files(folder) for line in problems(path, folder)]
+    found = [line for run in find_runs([folder]) for line in problems(run.path, folder)]
     for path in sorted((folder / "published").glob("*.json")):
         try:
             read_paper(path)
