@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
+
 from sambench.engine.evaluation import check_fit, check_images, complete
 from sambench.engine.loop import Lines, Pending, Sink, WorkItem
 from sambench.engine.recorder import finish, opened
@@ -33,8 +35,26 @@ from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
 from sambench.store.records import Provenance, differences
 from sambench.store.result import Result
-from sambench.store.schema import has_types
+from sambench.store.schema import parse
 from sambench.store.sources import PredictionFiles, Sources, digest_files
+
+
+class Predictions(msgspec.Struct, frozen=True):
+    """The part of a plan that moves predictions, as far as scoring them again needs it."""
+
+    model: JSON
+    dataset: JSON
+    code: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a run notes beside the predictions that it saves."""
+
+    task: str
+    label: str
+    options: JSON
+    model: JSON
+    predictions: Predictions
 
 
 class Saved(Model):
@@ -101,13 +121,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = read_json(path)
-    kinds = {"task": str, "label": str, "options": dict, "model": dict, "predictions": dict}
-    parts = {"model": dict, "dataset": dict, "code": str}
-    if not (has_types(found, kinds) and has_types(found["predictions"], parts)):
-        raise UserError(
-            f"{path} is not what a run notes of the predictions that it saves; run it again, or "
-            "take the file away to score them as made elsewhere."
-        )
+    parse(found, Manifest, str(path), "run it again, or remove the file to score them as foreign")
     return dict(found)
 
 

@@ -1,6 +1,6 @@
 """What a run leaves on disk at the end: its result, ``OUTPUT/<task>/<dataset>/<model>.json``.
 
-The records that it was made of lie beside it, see `sambench.records`.
+The records that it was made of lie beside it, see `sambench.store.records`.
 """
 
 import json
@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sambench.errors import UserError
 from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.store.schema import SCHEMA, unreadable
+from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,22 +100,15 @@ class Result:
         Raises:
             UserError: a field is missing, of another type, or not of this schema.
         """
-        if isinstance(data, Mapping) and data.get("schema") != SCHEMA:
-            raise UserError(f"{source} has schema {data.get('schema')}, expected {SCHEMA}.")
-        wrong = next(unreadable(data), None)
-        if wrong is not None:
-            raise UserError(f"{source} is not a sambench result as it stands: it {wrong}.")
-        metrics = {name: _estimate(value) for name, value in data["metrics"].items()}
+        file = parse(data, ResultFile, source)
+        metrics = {name: _estimate(interval) for name, interval in file.metrics.items()}
         names = [name for name in cls.__dataclass_fields__ if name != "metrics"]
         return cls(metrics=metrics, **{name: data[name] for name in names if name in data})
 
 
-def _estimate(value: Mapping[str, float | None]) -> Estimate:
-    def number(key: str) -> float:
-        found = value[key]
-        return math.nan if found is None else found
-
-    return Estimate(number("value"), number("low"), number("high"))
+def _estimate(interval: Interval) -> Estimate:
+    numbers = interval.value, interval.low, interval.high
+    return Estimate(*(math.nan if number is None else number for number in numbers))
 
 
 def _finite(value: Any) -> Any:

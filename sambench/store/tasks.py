@@ -11,19 +11,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sambench.errors import UserError
-from sambench.interfaces import Task
+from sambench.interfaces import JSON, Task
 from sambench.registry import find, installed, names, option_types, plain, resolve
 from sambench.store.code import digest_of, modules_of
-from sambench.store.records import Index
+from sambench.store.records import REMEDY, Index
 from sambench.store.result import Result
-from sambench.store.schema import has_types
+from sambench.store.schema import parse
 
-ABOUT: dict[str, type] = {
-    "task": str, "label": str, "options": dict, "choices": dict, "model": dict, "dataset": dict,
-}  # fmt: skip
-"""What the first line of records says besides the plan."""
 log = logging.getLogger(__name__)
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What the first line of records says besides the plan."""
+
+    task: str
+    label: str
+    options: JSON
+    choices: JSON
+    model: JSON
+    dataset: JSON
+    plugins: dict[str, str] = {}
+
+
+class Scores(msgspec.Struct, frozen=True):
+    """The part of a plan that moves scores alone, as far as it tells whether code has changed."""
+
+    code: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """All that can move a number of a run, as far as it is about the task's scores."""
+
+    scores: Scores
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first line of records, as far as making the task again needs it."""
+
+    about: About
+    plan: Plan
 
 
 def task_class(name: str, origin: str, source: Path | str, own: Sequence[Path] = ()) -> type[Task]:
@@ -55,16 +84,13 @@ def task_of_records(index: Index, own: Sequence[Path] = ()) -> Task:
     Raises:
         UserError: see `make_task`; or the records do not say what they are of.
     """
-    about = index.header.get("about")
-    if not has_types(about, ABOUT) or not has_types(index.plan.get("scores"), {"code": str}):
-        raise UserError(f"{index.path} does not say what its records are of; it is damaged.")
-    assert about is not None
-    name, origin = str(about["task"]), str(about.get("plugins", {}).get("task", ""))
-    task = make_task(name, about["options"], index.path, origin=origin, own=own)
-    if digest_of(modules_of(task)) != index.plan["scores"]["code"]:
+    header = parse(index.header, Header, str(index.path), f"its first line is damaged; {REMEDY}")
+    about, origin = header.about, header.about.plugins.get("task", "")
+    task = make_task(about.task, about.options, index.path, origin=origin, own=own)
+    if digest_of(modules_of(task)) != header.plan.scores.code:
         log.warning(
             "%s was scored by other code of task %s than is here; its metrics are computed by this",
-            index.path, name,
+            index.path, about.task,
         )  # fmt: skip
     return task
 

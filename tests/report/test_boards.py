@@ -21,7 +21,7 @@ from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, ti
 from sambench.report.numbers import show_estimate, show_value
 from sambench.report.published import read_published
 from sambench.report.readme import END, START, replace_block
-from sambench.report.schema import problems
+from sambench.report.upkeep import problems
 from sambench.store.result import Result, write_result
 from sambench.store.run import Run, find_runs
 
@@ -221,25 +221,53 @@ class TestSchema:
     @pytest.mark.parametrize(
         ("change", "word"),
         [
-            ({"schema": 2}, "schema 2"),
+            ({"schema": 2}, "$.schema: invalid enum value 2"),
             ({"metric": "AP"}, "'AP'"),
             ({"images": 0}, "no image"),
-            ({"images": True}, "bool"),
+            ({"images": True}, "$.images: expected `int`, got `bool`"),
             ({"extra": 1}, "'extra'"),
             ({"complete": False}, "complete"),
             ({"model": "b"}, "another model"),
-            ({"protocol": {"task": {}}}, "protocol.model"),
-            ({"metrics": {"mIoU": 0.5}}, "value, low and high"),
-            ({"metrics": {"mIoU": {"value": "x", "low": 0, "high": 1}}}, "no finite number"),
-            ({"metrics": {"mIoU": {"value": 0.5, "low": 1, "high": 0}}}, "ends before"),
+            ({"protocol": {"task": {}}}, "$.protocol: object missing required field `model`"),
+            ({"metrics": {"mIoU": 0.5}}, "$.metrics.mIoU: expected `object`, got `float`"),
+            (
+                {"metrics": {"mIoU": {"value": "x", "low": 0, "high": 1}}},
+                "$.metrics.mIoU.value: expected `float | null`, got `str`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": math.inf, "low": 0, "high": 1}}},
+                "$.metrics.mIoU: expected finite numbers",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 1, "low": 0}}},
+                "$.metrics.mIoU: object missing required field `high`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 1, "low": 0, "high": 1, "n": 3}}},
+                "$.metrics.mIoU: object contains unknown field `n`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 0.5, "low": 1, "high": 0}}},
+                "$.metrics.mIoU: the interval ends before",
+            ),
         ],
     )
     def test_what_is_wrong_is_named(self, folder: Path, change: dict, word: str) -> None:
         path = folder / "points" / "mini" / "a.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-        (problem,) = problems(path)[:1]
+        problem = problems(path, folder)[0]
         assert str(path) in problem
         assert word in problem
+
+    def test_all_that_is_wrong_is_one_sentence_with_a_remedy(self, folder: Path) -> None:
+        path = folder / "points" / "mini" / "a.json"
+        text = path.read_text()
+        for damaged in ("[]", "3", text[:-40], text.replace("0.6", "NaN"), '{"schema": 1}'):
+            path.write_text(damaged)
+            (problem,) = problems(path, folder)
+            assert problem.startswith(f"{path}")
+            assert problem.endswith(".")
+            assert "\n" not in problem
 
     def test_a_result_in_the_wrong_place(self, folder: Path) -> None:
         path = folder / "edges" / "mini" / "a.json"
