@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sambench.data.suites import SUITES
+from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError, nearest
-from sambench.registry import construct, find, names, option_types, resolve, split_spec
+from sambench.registry import find, names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
 
 
 def split_list(text: str, kind: str) -> list[str]:
@@ -136,17 +137,6 @@ def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
     return tasks
 
 
-def load_model(spec: str, device: str) -> Any:
-    """A model on a device, if it can choose one."""
-    name, options = split_spec(spec)
-    cls = find("model", name)
-    if "device" in option_types(cls):
-        options.setdefault("device", device)
-    elif device != "cpu":
-        raise UserError(f"model {name} runs on the CPU only; leave --device out.")
-    return construct("model", name, options)
-
-
 def with_precision(spec: str, precision: str) -> str:
     """A model's spec with that arithmetic, unless it names one itself.
 
@@ -194,7 +184,7 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.engine.jobs import Settings, default_workers, read_ids
+    from sambench.engine.settings import Settings, default_workers, read_ids
 
     workers = arguments.workers
     return Settings(

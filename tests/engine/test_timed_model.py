@@ -10,8 +10,8 @@ import torch
 from sambench.commands.run import _fitting
 from sambench.engine import clock as timing
 from sambench.engine.evaluation import Local, run
-from sambench.engine.jobs import Settings
 from sambench.engine.progress import Progress, duration
+from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Session
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task

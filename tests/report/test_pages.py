@@ -4,13 +4,11 @@ import json
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.contents import Contents
@@ -20,7 +18,8 @@ from sambench.report.pages.render import Page, environment, render
 from sambench.report.pages.run import run_page
 from sambench.report.pages.task import task_page
 from sambench.report.published import Paper, PublishedRow, PublishedTable
-from sambench.store.result import Result
+from sambench.store.result import Result, write_result
+from sambench.store.run import Run
 
 ATTACK = "'\"></script></style></title><hacked onload=hack()>&lt;{{ 7 * 7 }}{% x %}$\\frac{"
 
@@ -119,11 +118,14 @@ def published() -> PublishedTable:
 
 
 @pytest.fixture(scope="module")
-def contents() -> Contents:
+def contents(tmp_path_factory) -> Contents:
     first, second = result("first"), result("second")
     other = replace(second, protocol={**second.protocol, "task": {hostile("option"): hostile("9")}})
     results = [first, second, other, result("first", "more data"), result("second", "more data")]
-    runs = [Run(Path(f"{i}.json"), found) for i, found in enumerate(results)]
+    folder = tmp_path_factory.mktemp("results")
+    runs = [Run(folder / f"{i}.json") for i in range(len(results))]
+    for run, found in zip(runs, results, strict=True):
+        write_result(run.path, found)
     line = {"record": {}, "seconds": {hostile("step"): 0.1}}
     id = hostile("image")
     linked, unlinked = published(), Paper("other", hostile("paper without address"), 2024)

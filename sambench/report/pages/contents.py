@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
-from sambench.report.collect import Run, read_lines
 from sambench.report.details import plot_data
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.links import file_slug
-from sambench.report.scores import image_scores, load_task
+from sambench.report.scores import image_scores
 from sambench.store.result import Result
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     scored: dict[Path, Scored] = {}
     for run in (run for board in boards for run in runs_of(board)):
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
-        lines = read_lines(run)
+        lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
         # Names of categories are no part of what a dataset must have.
         categories = getattr(dataset, "categories", None)
@@ -80,7 +80,7 @@ def _run_address(result: Result, taken: set[str]) -> str:
 def _scored(run: Run, lines: Sequence[JSON]) -> Scored | None:
     """The scores of its images; None, which is logged, where its task cannot be set up."""
     try:
-        task = load_task(run)
+        task = run.task
         scores = image_scores(task, run.result.metric, lines)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)

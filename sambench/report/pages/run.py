@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sambench.interfaces import JSON
-from sambench.report.collect import Run
 from sambench.report.comparable import flatten
 from sambench.report.leaderboard import Board
 from sambench.report.pages import charts
@@ -13,6 +12,7 @@ from sambench.report.pages.cells import Number, estimate, metric_column, number
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.render import Page
 from sambench.store.result import Result
+from sambench.store.run import Run
 
 
 @dataclass(frozen=True)
