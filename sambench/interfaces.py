@@ -23,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.findings import Finding as Finding
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
 from sambench.truths import Regions as Regions
 from sambench.truths import Segments as Segments
+from sambench.truths import Truth as Truth
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,27 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.findings import Finding
 from sambench.interfaces import JSON, Dataset, Embedding, Masks, Model, Prompts
 from sambench.masks.clicks import first_click
 from sambench.truths import Instances
 
 OBJECTS = 4
 """Prompts of each image."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong.
-
-    Attributes:
-        check: which experiment found it.
-        problem: what was seen.
-        remedy: what to do about it.
-    """
-
-    check: str
-    problem: str
-    remedy: str
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.checks.findings import Bench, Finding, Report, Scene
+from sambench.checks.findings import Bench, Report, Scene
 from sambench.engine.environment import peak_memory
+from sambench.findings import Finding
 from sambench.interfaces import Masks, Model, Prompts
 
 SLACK, PIXELS, SHARE = 0.01, 8, 0.005

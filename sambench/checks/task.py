@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sambench.checks.findings import Finding, Report
+from sambench.checks.findings import Report
+from sambench.findings import Finding
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
 
 TOLERANCE = 1e-9

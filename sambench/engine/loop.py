@@ -17,6 +17,7 @@ from sambench.store.paths import file_stem
 from sambench.store.records import Made
 from sambench.store.sources import digest_pixels
 from sambench.store.timing import WARMUP
+from sambench.truths import require_sound
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,11 @@ class Loop:
         kinds = {self._parts.tasks[job].truth for job in todo.tasks}
         stamp = dataset.stamp(todo.id)  # before it is read: a change meanwhile shows later
         sample = Sample(todo.id, dataset.read_image(todo.id), None)
-        truths: dict[type, Any] = {kind: dataset.read_truth(todo.id, kind) for kind in kinds}
+        height, width = sample.image.shape[:2]
+        truths: dict[type, Any] = {
+            kind: require_sound(dataset.read_truth(todo.id, kind), kind, (height, width))
+            for kind in kinds
+        }
         seconds = time.perf_counter() - start
         return _Read(todo, sample, Made(digest_pixels(sample.image), stamp), truths, seconds)
 

@@ -34,6 +34,7 @@ from sambench.store.records import Made, differences
 from sambench.store.result import Result, read_json
 from sambench.store.schema import has_types
 from sambench.store.sources import PredictionFiles, Sources, digest_files
+from sambench.truths import require_sound
 
 
 class Saved(Model):
@@ -214,7 +215,8 @@ def _score(
 
     def read(item: Todo) -> tuple[Any, Made]:
         made = Made(files.digest(item.id), files.stamp(item.id))
-        return dataset.read_truth(item.id, task.truth), made
+        truth = dataset.read_truth(item.id, task.truth)
+        return require_sound(truth, task.truth, None), made
 
     scorer = Scorer(workers, scored)
     try:
