@@ -26,11 +26,13 @@ class Finding:
         check: what was looked at, such as "boxes".
         problem: what was seen. Of a truth it completes the sentence "<image id>: ...".
         remedy: what to do about it, one sentence.
+        minor: real data have such, and may keep it: `sambench data check` does not list it.
     """
 
     check: str
     problem: str
     remedy: str
+    minor: bool = False
 
 
 def of_size(name: str, found: object, size: Size) -> Iterator[str]:

@@ -199,9 +199,9 @@ class Instances(Truth):
             if twin != self.ids[index]:
                 problem = f"annotation {self.ids[index]}: the same mask as {twin}"
                 remedy = "Keep one of each, or say in the card's note why they are there."
-                yield Finding("duplicates", problem, remedy)
+                yield Finding("duplicates", problem, remedy, minor=True)
         for index in np.flatnonzero(full & off & ~self.crowd).tolist():
-            yield Finding("boxes", self._of_box(index, spans), BOXES)
+            yield Finding("boxes", self._of_box(index, spans), BOXES, minor=True)
 
 
 @dataclass(frozen=True)
@@ -259,10 +259,13 @@ class Concepts(Truth):
         annotators = sorted({len(own) for own in self.annotations})
         if annotators and (len(annotators) > 1 or not annotators[0]):
             yield f"its phrases have {' or '.join(map(str, annotators))} annotators"
-        for phrase, own in zip(self.phrases, self.annotations, strict=True):
-            for number, rles in enumerate(own):
-                names = [f"{phrase!r}, annotator {number}, mask {i}" for i in range(len(rles))]
-                yield from of_masks(names, rles, size)
+        masks = [
+            (f"{phrase!r}, annotator {number}, mask {index}", rle)
+            for phrase, own in zip(self.phrases, self.annotations, strict=True)
+            for number, rles in enumerate(own)
+            for index, rle in enumerate(rles)
+        ]
+        yield from of_masks([name for name, _ in masks], [rle for _, rle in masks], size)
 
     def doubts(self) -> Iterator[Finding]:
         """Masks without a pixel."""

@@ -23,8 +23,6 @@ from sambench.truths import Instances, Truth, problems
 
 READABLE = "Return (H, W, 3) uint8 RGB and its truth, the same at every reading."
 LABELS = "Take what is brighter than a threshold as the object, or store labels without loss."
-DUPLICATES = "duplicates"
-"""What is there twice may be meant: `sambench data check` counts it, and does not call it wrong."""
 
 
 def check_dataset(
@@ -46,14 +44,14 @@ def check_dataset(
     if not limit:
         findings += _counts(dataset, images.found)
     kinds = (kind.__name__.lower() for kind in dataset.truths)
-    names = ("card", "ids", "fingerprint", "images", DUPLICATES, "labels", *kinds)
+    names = ("card", "ids", "fingerprint", "images", "duplicates", "labels", *kinds)
     return Report(tuple(findings), names, facts)
 
 
 def problems_of(dataset: Dataset, look: Callable[[Sample], None] | None = None) -> list[str]:
-    """What `check_dataset` finds in all images, one sentence each, but for what is there twice."""
-    findings = check_dataset(dataset, look=look).findings
-    return [finding.problem for finding in findings if finding.check != DUPLICATES]
+    """What `check_dataset` finds in all images, one sentence each, without what is minor."""
+    report = check_dataset(dataset, look=look)
+    return [finding.problem for finding in report.findings if not finding.minor]
 
 
 def _card(dataset: Dataset) -> Iterator[Finding]:
@@ -124,7 +122,7 @@ class _Images:
         twin = self._digests.setdefault(digest_pixels(image), id)
         if twin != id:
             remedy = "Keep one of each, or say in the card's note why they are there."
-            yield Finding(DUPLICATES, f"the same pixels as {twin}", remedy)
+            yield Finding("duplicates", f"the same pixels as {twin}", remedy, minor=True)
         counted: list[Instances] = []
         for kind in self.dataset.truths:
             yield from _caught(self._truth(Sample(id, image, None), kind, counted))

@@ -215,7 +215,7 @@ def _score(
 
     def read(item: Todo) -> tuple[Any, Made]:
         made = Made(files.digest(item.id), files.stamp(item.id))
-        truth = dataset.read_truth(item.id, task.truth)
+        truth: Any = dataset.read_truth(item.id, task.truth)
         return require_sound(truth, task.truth, None), made
 
     scorer = Scorer(workers, scored)

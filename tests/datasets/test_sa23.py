@@ -319,9 +319,7 @@ def test_miniature_in_the_original_layout(name, tmp_path):
         assert (sample.truth.masks() == masks).all()
         assert len(sample.truth.ids) == len(masks)
     counts = {"images", "images with masks", "masks"} & dataset.card.expected.keys()
-    assert len(problems_of(dataset)) == len(
-        counts
-    )  # a miniature has fewer, and nothing else is wrong
+    assert len(problems_of(dataset)) == len(counts)  # fewer, and nothing else is wrong
     assert len(dataset.fingerprint) == 64
 
 
