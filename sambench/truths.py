@@ -337,9 +337,8 @@ class Segments(Truth):
         yield from of_array("crowd", self.crowd, (count,), "b")
         if self.ids:
             yield from of_ids(self.ids, count)
-        wrong = list(of_array("labels", self.labels, size, "i"))
-        yield from wrong
-        if wrong or not self.labels.size:
+        yield from of_array("labels", self.labels, size, "i")
+        if self.labels.dtype.kind != "i" or not self.labels.size:
             return
         if self.labels.dtype.itemsize < 4:
             yield f"labels of dtype {self.labels.dtype}, in which products overflow"
