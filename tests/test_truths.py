@@ -1,5 +1,6 @@
 """Truths say what is wrong with them: a matrix of broken ones, and real ones that are not."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -217,7 +218,6 @@ READERS = [
     "ecssd:root=DATA/ecssd",
     "bbbc038v1:root=DATA/bbbc038v1",
     "grabcut:root=DATA/grabcut,images=images_from_bsds500,masks=ground-truth,subset=present",
-    "ade20k:root=DATA/layouts/ade20k,split=training",
     "cityscapes:root=DATA/layouts/cityscapes",
     "sceneparsing:root=DATA/layouts/sceneparsing,split=.",
     "mini",
@@ -291,6 +291,17 @@ def test_a_plugin_brings_a_type_of_truth(tmp_path, capfd):
     assert f"centres: 1: {wanted}.\n  Give x, y in pixels.\n" in capfd.readouterr().out
     assert main([*words, f"{CENTRES}:off=1"]) == 1
     assert f"image 1 failed: its truth is broken: {wanted}. Give x, y" in capfd.readouterr().err
+
+
+def test_the_documentation_shows_a_type_of_truth():
+    page = Path(__file__).parents[1] / "docs" / "adding-a-dataset.md"
+    [code] = re.findall(r"```py\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names = {"__name__": __name__}
+    exec(code, names)
+    centres = names["Centres"]
+    assert not list(problems(centres(np.array([[29.0, 19.0]])), centres, SIZE))
+    [found] = problems(centres(np.array([[19.0, 29.0]])), centres, SIZE)
+    assert found.problem == "1 centres lie outside of the image"
 
 
 @dataclass(frozen=True)
