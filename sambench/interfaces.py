@@ -23,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.findings import Finding as Finding
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
 from sambench.truths import Regions as Regions
 from sambench.truths import Segments as Segments
+from sambench.truths import Truth as Truth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -285,7 +287,7 @@ class Dataset(Mapping[str, Sample]):
 
     card: DatasetCard
     truths: ClassVar[tuple[type, ...]]
-    """The types of truth it can give; the first is the default."""
+    """The types of truth it can give, subclasses of `Truth`; the first is the default."""
     neutral: ClassVar[frozenset[str]] = frozenset({"root"})
     """Constructor options that only say where files are: what is in them is identified itself."""
 
@@ -355,7 +357,7 @@ class Task(ABC):
     """A question put to a model: a frozen dataclass whose fields are the options."""
 
     truth: ClassVar[type]
-    """The type of truth it needs."""
+    """The type of truth it needs, a subclass of `Truth`."""
     metric: ClassVar[str]
     """The metric to rank by."""
     needs: ClassVar[frozenset[str]]

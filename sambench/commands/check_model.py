@@ -19,11 +19,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run the experiments and print what they found."""
-    from sambench.checks.findings import scenes
+    from sambench.checks.bench import photographs
     from sambench.checks.model import check_model
     from sambench.commands._findings import show
 
     no_more(rest, "check-model")
     model = load_model(arguments.model, choose_device(arguments.device))
-    photographs = scenes(load("dataset", arguments.dataset), max(2, arguments.images))
-    return show(model.card.name, check_model(model, photographs))
+    tried = photographs(load("dataset", arguments.dataset), max(2, arguments.images))
+    return show(model.card.name, check_model(model, tried))

@@ -64,12 +64,12 @@ def _fetch(name: str, root: str) -> int:
 
 
 def _check(spec: str, sheet: Path | None) -> int:
+    from sambench.checks.dataset import problems_of
     from sambench.checks.understood import Understood
-    from sambench.data.sources import check
 
     dataset = load("dataset", spec)
     understood = Understood(dataset)
-    problems = check(dataset, understood.add)
+    problems = problems_of(dataset, understood.add)
     for line in understood.lines():
         print(line)
     for problem in problems:

@@ -17,6 +17,7 @@ from sambench.store.paths import file_stem
 from sambench.store.records import Provenance
 from sambench.store.sources import digest_pixels
 from sambench.store.timing import WARMUP
+from sambench.truths import require_sound
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,11 @@ class Loop:
         kinds = {self._parts.tasks[task].truth for task in item.tasks}
         stamp = dataset.stamp(item.id)  # before it is read: a change meanwhile shows later
         sample = Sample(item.id, dataset.read_image(item.id), None)
-        truths: dict[type, Any] = {kind: dataset.read_truth(item.id, kind) for kind in kinds}
+        height, width = sample.image.shape[:2]
+        truths: dict[type, Any] = {
+            kind: require_sound(dataset.read_truth(item.id, kind), kind, (height, width))
+            for kind in kinds
+        }
         seconds = time.perf_counter() - start
         provenance = Provenance(digest_pixels(sample.image), stamp)
         return _Read(item, sample, provenance, truths, seconds)

@@ -37,6 +37,7 @@ from sambench.store.records import Provenance, differences
 from sambench.store.result import Result
 from sambench.store.schema import parse
 from sambench.store.sources import PredictionFiles, Sources, digest_files
+from sambench.truths import require_sound
 
 
 class Predictions(msgspec.Struct, frozen=True):
@@ -219,7 +220,8 @@ def _score(
 ) -> None:
     def read(item: WorkItem) -> tuple[Any, Provenance]:
         provenance = Provenance(files.digest(item.id), files.stamp(item.id))
-        return dataset.read_truth(item.id, task.truth), provenance
+        truth: Any = dataset.read_truth(item.id, task.truth)
+        return require_sound(truth, task.truth, None), provenance
 
     scorer = Scorer(workers, Lines(sink).take)
     try:

@@ -127,6 +127,23 @@ def runs(rles: Sequence[JSON]) -> Runs:
     from sambench.masks import _runs
 
     height, width = rles[0]["size"] if rles else (0, 0)
+    begins, ends, splits, pixels = _read(rles)
+    _require_whole(rles, pixels, (height, width))
+    areas, boxes = np.zeros(len(rles), np.int64), np.zeros((len(rles), 4), np.int64)
+    _runs.measure(begins, ends, splits, height, areas, boxes)
+    n = splits[-1]
+    return Runs((height, width), begins[:n], ends[:n], splits, areas, boxes)
+
+
+def covered(rles: Sequence[JSON]) -> NDArray[np.int64]:
+    """Pixels that each of N encodings covers, background too, (N,); -1 for a damaged one."""
+    return _read(rles)[3]
+
+
+def _read(rles: Sequence[JSON]) -> tuple[NDArray[np.int64], ...]:
+    """Begins and ends of runs, splits, and pixels, as `_runs.runs` has them."""
+    from sambench.masks import _runs
+
     texts = [_text(rle["counts"]) for rle in rles]
     text = np.frombuffer(b"".join(texts), dtype=np.uint8)
     text_splits = np.cumsum([0, *map(len, texts)], dtype=np.int64)
@@ -134,11 +151,7 @@ def runs(rles: Sequence[JSON]) -> Runs:
     splits = np.zeros(len(rles) + 1, dtype=np.int64)
     pixels = np.empty(len(rles), dtype=np.int64)
     _runs.runs(text, text_splits, begins, ends, splits, pixels)
-    _require_whole(rles, pixels, (height, width))
-    areas, boxes = np.zeros(len(rles), np.int64), np.zeros((len(rles), 4), np.int64)
-    _runs.measure(begins, ends, splits, height, areas, boxes)
-    n = splits[-1]
-    return Runs((height, width), begins[:n], ends[:n], splits, areas, boxes)
+    return begins, ends, splits, pixels
 
 
 def _text(counts: Any) -> bytes:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.checks import bench
 from sambench.checks.dataset import check_dataset
-from sambench.checks.findings import scenes
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
 from sambench.interfaces import Masks, ModelCard, Prompts
@@ -21,7 +21,7 @@ from sambench.truths import Instances
 
 @pytest.fixture(scope="module")
 def photographs():
-    return scenes(load("dataset", "mini"), 3)
+    return bench.photographs(load("dataset", "mini"), 3)
 
 
 def found(model, photographs):
@@ -31,12 +31,12 @@ def found(model, photographs):
     return {finding.check for finding in report.findings}, said
 
 
-def test_scenes_are_wide_tall_and_small(photographs):
+def test_photographs_are_wide_tall_and_small(photographs):
     assert all(
-        len(scene.masks) > 1 and scene.masks.shape[1:] == scene.size for scene in photographs
+        len(photo.masks) > 1 and photo.masks.shape[1:] == photo.size for photo in photographs
     )
-    assert len({scene.size for scene in photographs}) == 3
-    assert any(scene.size[0] != scene.size[1] for scene in photographs)
+    assert len({photo.size for photo in photographs}) == 3
+    assert any(photo.size[0] != photo.size[1] for photo in photographs)
 
 
 def test_a_sound_model_passes(photographs):

@@ -10,9 +10,8 @@ import tifffile
 from PIL import Image, ImageDraw, ImageFilter
 
 from sambench import cli
-from sambench.checks.dataset import check_dataset
+from sambench.checks.dataset import check_dataset, problems_of
 from sambench.data.images import grey_levels, read_labels
-from sambench.data.sources import check
 from sambench.datasets.bbbc038v1 import Bbbc038v1
 from sambench.datasets.egohos import Egohos
 from sambench.datasets.folder import Folder
@@ -622,7 +621,7 @@ def test_checks_find_grey_levels_that_a_reader_took_for_labels(tmp_path):
     photograph(tmp_path / "train" / "image" / "ego4d_x.jpg")
     save(tmp_path / "train" / "label" / "ego4d_x.png", ellipse(8))
     dataset = Egohos(root=str(tmp_path), sample="all")
-    [problem] = [p for p in check(dataset) if "may be none" in p]
+    [problem] = [p for p in problems_of(dataset) if "may be none" in p]
     assert "ego4d_x: its objects may be none" in problem
     assert "labels" in {finding.check for finding in check_dataset(dataset).findings}
     save(tmp_path / "train" / "label" / "ego4d_x.png", LABELS)
@@ -632,7 +631,7 @@ def test_checks_find_grey_levels_that_a_reader_took_for_labels(tmp_path):
 
 def test_checks_and_runs_name_a_mask_that_is_refused(tmp_path, capsys):
     dataset = own(tmp_path, ellipse(8))
-    assert "give threshold=" in check(dataset)[0]
+    assert "give threshold=" in problems_of(dataset)[0]
     assert "give threshold=" in check_dataset(dataset).findings[0].problem
     spec = f"folder:images={tmp_path / 'images'},masks={tmp_path / 'masks'}"
     words = ["run", "--task", "points", "--model", "whole_image", "--output"]

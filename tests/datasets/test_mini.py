@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from scipy.ndimage import distance_transform_edt
 
-from sambench.data.sources import check
+from sambench.checks.dataset import problems_of
 from sambench.datasets.mini import ANNOTATORS, FOLDER, Mini, rasterise
 from sambench.errors import UserError
 from sambench.truths import Boundaries, Instances
@@ -42,7 +42,7 @@ def outline(mask):
 
 
 def test_nothing_is_missing(mini):
-    assert check(mini) == []
+    assert problems_of(mini) == []
     assert len(mini) == mini.card.expected["images"] >= 10
     assert str(len(mini)) in mini.card.note
 

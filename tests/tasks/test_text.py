@@ -105,7 +105,7 @@ def test_scenes_know_all_their_shapes():
     assert sum(len(masks) for (masks,) in truth.annotations) == len(dataset["0"].truth)
     report = check_dataset(dataset)
     assert not report.findings
-    assert "phrases" in report.checks
+    assert "concepts" in report.checks
 
 
 def test_phrases_of_another_size_are_found():
