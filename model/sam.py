@@ -84,7 +84,7 @@ class Sam(Model):
             self.net.image_encoder.compile()
             self.net.mask_decoder.compile()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
-        large = self.device.type != "cpu"
+        large = torch.device(self.device).type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
         self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
         self.card = ModelCard(
@@ -143,7 +143,8 @@ class Sam(Model):
         self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
     ) -> Masks:
         """See `Model`. A GPU would have to wait for the decision: it decodes all."""
-        above = iou if self.device.type == "cpu" and not self.compiled else None
+        on_cpu = torch.device(self.device).type == "cpu"
+        above = iou if on_cpu and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(

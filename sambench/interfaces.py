@@ -189,7 +189,7 @@ class ModelCard:
 class Model(ABC):
     """A promptable segmentation model.
 
-    A model that does a task by itself may also have that task's method (see the task), such as
+    A model that does a task by itself may also have that task's method (see `Task.direct`), such as
     ``boundaries(image)``; the task then scores its output directly.
     """
 
@@ -198,6 +198,8 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    device: str = "cpu"
+    """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
 
@@ -223,6 +225,14 @@ class Model(ABC):
         A model may save itself those: it gives their predicted IoU, but logits of zero.
         """
         return self.predict(embedding, prompts, multimask=multimask)
+
+    def direct(self, method: str) -> Callable[..., Any] | None:
+        """The model's own way to a task's prediction; None if it has none.
+
+        Args:
+            method: its name, as `Task.direct` gives it; empty if the task knows of none.
+        """
+        return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
         """An embedding as named tensors, for a cache on disk; no model has to offer it."""
@@ -361,7 +371,10 @@ class Task(ABC):
     needs: ClassVar[frozenset[str]]
     """Kinds of prompt that the model must take; a property where they depend on the options."""
     direct: ClassVar[str] = ""
-    """The method of a model that gives this task's prediction itself, if the task knows one."""
+    """The method of a model that gives this task's prediction itself, if the task knows one.
+
+    A task calls it as ``model.direct(self.direct)``, never by its name.
+    """
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}

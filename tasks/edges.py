@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
-
-
-@runtime_checkable
-class EdgeDetector(Protocol):
-    """A model that finds boundaries by itself."""
-
-    def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Edge map (H, W), any range of non-negative values."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +61,7 @@ class Edges(Task):
     metric: ClassVar[str] = "ODS"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "boundaries"
+    """image -> edge map (H, W), any range of non-negative values."""
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset(
@@ -86,8 +79,8 @@ class Edges(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
-        if isinstance(model, EdgeDetector):
-            return in_steps(normalised(np.asarray(model.boundaries(sample.image), np.float32)))
+        if (find := model.direct(self.direct)) is not None:
+            return in_steps(normalised(np.asarray(find(sample.image), np.float32)))
         from sambench.masks.everything import grid
 
         size = sample.image.shape[0], sample.image.shape[1]

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +24,6 @@ from ._objects import SINGLE, require_objects
 
 if TYPE_CHECKING:
     from sambench.masks.candidates import Candidates
-
-
-@runtime_checkable
-class Proposer(Protocol):
-    """A model that proposes objects by itself."""
-
-    def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
-        """N masks as COCO run-length encodings of the image's size, and (N,) scores."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +55,7 @@ class Proposals(Task):
     metric: ClassVar[str] = "AR@1000"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "propose"
+    """image -> N masks as COCO run-length encodings of the image's size, and (N,) scores."""
     paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
     facts: ClassVar[Mapping[str, Any]] = {
         "AR": "class-agnostic, mean over IoU .50:.05:.95; crowd regions ask for nothing",
@@ -83,8 +76,8 @@ class Proposals(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
         """At most `limit` masks with their scores, all of category 1."""
-        if isinstance(model, Proposer):
-            rles, scores = model.propose(sample.image)
+        if (propose := model.direct(self.direct)) is not None:
+            rles, scores = propose(sample.image)
         else:
             rles, scores = self._from_grid(model, embedding, sample)
         scores = np.asarray(scores, dtype=np.float64)

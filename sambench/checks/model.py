@@ -325,16 +325,17 @@ def inputs_untouched(bench: Bench) -> Iterator[Finding]:
 def own_methods(bench: Bench) -> Iterator[Finding]:
     """What it finds without prompts has the shape that tasks expect."""
     scene = bench.scenes[0]
-    if hasattr(bench.model, "boundaries"):
-        edges = np.asarray(bench.model.boundaries(scene.image))
+    boundaries, propose = map(bench.model.direct, ("boundaries", "propose"))
+    if boundaries is not None:
+        edges = np.asarray(boundaries(scene.image))
         if edges.shape != scene.size or not np.isfinite(edges).all() or edges.min() < 0:
             yield Finding(
                 "own methods",
                 f"boundaries(image) of {scene.size} gave {edges.shape}, from {edges.min():.3g}",
                 "Return (H, W), finite and not negative.",
             )
-    if hasattr(bench.model, "propose"):
-        rles, scores = bench.model.propose(scene.image)
+    if propose is not None:
+        rles, scores = propose(scene.image)
         sizes = {tuple(rle["size"]) for rle in rles}
         if len(rles) != len(scores) or sizes - {scene.size}:
             yield Finding(

@@ -137,12 +137,20 @@ def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
 
 
 def load_model(spec: str, device: str) -> Any:
-    """A model on a device, if it can choose one."""
+    """A model on a device, if it has the choice and its own options do not name one.
+
+    Args:
+        spec: name with options.
+        device: as `add_device` takes it.
+
+    Raises:
+        UserError: a device is asked for that the model cannot use.
+    """
     name, options = split_spec(spec)
     cls = find("model", name)
     if "device" in option_types(cls):
-        options.setdefault("device", device)
-    elif device != "cpu":
+        options.setdefault("device", choose_device(device))
+    elif device not in {"auto", "cpu"}:
         raise UserError(f"model {name} runs on the CPU only; leave --device out.")
     return construct("model", name, options)
 
@@ -188,7 +196,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")
 
 
-def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
+def run_settings(arguments: argparse.Namespace) -> Settings:
     """The settings that `add_run_options` and the command's own arguments give.
 
     Raises:
@@ -206,5 +214,4 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         save_predictions=getattr(arguments, "save_predictions", False),
-        device=device,
     )

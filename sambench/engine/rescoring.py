@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.data.download import sha256
-from sambench.engine.evaluation import check_fit, check_images, complete, opened
+from sambench.engine.evaluation import check_fit, check_images, complete, opened, session
 from sambench.engine.jobs import Settings, finish
 from sambench.engine.loop import Sink, Timed, Todo, line_of
 from sambench.engine.workers import Scored, Scorer, ahead, score_image, score_saved
@@ -164,7 +165,7 @@ def rescore(
         def work(todo: Sequence[Todo], sink: Sink) -> None:
             _score(own, files, dataset, todo, settings.workers, sink)
 
-        complete(jobs, ids, settings, files.sources(), work)
+        complete(jobs, ids, settings, files.sources(), work, partial(session, model))
     return finish(jobs[0], ids, settings)
 
 

@@ -45,7 +45,7 @@ class TinySam(Sam):
     """That network as a model."""
 
     def __init__(self, seed=0):
-        self.device, self.precision, self.compiled = torch.device("cpu"), "float32", False
+        self.device, self.precision, self.compiled = "cpu", "float32", False
         self.net = tiny_net(seed)
         self.card = ModelCard("tiny", weights_sha256=str(seed))
 
