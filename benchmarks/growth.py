@@ -71,7 +71,7 @@ def decode(model: Any, embedding: Any, count: int) -> None:
 
 def segment(model: Any, side: int) -> None:
     """Everything in a photograph of side x side pixels, on a small grid."""
-    everything(model, photograph(side), EverythingOptions(side=4))
+    everything(model, photograph(side), EverythingOptions(points_per_side=4))
 
 
 def clicks(model: Any, images: int) -> None:

@@ -30,9 +30,9 @@ Runs = dict[str, list[str]]
 """Tasks by the dataset on which they are run."""
 
 
-def runs(coco: str, edges: str, side: int) -> Runs:
+def runs(coco: str, edges: str, points_per_side: int) -> Runs:
     """Every task that prompts a point or a box of SAM."""
-    grid = f"side={side}"
+    grid = f"points_per_side={points_per_side}"
     found: Runs = {}
     for dataset, tasks in (
         (coco, ["points", "instances", "interactive:clicks=5", f"proposals:{grid}"]),
@@ -87,13 +87,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--coco", default="mini", help="dataset with object masks")
     parser.add_argument("--edges", default="mini", help="dataset with boundaries")
-    parser.add_argument("--side", type=int, default=8)
+    parser.add_argument("--points-per-side", type=int, default=8)
     parser.add_argument("--limit", type=int, default=8, help="images of each dataset")
     parser.add_argument("--output", type=Path, help="keeps the runs, to continue them")
     parser.add_argument("--save", help="name of the hardware, for results/NAME-precision.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    wanted = runs(arguments.coco, arguments.edges, arguments.side)
+    wanted = runs(arguments.coco, arguments.edges, arguments.points_per_side)
     with tempfile.TemporaryDirectory() as folder:
         output = arguments.output or Path(folder)
         exact, other = (

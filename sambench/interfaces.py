@@ -218,9 +218,9 @@ class Model(ABC):
         """
 
     def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """As `predict`, for one who drops masks whose predicted IoU is not above `iou`.
+        """As `predict`, for one who drops masks whose predicted IoU is not above the threshold.
 
         A model may save itself those: it gives their predicted IoU, but logits of zero.
         """

@@ -38,8 +38,9 @@ class Edges(Task):
     """Boundaries from the masks of a grid of points, scored as the Berkeley benchmark does.
 
     Attributes:
-        side: points along each side of the grid.
-        box_nms: of two masks whose boxes overlap by more, the less confident is dropped.
+        points_per_side: points along each side of the grid.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
         boundary: which pixels of a mask are its outer boundary.
         suppression: edge NMS that thins the map: of the structured-edge toolbox, Canny's, none.
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
@@ -48,8 +49,8 @@ class Edges(Task):
         scale: value that stands for 1 in maps made elsewhere; 0 tells it from all of them.
     """
 
-    side: int = 16
-    box_nms: float = 0.7
+    points_per_side: int = 16
+    box_nms_thresh: float = 0.7
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
     smooth: float = 1.0
@@ -84,7 +85,13 @@ class Edges(Task):
         from sambench.masks.everything import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
-        found = grid(model, embedding, size, side=self.side, nms_threshold=self.box_nms)
+        found = grid(
+            model,
+            embedding,
+            size,
+            points_per_side=self.points_per_side,
+            box_nms_thresh=self.box_nms_thresh,
+        )
         edges = edge_map(_at_image_size(found), size, self.boundary)
         return in_steps(normalised(edges.float().cpu().numpy()))
 

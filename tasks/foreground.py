@@ -28,10 +28,12 @@ class Foreground(Task):
     """A map of the salient object from masks of everything, against its mask.
 
     Attributes:
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
-        nms: of two masks whose boxes overlap by more, the one of lower predicted IoU is dropped.
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
         center: deviation of the centre prior's Gaussian, as a part of each side of the image; 0
             for no prior.
         border: a mask loses rank by the part of the image's border that it covers.
@@ -39,10 +41,10 @@ class Foreground(Task):
         stretch: the map is stretched to [0, 1] by its own range before it is scored.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
+    points_per_side: int = 16
+    pred_iou_thresh: float = 0.7
+    stability_score_thresh: float = 0.8
+    box_nms_thresh: float = 0.7
     center: float = 0.25
     border: bool = True
     output: Literal["best", "soft"] = "soft"
@@ -72,10 +74,12 @@ class Foreground(Task):
         from sambench.masks.geometry import nms
 
         size = sample.image.shape[0], sample.image.shape[1]
-        options = GridOptions(self.side, True, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, True, self.pred_iou_thresh, self.stability_score_thresh
+        )
         found = candidates(model, embedding, size, options)
         found = found.take(np.flatnonzero(rle.areas(found.rles)))
-        found = found.take(nms(found.boxes, found.iou, self.nms))
+        found = found.take(nms(found.boxes, found.iou, self.box_nms_thresh))
         return in_steps(self._map(found.rles, found.iou.astype(np.float64), size))
 
     def _map(

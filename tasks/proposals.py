@@ -31,24 +31,26 @@ class Proposals(Task):
     """Average recall of the masks of a grid of points, regardless of category.
 
     Attributes:
-        side: points along each side of the grid.
-        multimask: several candidates for each point, or the single one.
-        nms: of two masks whose boxes overlap by more, the lower ranked is dropped.
+        points_per_side: points along each side of the grid.
+        multimask: several candidate masks per point, or a single one.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the lower ranked is
+            suppressed.
         rank: by quality: predicted IoU in suppression, its mean with the stability score among
             what is left; or random, for a model without a predicted IoU.
         limit: proposals of an image that count, the best ranked.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
         seed: of the random ranks.
     """
 
-    side: int = 64
+    points_per_side: int = 64
     multimask: bool = True
-    nms: float = 0.9
+    box_nms_thresh: float = 0.9
     rank: Literal["quality", "random"] = "quality"
     limit: int = 1000
-    min_iou: float = 0.0
-    min_stability: float = 0.0
+    pred_iou_thresh: float = 0.0
+    stability_score_thresh: float = 0.0
     seed: int = 0
 
     truth: ClassVar[type] = Instances
@@ -67,7 +69,12 @@ class Proposals(Task):
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sam": {},
-        "single-output": {"side": 128, "multimask": False, "nms": 0.95, "rank": "random"},
+        "single-output": {
+            "points_per_side": 128,
+            "multimask": False,
+            "box_nms_thresh": 0.95,
+            "rank": "random",
+        },
     }
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
@@ -93,7 +100,9 @@ class Proposals(Task):
         from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
 
-        options = GridOptions(self.side, self.multimask, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh
+        )
         size = sample.image.shape[0], sample.image.shape[1]
         found = candidates(model, embedding, size, options)
         found = found.take(np.flatnonzero(rle.areas(found.rles)))
@@ -102,7 +111,7 @@ class Proposals(Task):
             priority = quality = rng.random(len(found))
         else:
             priority, quality = found.iou.astype(np.float64), _quality(found)
-        kept = nms(found.boxes, priority, self.nms)
+        kept = nms(found.boxes, priority, self.box_nms_thresh)
         return found.take(kept).rles, quality[kept]
 
     def score(self, prediction: Found, truth: Instances) -> JSON:

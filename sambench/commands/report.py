@@ -39,14 +39,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--images", type=int, default=60, help="images to draw for each leaderboard of the site"
     )
     add_own_tasks(parser)
-    parser.add_argument("--side", type=int, default=640, help="longest side of a drawn image")
+    parser.add_argument("--image-size", type=int, default=640, help="longest side of a drawn image")
 
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Report; 1 if a check found problems."""
     no_more(rest, "report")
-    if arguments.images < 0 or arguments.side < 16:
-        raise UserError("--images is not negative and --side at least 16; give others.")
+    if arguments.images < 0 or arguments.image_size < 16:
+        raise UserError("--images is not negative and --image-size at least 16; give others.")
     if arguments.check or arguments.update:
         return _keep(arguments)
     boards = _boards(arguments)
@@ -60,7 +60,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         arguments.output,
         datasets=open_datasets(boards, arguments.dataset),
         images=arguments.images,
-        side=arguments.side,
+        side=arguments.image_size,
     )
     print(index)
     return 0

@@ -63,11 +63,13 @@ class TimedModel(Model):
         )
 
     def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """As `predict`, where masks whose predicted IoU is not above `iou` are not needed."""
+        """As `predict`, where masks whose predicted IoU is not above the threshold are not needed."""
         return self._answer(
-            lambda part: self._model.predict_above(embedding, part, iou, multimask=multimask),
+            lambda part: self._model.predict_above(
+                embedding, part, pred_iou_thresh, multimask=multimask
+            ),
             prompts,
         )
 

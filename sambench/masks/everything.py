@@ -37,24 +37,30 @@ class GridOptions:
     """How one image, or one crop of it, is prompted and what is kept.
 
     Attributes:
-        side: points along each side; the i-th is at (i + 0.5) / side of the width or height.
-        multimask: several candidates for each point, or the single one.
-        iou: the predicted IoU must be above this; 0 keeps all.
-        stability: the stability score must be at least this; 0 keeps all, None does not compute it.
-        offset: the stability score is the IoU of the masks thresholded at +offset and -offset.
-        nms: of two boxes that overlap by more than this, the one of lower predicted IoU is dropped.
+        points_per_side: points along each side of the grid; of n points, the i-th lies at
+            (i + 0.5) / n of the width or height.
+        multimask: several candidate masks per point, or a single one.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all, None does not compute it.
+        stability_score_offset: the stability score is the IoU between the masks thresholded at
+            +offset and at -offset.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
     """
 
-    side: int = 32
+    points_per_side: int = 32
     multimask: bool = True
-    iou: float = 0.88
-    stability: float | None = 0.95
-    offset: float = 1.0
-    nms: float = 0.7
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float | None = 0.95
+    stability_score_offset: float = 1.0
+    box_nms_thresh: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.side < 1:
-            raise UserError(f"a grid of side {self.side} has no points; give side 1 or more.")
+        if self.points_per_side < 1:
+            raise UserError(
+                f"a grid with points_per_side={self.points_per_side} has no points; give 1 or more."
+            )
 
 
 @dataclass(frozen=True)
@@ -62,19 +68,20 @@ class EverythingOptions(GridOptions):
     """How all of an image is segmented; the defaults are those of the reference.
 
     Attributes:
-        crop_layers: layer i adds 2**i x 2**i overlapping crops, each embedded and prompted.
-        crop_nms: the same as nms, between crops, where masks of smaller crops are preferred.
-        crop_overlap: overlap of crops of the first layer, as a part of the shorter side; half of
-            it in the next.
-        crop_downscale: divides the points along each side from layer to layer.
-        min_region: fill holes and remove islands of fewer pixels, then suppress once more.
+        crop_n_layers: layer i adds 2**i x 2**i overlapping crops, each embedded and prompted.
+        crop_nms_thresh: as box_nms_thresh, but between crops; masks of smaller crops are preferred.
+        crop_overlap_ratio: overlap of the crops of the first layer as a fraction of the image's
+            shorter side; it halves with every further layer.
+        crop_n_points_downscale_factor: points_per_side is divided by it from layer to layer.
+        min_mask_region_area: holes and islands of fewer pixels are removed, followed by another
+            suppression of boxes.
     """
 
-    crop_layers: int = 0
-    crop_nms: float = 0.7
-    crop_overlap: float = 512 / 1500
-    crop_downscale: int = 1
-    min_region: int = 0
+    crop_n_layers: int = 0
+    crop_nms_thresh: float = 0.7
+    crop_overlap_ratio: float = 512 / 1500
+    crop_n_points_downscale_factor: int = 1
+    min_mask_region_area: int = 0
 
 
 DEFAULT = EverythingOptions()
@@ -158,17 +165,18 @@ class _Place:
         return ~cut.any(dim=1)
 
 
-def point_grid(side: int, size: tuple[int, int]) -> NDArray[np.float64]:
+def point_grid(points_per_side: int, size: tuple[int, int]) -> NDArray[np.float64]:
     """Points of a regular grid, row by row.
 
     Args:
-        side: points along each side.
+        points_per_side: points along each side.
         size: (H, W) of the image.
 
     Returns:
-        (side * side, 2) x, y in pixels.
+        (points_per_side**2, 2) float64 x, y in pixels.
     """
-    ticks = np.linspace(0.5 / side, 1 - 0.5 / side, side)
+    first = 0.5 / points_per_side
+    ticks = np.linspace(first, 1 - first, points_per_side)
     y, x = np.meshgrid(ticks, ticks, indexing="ij")
     points: NDArray[np.float64] = np.stack([x, y], axis=-1).reshape(-1, 2) * size[::-1]
     return points
@@ -179,11 +187,11 @@ def grid(
     embedding: Embedding,
     size: tuple[int, int],
     *,
-    side: int = 16,
+    points_per_side: int = 16,
     multimask: bool = True,
-    iou_threshold: float = 0.0,
-    stability_threshold: float | None = None,
-    nms_threshold: float = 0.7,
+    pred_iou_thresh: float = 0.0,
+    stability_score_thresh: float | None = None,
+    box_nms_thresh: float = 0.7,
 ) -> Grid:
     """Prompt one embedded image with a grid of points; keep the logits of what survives.
 
@@ -191,15 +199,23 @@ def grid(
         model: any model that takes points.
         embedding: of the image.
         size: (H, W) of the image.
-        side: points along each side.
-        multimask: several candidates for each point, or the single one.
-        iou_threshold: the predicted IoU must be above this; 0 keeps all.
-        stability_threshold: the stability score must be at least this; None does not compute it.
-        nms_threshold: of two boxes that overlap by more, the one of lower predicted IoU is dropped.
+        points_per_side: points along each side.
+        multimask: several candidate masks per point, or a single one.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; None does
+            not compute it.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
     """
-    options = GridOptions(side, multimask, iou_threshold, stability_threshold, nms=nms_threshold)
+    options = GridOptions(
+        points_per_side,
+        multimask,
+        pred_iou_thresh,
+        stability_score_thresh,
+        box_nms_thresh=box_nms_thresh,
+    )
     found, resize = _candidates(model, embedding, _whole(size), options, "logits")
-    kept = found.take(nms(found.boxes, found.iou, nms_threshold))
+    kept = found.take(nms(found.boxes, found.iou, box_nms_thresh))
     logits = torch.stack(kept.logits) if len(kept) else torch.zeros(0, 1, 1)
     return Grid(logits, kept.iou, kept.stability, kept.boxes, kept.points, resize)
 
@@ -215,16 +231,16 @@ def everything(
         options: the defaults are those of the reference.
     """
     size = image.shape[0], image.shape[1]
-    places = crop_boxes(size, options.crop_layers, options.crop_overlap)
+    places = crop_boxes(size, options.crop_n_layers, options.crop_overlap_ratio)
     parts = [_of_crop(model, image, _Place(box, size), layer, options) for layer, box in places]
     found = joined(parts)
     boxes = np.array([box for _, box in places], dtype=np.int64)
     crops = np.repeat(boxes, [len(part) for part in parts], axis=0)
     if len(places) > 1:
         areas = (crops[:, 2] - crops[:, 0]) * (crops[:, 3] - crops[:, 1])
-        kept = nms(found.boxes, 1 / areas, options.crop_nms)
+        kept = nms(found.boxes, 1 / areas, options.crop_nms_thresh)
         found, crops = found.take(kept), crops[kept]
-    if options.min_region > 0 and len(found):
+    if options.min_mask_region_area > 0 and len(found):
         found, kept = _tidied(found, options)
         crops = crops[kept]
     return Everything(
@@ -237,9 +253,12 @@ def _of_crop(
 ) -> Candidates:
     x0, y0, x1, y1 = place.box
     embedding = model.embed([np.ascontiguousarray(image[y0:y1, x0:x1])])[0]
-    of_layer = replace(options, side=options.side // options.crop_downscale**layer)
+    of_layer = replace(
+        options,
+        points_per_side=options.points_per_side // options.crop_n_points_downscale_factor**layer,
+    )
     found, _ = _candidates(model, embedding, place, of_layer, "rles")
-    return found.take(nms(found.boxes, found.iou, options.nms))
+    return found.take(nms(found.boxes, found.iou, options.box_nms_thresh))
 
 
 def _tidied(found: Candidates, options: EverythingOptions) -> tuple[Candidates, NDArray[np.int64]]:
@@ -248,13 +267,13 @@ def _tidied(found: Candidates, options: EverythingOptions) -> tuple[Candidates, 
     unchanged = np.ones(len(found))
     for i, encoded in enumerate(found.rles):
         mask = rle.decode([encoded])[0]
-        mask, filled = without_small(mask, options.min_region, holes=True)
-        mask, removed = without_small(mask, options.min_region, holes=False)
+        mask, filled = without_small(mask, options.min_mask_region_area, holes=True)
+        mask, removed = without_small(mask, options.min_mask_region_area, holes=False)
         if filled or removed:
             unchanged[i] = 0
             rles[i] = rle.encode(mask[None])[0]
             boxes[i] = boxes_of(torch.from_numpy(mask[None]))[0]
-    kept = nms(boxes, unchanged, max(options.nms, options.crop_nms))
+    kept = nms(boxes, unchanged, max(options.box_nms_thresh, options.crop_nms_thresh))
     return replace(found, rles=tuple(rles), boxes=boxes).take(kept), kept
 
 
@@ -276,14 +295,14 @@ def _candidates(
     model: Model, embedding: Embedding, place: _Place, options: GridOptions, keep: Keep
 ) -> tuple[Candidates, Callable[[Tensor], Tensor]]:
     """Masks of a grid that pass the filters, and how the model resizes their logits."""
-    points = point_grid(options.side, place.size)
+    points = point_grid(options.points_per_side, place.size)
     room: Room | None = None
     for start in range(0, len(points), model.prompt_batch):
         part = points[start : start + model.prompt_batch]
         prompts = Prompts(points=part[:, None], labels=np.ones((len(part), 1), np.int64))
-        if options.iou > 0:
+        if options.pred_iou_thresh > 0:
             answer = model.predict_above(
-                embedding, prompts, options.iou, multimask=options.multimask
+                embedding, prompts, options.pred_iou_thresh, multimask=options.multimask
             )
         else:
             answer = model.predict(embedding, prompts, multimask=options.multimask)
@@ -303,15 +322,15 @@ def _measure(
 ) -> None:
     """Filter by predicted IoU; enlarge the rest a few at a time, to filter and measure them."""
     iou = answer.iou.flatten()
-    passing = iou > options.iou if options.iou > 0 else torch.ones_like(iou, dtype=torch.bool)
-    index = passing.nonzero()[:, 0]
+    least = options.pred_iou_thresh
+    index = ((iou > least) | (least <= 0)).nonzero()[:, 0]
     step = masks_at_once(place.size, iou.device.type)
     channels = answer.iou.shape[1]
     for part in torch.split(index, step) if len(index) else ():
         logits = answer.logits.flatten(0, 1)[part]
-        offset = None if options.stability is None else options.offset
+        offset = None if options.stability_score_thresh is None else options.stability_score_offset
         full = enlarge(answer.resize, logits, offset)  # of the crop
-        stable = _stable(full.stability, options.stability)
+        stable = _stable(full.stability, options.stability_score_thresh)
         boxes = place.shifted_boxes(full.boxes[stable])
         inside = place.inside(boxes)
         left = stable.nonzero()[:, 0][inside]

@@ -159,7 +159,7 @@ class Padding(NewModel):
 class Hasty(NewModel):
     """Leaves out masks that it was asked for."""
 
-    def predict_above(self, embedding, prompts, iou, *, multimask):
+    def predict_above(self, embedding, prompts, pred_iou_thresh, *, multimask):
         answer = super().predict(embedding, prompts, multimask=multimask)
         return replace(answer, logits=answer.logits * 0 - 1)
 

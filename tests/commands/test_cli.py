@@ -144,7 +144,7 @@ def test_predict_draws_the_mask_at_a_point(capsys, photo, tmp_path):
 
 
 def test_predict_without_a_prompt_segments_everything(capsys, photo, tmp_path):
-    out, _ = said(capsys, ["predict", photo, "--side", 4, "-o", tmp_path / "all.png"], 0)
+    out, _ = said(capsys, ["predict", photo, "--points-per-side", 4, "-o", tmp_path / "all.png"], 0)
     assert "masks" in out
     assert (tmp_path / "all.png").is_file()
 

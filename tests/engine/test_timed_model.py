@@ -69,9 +69,11 @@ class Discs(Model):
 class Sparing(Discs):
     """Has a way of its own to leave out masks."""
 
-    def predict_above(self, embedding, prompts, iou, *, multimask):
+    def predict_above(self, embedding, prompts, pred_iou_thresh, *, multimask):
         answer = Discs.predict(self, embedding, prompts, multimask=multimask)
-        return replace(answer, logits=answer.logits * (answer.iou > iou)[..., None, None])
+        return replace(
+            answer, logits=answer.logits * (answer.iou > pred_iou_thresh)[..., None, None]
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Above(Task):
     truth: ClassVar[type] = Instances
 
     def predict(self, model, embedding, sample):
-        options = GridOptions(side=6, iou=0.3, stability=0)
+        options = GridOptions(points_per_side=6, pred_iou_thresh=0.3, stability_score_thresh=0)
         return candidates(model, embedding, sample.image.shape[:2], options).boxes
 
     def score(self, prediction, truth):

@@ -95,6 +95,21 @@ def test_an_unknown_name_gives_the_nearest():
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("edges:side=16", "points_per_side or seed"),
+        ("edges:box_nms=0.7", "box_nms_thresh"),
+        ("proposals:nms=0.9", "box_nms_thresh"),
+        ("proposals:min_iou=0.5", "pred_iou_thresh"),
+        ("foreground:min_stability=0.5", "stability_score_thresh"),
+    ],
+)
+def test_an_option_of_which_one_word_was_typed_is_suggested(typed, meant):
+    with pytest.raises(UserError, match=f"has no option '.*'; did you mean {meant}\\?"):
+        registry.load("task", typed)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("import no_such_package_here", "needs the package no_such_package_here"),

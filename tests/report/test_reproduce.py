@@ -141,10 +141,12 @@ class TestVerdict:
 
     def test_another_option_is_named(self) -> None:
         result = measured(self.edges)
-        protocol = {**result.protocol, "task": {**result.protocol["task"], "side": 32}}
+        protocol = {**result.protocol, "task": {**result.protocol["task"], "points_per_side": 32}}
         found = compare(self.edges, replace(result, protocol=protocol))
-        assert found.verdict.startswith("another protocol (side: 16 published, 32 measured)")
-        assert found.differing == ("side: 16 published, 32 measured",)
+        assert found.verdict.startswith(
+            "another protocol (points_per_side: 16 published, 32 measured)"
+        )
+        assert found.differing == ("points_per_side: 16 published, 32 measured",)
 
     def test_what_we_do_otherwise_is_another_protocol(self) -> None:
         example = claim("bsds_benchmark:example", "benchmark_example_maps")

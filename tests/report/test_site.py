@@ -133,7 +133,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
     published = tmp_path_factory.mktemp("published")
     for name in ("segnext", "edgetam"):
         shutil.copy(PUBLISHED / f"{name}.json", published)
-    words = ["report", str(runs), "-o", str(folder), "--side", "200", "--published", str(published)]
+    words = [
+        "report",
+        str(runs),
+        "-o",
+        str(folder),
+        "--image-size",
+        "200",
+        "--published",
+        str(published),
+    ]
     assert main(words) == 0
     return folder
 

