@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
-from sambench.masks.upsampling import Enlargement
+from sambench.masks.upsampling import Upsampling
 
 from .nn import precision as arithmetics
-from .nn.sam import PIXEL_MEAN, PIXEL_STD, enlargement, input_size, preprocess, to_input_pixels
+from .nn.sam import PIXEL_MEAN, PIXEL_STD, input_size, preprocess, to_input_pixels, upsampling
 from .nn.state_file import difference, matched, read_state
 
 MEAN = tuple(value / 255 for value in PIXEL_MEAN)
@@ -78,7 +78,7 @@ class Padded:
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         """See `Frame`."""
-        return enlargement(input_size(*size, self.side), size, low[0], self.side)
+        return upsampling(input_size(*size, self.side), size, low[0], self.side)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Stretched:
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
         """See `Frame`."""
-        return Enlargement(size, ((low, size),))
+        return Upsampling(size, ((low, size),))
 
 
 def _words(values: Iterable[float]) -> str:

@@ -18,7 +18,7 @@ from ._framed import check_image, check_prompts, choose_device, in_batch, withou
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import Scene
-from .nn.sam import enlargement, input_size, preprocess, to_input_pixels
+from .nn.sam import input_size, preprocess, to_input_pixels, upsampling
 
 MASK_SIDE = 256
 PREPROCESSING = (
@@ -170,7 +170,7 @@ class Sam(Model):
         if len(groups) > 1:
             order = in_batch(groups).to(self.device)
             logits, iou = logits[order], iou[order]
-        resize = enlargement(embedding.input_size, embedding.size, MASK_SIDE)
+        resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
 
     def _scene(self, embedding: SamEmbedding, *, masked: bool) -> Scene:

@@ -70,8 +70,8 @@ class Foreground(Task):
         """Map (H, W) float32 in [0, 1] in steps of 1/65535; zero where no mask is left."""
         if (find := model.direct(self.direct)) is not None:
             return in_steps(np.clip(np.asarray(find(sample.image), np.float32), 0, 1))
-        from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

@@ -23,7 +23,7 @@ from ._coco_results import Found, image_id, read_all, read_results, require_imag
 from ._objects import SINGLE, require_objects
 
 if TYPE_CHECKING:
-    from sambench.masks.candidates import Candidates
+    from sambench.masks.mask_data import MaskData
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class Proposals(Task):
         self, model: Model, embedding: Embedding, sample: Sample
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         from sambench.masks import rle
-        from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         options = GridOptions(
             self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh
@@ -165,7 +165,7 @@ class Proposals(Task):
         return read_all(path, dataset.ids, dataset)
 
 
-def _quality(found: Candidates) -> NDArray[np.float64]:
+def _quality(found: MaskData) -> NDArray[np.float64]:
     """Mean of predicted IoU and stability; a mask whose stability is not defined has none."""
     return (found.iou.astype(np.float64) + np.nan_to_num(found.stability)) / 2
 

@@ -75,8 +75,8 @@ class Superpixels(Task):
         """Labels (H, W) from 0."""
         if (divide := model.direct(self.direct)) is not None:
             return np.asarray(divide(sample.image)).astype(np.int32)
-        from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

@@ -86,7 +86,7 @@ def shapes(bench: Bench) -> Iterator[Finding]:
         for multimask in (True, False):
             found = bench.answer(scene, kind, multimask=multimask)
             wrong = list(_arrays(found, len(scene.boxes)))
-            yield from wrong or _enlarged(found, scene)
+            yield from wrong or _at_image_size(found, scene)
             if not wrong and not multimask and found.logits.shape[1] != 1:
                 yield Finding(
                     "shapes",
@@ -117,7 +117,7 @@ def _arrays(found: Masks, count: int) -> Iterator[Finding]:
         )
 
 
-def _enlarged(found: Masks, scene: Scene) -> Iterator[Finding]:
+def _at_image_size(found: Masks, scene: Scene) -> Iterator[Finding]:
     full = found.at_image_size()
     wanted = (*found.logits.shape[:2], *scene.size)
     if found.size != scene.size or tuple(full.shape) != wanted:

@@ -65,7 +65,7 @@ class TimedModel(Model):
     def predict_above(
         self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """As `predict`, where masks whose predicted IoU is not above the threshold are not needed."""
+        """As `predict`, where only masks of a predicted IoU above the threshold are needed."""
         return self._answer(
             lambda part: self._model.predict_above(
                 embedding, part, pred_iou_thresh, multimask=multimask

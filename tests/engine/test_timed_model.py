@@ -16,7 +16,7 @@ from sambench.engine.progress import Progress, duration
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
-from sambench.masks.everything import GridOptions, candidates
+from sambench.masks.grid import GridOptions, candidates
 from sambench.registry import load
 from sambench.store.timing import summarize
 from sambench.truths import Instances

@@ -11,7 +11,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model._framed import Inputs, Padded, Stretched
 from sambench.model._pair import choose
-from sambench.model.nn.sam import enlargement, input_size, preprocess, to_input_pixels
+from sambench.model.nn.sam import input_size, preprocess, to_input_pixels, upsampling
 from sambench.model.onnx import _provider, _session
 from sambench.registry import load
 
@@ -402,7 +402,7 @@ def test_the_padded_frame_is_that_of_sam():
     frame, size = Padded(), IMAGE.shape[:2]
     assert torch.equal(frame.pixels(IMAGE), preprocess(IMAGE))
     np.testing.assert_array_equal(frame.points(POINTS, size), to_input_pixels(POINTS, size))
-    assert frame.resize((256, 256), size) == enlargement(input_size(*size), size, 256)
+    assert frame.resize((256, 256), size) == upsampling(input_size(*size), size, 256)
 
 
 def test_the_stretched_frame_fills_the_square():
@@ -436,7 +436,8 @@ def test_onnxruntime_computes_on_the_gpu_that_is_named(
             made.append(providers)
 
     path = tmp_path / "a.onnx"
-    path.write_bytes(b"")
+    path.touch()
+    monkeypatch.setattr("sambench.model.onnx.not_weights", lambda path: "")
     _session(Runtime(), path, device, 0)
     assert made == [[(provider, options)]]
 
