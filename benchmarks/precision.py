@@ -18,11 +18,12 @@ import torch
 
 from sambench.commands._options import load_model, with_precision
 from sambench.engine.evaluation import run
-from sambench.engine.jobs import Settings
+from sambench.engine.settings import Settings
 from sambench.interfaces import JSON
 from sambench.registry import load, split_spec
-from sambench.store.comparing import compare, read_side
+from sambench.store.comparing import compare
 from sambench.store.paths import beside, label_of, stem_of
+from sambench.store.run import read_run
 
 from .turns import save
 
@@ -69,7 +70,7 @@ def effect(exact: Path, other: Path) -> JSON:
 
     Left out are metrics that are of nothing here, such as those of small objects where none is.
     """
-    comparison = compare(read_side(exact), read_side(other), resamples=1000, images=1)
+    comparison = compare(read_run(exact), read_run(other), resamples=1000, images=1)
     found: JSON = {"images": comparison.images}
     for name, row in comparison.metrics.items():
         change = [row.difference.value, row.difference.low, row.difference.high]

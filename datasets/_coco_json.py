@@ -10,10 +10,10 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, DatasetCard, T
 from sambench.truths import Instances, Segments
 

@@ -13,9 +13,9 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import Decoding, image_size, read_rgb
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, T
 from sambench.truths import Instances
 

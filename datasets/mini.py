@@ -11,9 +11,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.json_input import read
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, DatasetCard, T
 from sambench.metrics.edges.boundaries import thin
 from sambench.truths import Boundaries, Instances, Segments

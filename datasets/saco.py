@@ -11,11 +11,11 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, DatasetCard, T
 from sambench.truths import Concepts
 

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 from dataclasses import MISSING, fields
 from typing import Any
 
 from sambench import cli
 from sambench.registry import entries, find
+from sambench.report.published import PaperFile
+from sambench.store.schema import ResultFile, json_schema
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages (called by mkdocs)."""
     from mkdocs.structure.files import File
 
-    for name, text in (("cli.md", command_line()), ("tasks.md", tasks())):
+    pages = {"cli.md": command_line(), "tasks.md": tasks(), **schemas()}
+    for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def schemas() -> dict[str, str]:
+    """The JSON Schemas of the files under results/, by file name."""
+    kinds = {"result": ResultFile, "published": PaperFile}
+    return {
+        f"{name}.schema.json": json.dumps(json_schema(kind), indent=2) + "\n"
+        for name, kind in kinds.items()
+    }
 
 
 def command_line() -> str:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
 from ._framed import check_image, check_prompts, require

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import require

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, fill, require

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from sambench.data.download import sha256
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import Framed, Inputs, Padded, choose_device, fill, require

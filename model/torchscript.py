@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import choose_device

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sambench.data.download import sha256
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import Framed, Inputs, choose_device, fill, require

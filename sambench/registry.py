@@ -28,10 +28,10 @@ from importlib.metadata import EntryPoint, entry_points, packages_distributions,
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from sambench.data.download import sha256
 from sambench.errors import UserError, nearest
+from sambench.files import sha256
+from sambench.imports import imported
 from sambench.interfaces import Dataset, Model, Task
-from sambench.store.imports import imported
 
 BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 PLUGIN = "sambench_plugin_"

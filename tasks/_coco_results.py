@@ -12,9 +12,9 @@ import numpy as np
 from sambench.data.json_input import At, names, read
 from sambench.data.json_masks import check_runs, read_run_lengths
 from sambench.errors import UserError
+from sambench.files import write_json
 from sambench.interfaces import JSON, Dataset, Sample
 from sambench.metrics.detection.assignment import Detections
-from sambench.store.result import write_json
 from sambench.truths import Instances
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.files import read_json, write_json
 from sambench.interfaces import JSON, Embedding, Model, Prompts, Sample, Task
 from sambench.masks import rle
 from sambench.masks.clicks import first_click
-from sambench.store.result import read_json, write_json
 from sambench.truths import Segments
 
 from ._label_files import read_labels, write_labels

@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
 from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
 from sambench.metrics.iou import iou
 from sambench.metrics.statistics import ratios
-from sambench.store.result import as_text, read_json, write_json
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, Rules, click_on_all

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
 from sambench.masks.rle import decode
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import by_group, ratios
-from sambench.store.result import as_text, read_json, write_json
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all

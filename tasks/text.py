@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from sambench.errors import UserError
+from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -28,7 +29,6 @@ from sambench.interfaces import (
 )
 from sambench.masks import rle
 from sambench.metrics import concepts
-from sambench.store.result import as_text, read_json, write_json
 from sambench.truths import Concepts
 
 from ._coco_results import read_all

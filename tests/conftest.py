@@ -71,13 +71,22 @@ def records_text(result, records, ids=None, seconds=None):  # type: ignore[no-un
         ids: all images of the dataset; those of the records if None.
         seconds: of each step, of every image.
     """
+    from sambench.store.code import digest_of, modules_of
+    from sambench.store.options import raw_options
+    from sambench.store.tasks import task_of_result
+
     protocol = result.protocol
+    task = task_of_result(result, Path(result.task))
     about = {
-        "model": protocol["model"],
+        "task": result.task,
+        "options": raw_options(task),
         "choices": protocol["task"],
+        "label": result.model,
+        "model": protocol["model"],
         "dataset": protocol["dataset"],
     }
-    header = {"format": 2, "plan": {}, "about": about, "ids": ids or list(records)}
+    plan = {"scores": {"code": digest_of(modules_of(task))}}
+    header = {"format": 2, "plan": plan, "about": about, "ids": ids or list(records)}
     lines = [
         {"id": id, "image": "0", "record": record, "seconds": seconds or {}}
         for id, record in records.items()

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sambench.data.suites import SUITES
+from sambench.engine.models import choose_device as choose_device
+from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError, nearest
-from sambench.registry import construct, find, names, option_types, resolve, split_spec
+from sambench.registry import find, names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
 
 
 def split_list(text: str, kind: str) -> list[str]:
@@ -136,25 +138,6 @@ def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
     return tasks
 
 
-def load_model(spec: str, device: str) -> Any:
-    """A model on a device, if it has the choice and its own options do not name one.
-
-    Args:
-        spec: name with options.
-        device: as `add_device` takes it.
-
-    Raises:
-        UserError: a device is asked for that the model cannot use.
-    """
-    name, options = split_spec(spec)
-    cls = find("model", name)
-    if "device" in option_types(cls):
-        options.setdefault("device", choose_device(device))
-    elif device not in {"auto", "cpu"}:
-        raise UserError(f"model {name} runs on the CPU only; leave --device out.")
-    return construct("model", name, options)
-
-
 def with_precision(spec: str, precision: str) -> str:
     """A model's spec with that arithmetic, unless it names one itself.
 
@@ -167,15 +150,6 @@ def with_precision(spec: str, precision: str) -> str:
     if "precision" not in option_types(find("model", name)):
         raise UserError(f"model {name} has no choice of precision; leave --precision out.")
     return f"{spec}{',' if ':' in spec else ':'}precision={precision}"
-
-
-def choose_device(wanted: str) -> str:
-    """``auto`` is the first GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -202,7 +176,7 @@ def run_settings(arguments: argparse.Namespace) -> Settings:
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.engine.jobs import Settings, default_workers, read_ids
+    from sambench.engine.settings import Settings, default_workers, read_ids
 
     workers = arguments.workers
     return Settings(

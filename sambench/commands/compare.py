@@ -32,12 +32,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Compare."""
-    from sambench.store.comparing import compare, read_side, to_json
+    from sambench.store.comparing import compare, to_json
+    from sambench.store.run import read_run
 
     no_more(rest, "compare")
     comparison = compare(
-        read_side(arguments.a, arguments.own),
-        read_side(arguments.b, arguments.own),
+        read_run(arguments.a, arguments.own),
+        read_run(arguments.b, arguments.own),
         resamples=arguments.resamples,
         seed=arguments.seed,
         images=arguments.images,

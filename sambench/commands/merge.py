@@ -30,21 +30,21 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     from sambench.store.merging import merge
 
     no_more(rest, "merge")
-    merged = merge(
+    runs = merge(
         arguments.folders,
         arguments.output,
         limit=arguments.limit,
         resamples=arguments.resamples,
         own=arguments.own,
     )
-    for each in merged:
-        left = list(each.result.failed)
+    for run in runs:
+        left = list(run.result.failed)
         if left:
             more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
             names = ", ".join(left[:LISTED])
-            print(f"{each.path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
+            print(f"{run.records_path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
         if not arguments.json:
-            print(result_table(each.result, each.task.paper))
+            print(result_table(run.result, run.task.paper))
     if arguments.json:
-        print(json.dumps([each.result.to_json() for each in merged], indent=2))
-    return 0 if all(each.result.complete and each.result.defined for each in merged) else 1
+        print(json.dumps([run.result.to_json() for run in runs], indent=2))
+    return 0 if all(run.result.complete and run.result.defined for run in runs) else 1

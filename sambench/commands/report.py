@@ -11,11 +11,11 @@ from pathlib import Path
 
 from sambench.commands._options import add_own_tasks, no_more
 from sambench.errors import UserError
-from sambench.report.collect import read_runs, result_files
 from sambench.report.formats import FORMATS
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import read_published
 from sambench.report.upkeep import check, published_for, update
+from sambench.store.run import find_runs
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def _boards(arguments: argparse.Namespace) -> list[Board]:
     tables = []
     if not arguments.no_published:
         tables = read_published(arguments.published or published_for(arguments.paths))
-    return make_boards(read_runs(arguments.paths, arguments.own), tables)
+    return make_boards(find_runs(arguments.paths, arguments.own), tables)
 
 
 def _keep(arguments: argparse.Namespace) -> int:
@@ -86,5 +86,5 @@ def _keep(arguments: argparse.Namespace) -> int:
     for problem in found:
         print(problem)
     if not found:
-        print(f"{len(result_files(folder))} results valid, leaderboard current")
+        print(f"{len(find_runs([folder]))} results valid, leaderboard current")
     return 1 if found else 0

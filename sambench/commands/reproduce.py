@@ -25,7 +25,7 @@ from sambench.commands._options import (
     no_more,
     run_settings,
 )
-from sambench.data.suites import Selection, select, suite_result
+from sambench.data.suites import Selection, select
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Model, Task
 from sambench.registry import installed, load, names, split_spec
@@ -34,7 +34,7 @@ from sambench.report.reproduction import Claim, compare, find_claims, show, summ
 from sambench.store.result import Result, read_result
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]
 def _run(name: str, task: Task, model: Model, selection: Selection, settings: Settings) -> Result:
     """One task on a dataset, or on each dataset of a suite that is here."""
     from sambench.engine.evaluation import run
+    from sambench.store.suites import suite_result
 
     found = [run({name: task}, model, d, settings)[0] for d in selection.datasets]
     if selection.suite:

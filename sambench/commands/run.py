@@ -24,7 +24,7 @@ from sambench.commands._options import (
     split_list,
     with_precision,
 )
-from sambench.data.suites import Selection, select, suite_result
+from sambench.data.suites import Selection, select
 from sambench.errors import UserError
 from sambench.registry import split_spec
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sambench.engine.evaluation import Engine
-    from sambench.engine.jobs import Job, Settings
+    from sambench.engine.recorder import OpenRun
+    from sambench.engine.settings import Settings
     from sambench.interfaces import JSON, Dataset, Task
     from sambench.store.result import Result
 
@@ -107,19 +108,19 @@ class _Shown:
         if not self.json:
             print(result_table(result, paper))
 
-    def shard(self, job: Job, mine: Sequence[str]) -> None:
+    def shard(self, run: OpenRun, mine: Sequence[str]) -> None:
         """A shard has no result: its metrics are not those of the dataset."""
-        left = [id for id in mine if job.needs(id)]
-        about = job.header["about"]
+        left = [id for id in mine if run.needs(id)]
+        about = run.header["about"]
         self.values.append({
             "task": about["task"], "dataset": about["dataset"]["label"],
             "model": about["label"], "shard": str(self.settings.shard),
-            "records": str(job.records.path), "images": len(mine), "left": left,
+            "records": str(run.records.path), "images": len(mine), "left": left,
         })  # fmt: skip
         self.complete &= not left
         if not self.json:
             state = f"INCOMPLETE: {len(left)} of its images left" if left else "complete"
-            print(f"{job.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
+            print(f"{run.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
 
     def end(self) -> None:
         if self.json:
@@ -197,12 +198,12 @@ def _run_dataset(
     if not tasks:
         return {}
     settings, ids = shown.settings, shown.settings.ids(dataset)
-    jobs = engine.carry_out(tasks, dataset, settings)
+    runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
-        for job in jobs:
-            shown.shard(job, settings.shard.take(ids))
+        for run in runs:
+            shown.shard(run, settings.shard.take(ids))
         return {}
-    found = results(jobs, ids, settings)
+    found = results(runs, ids, settings)
     for task, result in zip(tasks.values(), found, strict=True):
         shown.result(result, task.paper)
     return dict(zip(tasks, found, strict=True))
@@ -213,6 +214,7 @@ def _add_mean(
 ) -> None:
     from sambench.store.paths import beside, stem_of
     from sambench.store.result import write_result
+    from sambench.store.suites import suite_result
 
     mean = suite_result(selection, results)
     stem = stem_of(split_spec(label)[0], task, mean.dataset, mean.model, shown.settings.output)

@@ -121,7 +121,7 @@ def _split(
     arguments: argparse.Namespace, dataset: Dataset, part: Shard | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Images to train on, and those that are kept for evaluation."""
-    from sambench.engine.jobs import Settings, read_ids
+    from sambench.engine.settings import Settings, read_ids
 
     only = read_ids(arguments.ids) if arguments.ids else ()
     ids = Settings(limit=arguments.limit, only=only).ids(dataset)

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from sambench.data.archives import BadArchive, unpack
-from sambench.data.download import cache_dir, download, only_one, sha256
+from sambench.data.download import cache_dir, download, only_one
 from sambench.data.images import taken_for_labels
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import Dataset, Sample
 from sambench.truths import Boundaries, Instances, Regions, Segments
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run
 from sambench.report.comparable import comparability_key, protocol_fields, published_fields
 from sambench.report.numbers import DASH, lower_is_better
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.report.ranking import Pair, noise, paired_differences, standings
+from sambench.store.run import Run
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate, Samples, paired, resample
-from sambench.report.collect import Run, read_lines
 from sambench.report.numbers import lower_is_better
-from sambench.report.scores import load_task
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -134,13 +133,13 @@ def noise(run: Run, metric: str) -> Estimate | None:
 
 def _samples(runs: Sequence[Run], wanted: Sequence[int]) -> dict[int, Samples]:
     """The same resamples of each run that has all its records."""
-    records = {i: [line["record"] for line in read_lines(runs[i])] for i in wanted}
+    records = {i: [line["record"] for line in runs[i].lines()] for i in wanted}
     images = max(map(len, records.values()), default=0)
     whole = {i: found for i, found in records.items() if len(found) == images >= FEWEST_IMAGES}
     if len(whole) < 2:
         return {}
     try:
-        tasks = {i: load_task(runs[i]) for i in whole}
+        tasks = {i: runs[i].task for i in whole}
     except UserError as error:
         log.warning("ranks of %s rest on intervals: %s", runs[0].result.task, error)
         return {}

@@ -60,7 +60,7 @@ def test_ids_are_unique(mini, content):
 
 
 def test_photographs_are_those_that_were_annotated(mini, content):
-    from sambench.data.download import sha256
+    from sambench.files import sha256
 
     for entry in content["images"]:
         assert sha256(mini.image_path(entry["id"])) == entry["sha256"]

@@ -11,8 +11,8 @@ from sambench.commands._options import load_model
 from sambench.commands.run import _fitting
 from sambench.engine import clock as timing
 from sambench.engine.evaluation import Local, run
-from sambench.engine.jobs import Settings
 from sambench.engine.progress import Progress, duration
+from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task

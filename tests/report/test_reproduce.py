@@ -9,10 +9,11 @@ import pytest
 
 from sambench.cli import main
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.metrics.statistics import Estimate
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
-from sambench.store.result import Result, read_json, write_result
+from sambench.store.result import Result, write_result
 
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"

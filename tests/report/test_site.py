@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
+from sambench.files import write_json
 from sambench.masks.rle import encode
 from sambench.metrics.statistics import Estimate
 from sambench.registry import load
@@ -29,7 +30,7 @@ from sambench.report.pages.layers import (
 from sambench.report.pages.markup import data_script, file_slug, safe_link, tag
 from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
 from sambench.report.scores import chosen_images
-from sambench.store.result import Result, write_json, write_result
+from sambench.store.result import Result, write_result
 from sambench.truths import Boundaries
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"

@@ -15,8 +15,8 @@ from pycocotools.cocoeval import COCOeval
 from sambench.cli import main
 from sambench.datasets.saco import Saco
 from sambench.engine.evaluation import evaluate
-from sambench.engine.jobs import Settings
 from sambench.engine.rescoring import rescore, saved_model
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.registry import find, load
 

@@ -10,8 +10,8 @@ import torch
 from pycocotools.coco import COCO
 
 from sambench.engine.evaluation import evaluate
-from sambench.engine.jobs import Settings
 from sambench.engine.rescoring import rescore, saved_model
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import Dataset, DatasetCard, Masks, Model, ModelCard, Sample
 from sambench.masks import rle

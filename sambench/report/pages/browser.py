@@ -9,7 +9,6 @@ from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
-from sambench.report.collect import Run
 from sambench.report.pages.layers import (
     MOST_DETECTIONS,
     Scene,
@@ -24,6 +23,7 @@ from sambench.report.pages.layers import (
 )
 from sambench.report.scores import Scores, chosen_images
 from sambench.store.paths import file_stem
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from sambench.interfaces import JSON
-from sambench.report.collect import Run
 from sambench.report.comparable import flatten
 from sambench.report.leaderboard import Board
 from sambench.report.numbers import DASH, show_estimate, show_metric, show_value
@@ -20,6 +19,7 @@ from sambench.report.pages.links import (
 from sambench.report.pages.markup import Child, Markup, tag
 from sambench.report.pages.parts import Cell, facts_table, figures, page, table
 from sambench.store.result import Result
+from sambench.store.run import Run
 
 if TYPE_CHECKING:
     from sambench.report.pages.site import Site

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import write_text
 from sambench.interfaces import JSON, Dataset
 from sambench.registry import construct, load, names
-from sambench.report.collect import Run, read_lines
 from sambench.report.details import plot_data
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import Scored, browser_images
@@ -19,8 +19,8 @@ from sambench.report.pages.overview import index_page
 from sambench.report.pages.plots import Plot
 from sambench.report.pages.run import run_page
 from sambench.report.pages.task import task_page
-from sambench.report.scores import image_scores, load_task
-from sambench.store.result import write_text
+from sambench.report.scores import image_scores
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def _add_run(site: Site, run: Run) -> None:
     taken = set(site.addresses.values())
     names = (f"{slug}{'' if n == 1 else f'-{n}'}.html" for n in range(1, len(taken) + 2))
     site.addresses[run.path] = next(name for name in names if name not in taken)
-    lines = read_lines(run)
+    lines = run.lines()
     dataset = site.datasets.get(str(result.protocol["dataset"].get("fingerprint")))
     # Names of categories are no part of what a dataset must have.
     categories = getattr(dataset, "categories", None)
@@ -147,7 +147,7 @@ def _add_run(site: Site, run: Run) -> None:
     if not lines:
         return
     try:
-        task = load_task(run)
+        task = run.task
         scores = image_scores(task, result.metric, lines)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from sambench import cli
 from sambench.datasets.scenes import Scenes
-from sambench.engine.jobs import Settings, read_ids
+from sambench.engine.settings import Settings, read_ids
 from sambench.errors import UserError
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import state
