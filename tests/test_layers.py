@@ -27,9 +27,9 @@ STAIRS = {
     ("sambench.interfaces", "sambench.masks.upsampling"),
     ("sambench.commands.train", "sambench.model.training.session"),
 }
-"""The imports that do not: `Masks.binary` upsamples in one pass; plug-ins may have a function of
-masks from the interfaces, as before; training, which is no plug-in, lies beside the networks that it
-trains."""
+"""The imports that do not: `Masks.binary` upsamples in one pass; plug-ins may import a function of
+masks from the interfaces, as before; training, which is no plug-in, lies beside the networks that
+it trains."""
 MOST_ROOMS = 20
 
 
