@@ -94,9 +94,8 @@ class Index:
         """Enter the line of a scored image, which begins at that byte."""
         id = line["id"]
         self.offsets[id] = start
-        self.provenance[id] = Provenance(
-            line["image"], line.get("stamp"), line.get("prediction", "")
-        )
+        stamp, prediction = line.get("stamp"), line.get("prediction", "")
+        self.provenance[id] = Provenance(line["image"], stamp, prediction)
         self.failed.pop(id, None)
 
     def restamp(self, stamps: Mapping[str, str]) -> None:
@@ -156,10 +155,7 @@ def scan(path: Path) -> Index:
     if damaged:
         numbers = ", ".join(map(str, damaged[:10])) + (", ..." if len(damaged) > 10 else "")
         log.warning("%s: line %s is damaged; what it held is done anew", path, numbers)
-    return Index(
-        path, index.header, index.offsets, index.provenance, index.failed, index.sessions,
-        tuple(damaged), index.doubtful, end,
-    )  # fmt: skip
+    return replace(index, damaged=tuple(damaged), end=end)
 
 
 def _header(line: bytes, path: Path) -> JSON:

@@ -103,22 +103,10 @@ class Run:
         if not self.records_path.is_file():
             return []
         try:
-            index = self.index
+            return self.index.lines(_images_of(self.result, self.index))
         except UserError as error:
-            log.warning("%s goes without its records: %s", self.path, error)
+            log.warning("%s goes without the records beside it: %s", self.path, error)
             return []
-        if not index.header or not _belongs(index.header["about"], self.result):
-            log.warning(
-                "%s is not the result of the records beside it, and goes without", self.path
-            )
-            return []
-        ids = _images_of(self.result, index)
-        if len(ids) != self.result.images:
-            log.warning(
-                "%s is of other images than the records beside it, and goes without", self.path
-            )
-            return []
-        return index.lines(ids)
 
 
 def placed(output: Path, header: JSON, task: Task) -> Run:
@@ -184,7 +172,21 @@ def _is_result(path: Path, folder: Path) -> bool:
 
 
 def _images_of(result: Result, index: Index) -> list[str]:
-    """The images that a result is of, in order; none where they cannot be told.
+    """The images of records that a result is of, in order.
+
+    Raises:
+        UserError: the records are of another run, or of other images.
+    """
+    if not index.header or not _belongs(index.header["about"], result):
+        raise UserError(f"{index.path} holds the records of another result.")
+    ids = _images_stated(result, index)
+    if len(ids) != result.images:
+        raise UserError(f"{index.path} holds the records of other images.")
+    return ids
+
+
+def _images_stated(result: Result, index: Index) -> list[str]:
+    """The images that a result says it is of; none where records do not tell them.
 
     A result knows the digest of their ids: they are the first of all, or those with records. Where
     it does not, they are the first with records.
