@@ -21,7 +21,8 @@ from PIL import Image
 
 from sambench.interfaces import JSON
 from sambench.masks import rle
-from sambench.masks.everything import Everything, EverythingOptions, everything
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.mask_data import MaskData
 from sambench.registry import load
 
 from .reference import reference, reference_sam
@@ -35,7 +36,7 @@ def photograph(side: int) -> NDArray[np.uint8]:
     return enlarged
 
 
-def masks_differ(ours: Everything, theirs: list[JSON]) -> JSON:
+def masks_differ(ours: MaskData, theirs: list[JSON]) -> JSON:
     """How many masks, and how many are the same, pixel by pixel."""
     pairs = list(zip(ours.rles, theirs, strict=False))
     mine = rle.decode([pair[0] for pair in pairs])

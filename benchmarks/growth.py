@@ -22,7 +22,8 @@ import torch
 
 from sambench.engine.evaluation import evaluate
 from sambench.interfaces import Prompts
-from sambench.masks.everything import EverythingOptions, everything, point_grid
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.grid import point_grid
 from sambench.registry import load
 
 from .everything import photograph

@@ -44,9 +44,9 @@ def runs(coco: str, edges: str, points_per_side: int) -> Runs:
     return found
 
 
-def results(model: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
+def results(model: str, device: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
     """Run all; the results by task and dataset."""
-    loaded: Any = load_model(model, settings.device)
+    loaded: Any = load_model(model, device)
     found = {}
     for source, specs in wanted.items():
         dataset: Any = load("dataset", source)
@@ -100,8 +100,9 @@ def main() -> None:
         exact, other = (
             results(
                 with_precision(arguments.model, precision),
+                arguments.device,
                 wanted,
-                Settings(output / precision, arguments.limit, device=arguments.device),
+                Settings(output / precision, arguments.limit),
             )
             for precision in ("float32", arguments.precision)
         )

@@ -140,7 +140,7 @@ class ClipRank(Model):
         crops = [self._crop(image, encoded) for encoded in found.rles]
         parts = [self._features(crops[i : i + CROPS]) for i in range(0, len(crops), CROPS)]
         features = torch.cat(parts) if parts else torch.zeros(0, 1, device=self.device)
-        return Ranked(found.size, found.rles, features)
+        return Ranked((image.shape[0], image.shape[1]), found.rles, features)
 
     def _crop(self, image: NDArray[np.uint8], encoded: JSON) -> NDArray[np.uint8]:
         """The square around a mask, (side, side, 3) uint8."""

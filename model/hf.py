@@ -74,7 +74,7 @@ class HuggingFace(Framed):
         stated = stated_preprocessing(checkpoint, place)
         self.frame = self.family.frame(_input_side(self.net), stated)
         self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
-        self.chunk = 8 if self.device.type == "cpu" else 64
+        self.chunk = 8 if self.tensor_device.type == "cpu" else 64
         self.tokenizer: Any = None
         if text:
             self.prompt_batch = TEXT_BATCH

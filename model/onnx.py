@@ -40,7 +40,7 @@ class Onnx(Pair):
         decoder: features and prompts -> masks and predicted IoU.
         name: as it is to stand in tables; the encoder's file name if empty.
         style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's inputs.
-        device: cpu, or cuda with onnxruntime-gpu.
+        device: cpu, or cuda, cuda:1 and so on with onnxruntime-gpu.
         threads: of onnxruntime; 0 leaves it to choose.
 
     Raises:
@@ -48,6 +48,8 @@ class Onnx(Pair):
     """
 
     neutral = frozenset({"device", "threads"})
+    tensor_device = torch.device("cpu")
+    """onnxruntime takes arrays from the host and gives them back there."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Onnx(Pair):
         threads: int = 0,
     ) -> None:
         runtime = require("onnxruntime", "onnx")
+        self.device = device
         self.encoder = _session(runtime, encoder, device, threads)
         self.decoder = _session(runtime, decoder, device, threads)
         side = encoder_side(self.encoder.get_inputs(), encoder)
@@ -110,16 +113,26 @@ def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors; warnings about an export's unused parts help nobody
-    provider = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    provider, place = _provider(device)
     if provider not in runtime.get_available_providers():
         raise UserError(f"this onnxruntime cannot use {device}; install onnxruntime-gpu.")
     try:
-        return runtime.InferenceSession(str(path), options, providers=[provider])
+        return runtime.InferenceSession(str(path), options, providers=[(provider, place)])
     except Exception as error:  # onnxruntime's errors share no base class
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"{path} cannot be loaded by onnxruntime ({lines[0]}); export it again."
         ) from error
+
+
+def _provider(device: str) -> tuple[str, dict[str, int]]:
+    """Onnxruntime's name for a kind of device, and which one of them, counted from 0."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return "CPUExecutionProvider", {}
+    if kind != "cuda" or not (index or "0").isdecimal():
+        raise UserError(f"device {device!r} is unknown to onnxruntime; use cpu, cuda or cuda:1.")
+    return "CUDAExecutionProvider", {"device_id": int(index or 0)}
 
 
 def _outputs(entries: Sequence[Entry], path: Path) -> list[str]:

@@ -96,7 +96,7 @@ def _float_type(module: Any) -> torch.dtype:
     return next(kinds, torch.float32)
 
 
-def _load(path: Path, device: torch.device) -> Any:
+def _load(path: Path, device: str) -> Any:
     if not path.is_file():
         raise UserError(f"{path} does not exist; give a TorchScript file.")
     words = not_weights(path)

@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import JSON, Embedding, Estimator, Masks, Model, Sample, Task
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
@@ -27,18 +27,9 @@ from ._edge_survey import check_thin, scaled, survey
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sambench.masks.everything import Grid
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
-
-
-@runtime_checkable
-class EdgeDetector(Protocol):
-    """A model that finds boundaries by itself."""
-
-    def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Edge map (H, W), any range of non-negative values."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +61,7 @@ class Edges(Task):
     metric: ClassVar[str] = "ODS"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "boundaries"
+    """image -> edge map (H, W), any range of non-negative values."""
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset(
@@ -87,9 +79,9 @@ class Edges(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
-        if isinstance(model, EdgeDetector):
-            return in_steps(normalised(np.asarray(model.boundaries(sample.image), np.float32)))
-        from sambench.masks.everything import grid
+        if (find := model.direct(self.direct)) is not None:
+            return in_steps(normalised(np.asarray(find(sample.image), np.float32)))
+        from sambench.masks.grid import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
         found = grid(
@@ -165,7 +157,7 @@ def normalised(edges: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.zeros_like(edges) if high <= low else (edges - low) / np.float32(high - low)
 
 
-def _at_image_size(found: Grid) -> Iterator[Tensor]:
+def _at_image_size(found: Masks) -> Iterator[Tensor]:
     """Logits of the masks that survived, (n, H, W), a few at a time."""
     for start in range(0, len(found.logits), MASKS_AT_ONCE):
-        yield found.resize(found.logits[start : start + MASKS_AT_ONCE])
+        yield found.resize(found.logits[start : start + MASKS_AT_ONCE, 0])

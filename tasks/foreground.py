@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,6 @@ from sambench.metrics import saliency
 from sambench.truths import Instances
 
 from ._edge_files import find_map, in_steps, read_map, write_map
-
-
-@runtime_checkable
-class SaliencyDetector(Protocol):
-    """A model that finds the salient object by itself."""
-
-    def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Map (H, W) in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +54,7 @@ class Foreground(Task):
     metric: ClassVar[str] = "Smeasure"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "saliency"
+    """image -> map (H, W) in [0, 1]."""
     paper: ClassVar[str] = "sambench run --task foreground --model sam_vit_h --dataset duts"
     scoring: ClassVar[frozenset[str]] = frozenset({"stretch"})
     facts: ClassVar[Mapping[str, Any]] = {
@@ -75,10 +68,10 @@ class Foreground(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Map (H, W) float32 in [0, 1] in steps of 1/65535; zero where no mask is left."""
-        if isinstance(model, SaliencyDetector):
-            return in_steps(np.clip(np.asarray(model.saliency(sample.image), np.float32), 0, 1))
-        from sambench.masks.everything import GridOptions, candidates
+        if (find := model.direct(self.direct)) is not None:
+            return in_steps(np.clip(np.asarray(find(sample.image), np.float32), 0, 1))
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

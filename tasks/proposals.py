@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,7 @@ from ._coco_results import Found, image_id, read_all, read_results, require_imag
 from ._objects import SINGLE, require_objects
 
 if TYPE_CHECKING:
-    from sambench.masks.candidates import Candidates
-
-
-@runtime_checkable
-class Proposer(Protocol):
-    """A model that proposes objects by itself."""
-
-    def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
-        """N masks as COCO run-length encodings of the image's size, and (N,) scores."""
+    from sambench.masks.mask_data import MaskData
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,7 @@ class Proposals(Task):
     metric: ClassVar[str] = "AR@1000"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "propose"
+    """image -> N masks as COCO run-length encodings of the image's size, and (N,) scores."""
     paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
     facts: ClassVar[Mapping[str, Any]] = {
         "AR": "class-agnostic, mean over IoU .50:.05:.95; crowd regions ask for nothing",
@@ -90,8 +83,8 @@ class Proposals(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
         """At most `limit` masks with their scores, all of category 1."""
-        if isinstance(model, Proposer):
-            rles, scores = model.propose(sample.image)
+        if (propose := model.direct(self.direct)) is not None:
+            rles, scores = propose(sample.image)
         else:
             rles, scores = self._from_grid(model, embedding, sample)
         scores = np.asarray(scores, dtype=np.float64)
@@ -104,8 +97,8 @@ class Proposals(Task):
         self, model: Model, embedding: Embedding, sample: Sample
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         from sambench.masks import rle
-        from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         options = GridOptions(
             self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh
@@ -172,7 +165,7 @@ class Proposals(Task):
         return read_all(path, dataset.ids, dataset)
 
 
-def _quality(found: Candidates) -> NDArray[np.float64]:
+def _quality(found: MaskData) -> NDArray[np.float64]:
     """Mean of predicted IoU and stability; a mask whose stability is not defined has none."""
     return (found.iou.astype(np.float64) + np.nan_to_num(found.stability)) / 2
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +25,6 @@ from ._label_files import read_labels, write_labels
 
 BEST = {"ASA": np.nanmax, "BR": np.nanmax, "UE": np.nanmin}
 WORST = {"ASA": np.nanmin, "BR": np.nanmin, "UE": np.nanmax}
-
-
-@runtime_checkable
-class Partitioner(Protocol):
-    """A model that partitions an image by itself."""
-
-    def superpixels(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Labels (H, W)."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +59,7 @@ class Superpixels(Task):
     metric: ClassVar[str] = "ASA"
     needs: ClassVar[frozenset[str]] = frozenset({"points"})
     direct: ClassVar[str] = "superpixels"
+    """image -> labels (H, W)."""
     paper: ClassVar[str] = "sambench run --task superpixels --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset({"annotators", "tolerance"})
     facts: ClassVar[Mapping[str, Any]] = {
@@ -80,10 +73,10 @@ class Superpixels(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.int32]:
         """Labels (H, W) from 0."""
-        if isinstance(model, Partitioner):
-            return np.asarray(model.superpixels(sample.image)).astype(np.int32)
-        from sambench.masks.everything import GridOptions, candidates
+        if (divide := model.direct(self.direct)) is not None:
+            return np.asarray(divide(sample.image)).astype(np.int32)
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

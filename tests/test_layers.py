@@ -10,7 +10,7 @@ from sambench.imports import imported
 PACKAGE = Path(__file__).resolve().parents[1] / "sambench"
 FLOORS = (
     {"errors", "_compile", "imports"},
-    {"files", "truths"},
+    {"files", "truths", "prompts"},
     {"interfaces"},
     {"masks", "registry"},
     {"metrics", "data"},
@@ -23,11 +23,13 @@ FLOORS = (
 )
 """Rooms from the ground up: a room imports from the floors below it."""
 STAIRS = {
+    ("sambench.prompts", "sambench.masks.upsampling"),
     ("sambench.interfaces", "sambench.masks.upsampling"),
     ("sambench.commands.train", "sambench.model.training.session"),
 }
-"""The imports that do not: `Masks.binary` is a method of the interface and upsamples in one pass;
-training, which is no plug-in, lies beside the networks that it trains."""
+"""The imports that do not: `Masks.binary` upsamples in one pass; plug-ins may import a function of
+masks from the interfaces, as before; training, which is no plug-in, lies beside the networks that
+it trains."""
 MOST_ROOMS = 20
 
 

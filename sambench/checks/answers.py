@@ -29,7 +29,7 @@ def shapes(bench: Bench) -> Iterator[Finding]:
         for multimask in (True, False):
             found = bench.answer(photo, kind, multimask=multimask)
             wrong = list(_arrays(found, len(photo.boxes)))
-            yield from wrong or _enlarged(found, photo)
+            yield from wrong or _upsampled(found, photo)
             if not wrong and not multimask and found.logits.shape[1] != 1:
                 yield Finding(
                     "shapes",
@@ -60,7 +60,7 @@ def _arrays(found: Masks, count: int) -> Iterator[Finding]:
         )
 
 
-def _enlarged(found: Masks, photo: Photograph) -> Iterator[Finding]:
+def _upsampled(found: Masks, photo: Photograph) -> Iterator[Finding]:
     full = found.at_image_size()
     wanted = (*found.logits.shape[:2], *photo.size)
     if found.size != photo.size or tuple(full.shape) != wanted:

@@ -57,16 +57,17 @@ def card(bench: Bench) -> Iterator[Finding]:
 def own_methods(bench: Bench) -> Iterator[Finding]:
     """What it finds without prompts has the shape that tasks expect."""
     photo = bench.photographs[0]
-    if hasattr(bench.model, "boundaries"):
-        edges = np.asarray(bench.model.boundaries(photo.image))
+    boundaries, propose = map(bench.model.direct, ("boundaries", "propose"))
+    if boundaries is not None:
+        edges = np.asarray(boundaries(photo.image))
         if edges.shape != photo.size or not np.isfinite(edges).all() or edges.min() < 0:
             yield Finding(
                 "own methods",
                 f"boundaries(image) of {photo.size} gave {edges.shape}, from {edges.min():.3g}",
                 "Return (H, W), finite and not negative.",
             )
-    if hasattr(bench.model, "propose"):
-        rles, scores = bench.model.propose(photo.image)
+    if propose is not None:
+        rles, scores = propose(photo.image)
         sizes = {tuple(rle["size"]) for rle in rles}
         if len(rles) != len(scores) or sizes - {photo.size}:
             yield Finding(

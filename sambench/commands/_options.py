@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sambench.data.suites import SUITES
+from sambench.engine.models import choose_device as choose_device
 from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError, nearest
 from sambench.registry import find, names, option_types, resolve, split_spec
@@ -151,15 +152,6 @@ def with_precision(spec: str, precision: str) -> str:
     return f"{spec}{',' if ':' in spec else ':'}precision={precision}"
 
 
-def choose_device(wanted: str) -> str:
-    """``auto`` is the first GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument(
@@ -178,7 +170,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")
 
 
-def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
+def run_settings(arguments: argparse.Namespace) -> Settings:
     """The settings that `add_run_options` and the command's own arguments give.
 
     Raises:
@@ -196,5 +188,4 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         save_predictions=getattr(arguments, "save_predictions", False),
-        device=device,
     )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.commands._options import add_device, choose_device, load_model, no_more
+from sambench.commands._options import add_device, load_model, no_more
 from sambench.data.images import Decoding, Intensity, read_rgb
-from sambench.engine.timed_model import FiniteModel
+from sambench.engine.timed_model import TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Model, Prompts
 
@@ -49,11 +49,12 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         raise UserError(
             f"--points-per-side {arguments.points_per_side} is too small; give 1 or more."
         )
-    model = FiniteModel(load_model(arguments.model, choose_device(arguments.device)))
-    if points or negatives or box:
-        masks, scores = _prompted(model, image, points, negatives, box)
-    else:
-        masks, scores = _everything(model, image, arguments.points_per_side)
+    model = TimedModel(load_model(arguments.model, arguments.device))
+    with model.only_finite():
+        if points or negatives or box:
+            masks, scores = _prompted(model, image, points, negatives, box)
+        else:
+            masks, scores = _everything(model, image, arguments.points_per_side)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:

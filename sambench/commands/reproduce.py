@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from sambench.commands._options import (
     add_device,
     add_run_options,
-    choose_device,
     flags,
     load_model,
     no_more,
@@ -84,8 +83,7 @@ def _dataset_of(result: Result) -> str:
 
 def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
     """Run the protocol of each claim; claims of one model and protocol share a run."""
-    device = choose_device(arguments.device)
-    settings = run_settings(arguments, device)
+    settings = run_settings(arguments)
     done: dict[str, Result] = {}
     models: dict[str, Model] = {}
     results = []
@@ -98,7 +96,7 @@ def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]
             selection = select(spec)
             task = load("task", claim.table.task, **options)
             if name not in models:
-                models[name] = load_model(name, device)
+                models[name] = load_model(name, arguments.device)
             done[key] = _run(claim.table.task, task, models[name], selection, settings)
         results.append(done[key])
     return results

@@ -74,15 +74,14 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Run; 1 if any image failed, or nothing was measured."""
     tasks = load_tasks(split_list(arguments.task, "task"), rest)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
-    device = choose_device(arguments.device)
-    settings = _settings(arguments, device)
+    settings = _settings(arguments)
     several = len(tasks) > 1 or len(selections) > 1
     shown = _Shown(tasks, settings, json=arguments.json)
     specs = split_list(arguments.model, "model")
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
     for spec in specs:
-        engine = _engine(arguments, spec, device)
+        engine = _engine(arguments, spec)
         for selection in selections:
             _run_selection(tasks, engine, selection, shown, strict=not several)
     if not shown.values:
@@ -130,7 +129,7 @@ class _Shown:
             print(f"when all shards are done: sambench merge {self.settings.output}")
 
 
-def _settings(arguments: argparse.Namespace, device: str) -> Settings:
+def _settings(arguments: argparse.Namespace) -> Settings:
     from sambench.engine.embedding_cache import CacheOptions, parse_size
     from sambench.engine.sharding import parse_shard
 
@@ -139,16 +138,17 @@ def _settings(arguments: argparse.Namespace, device: str) -> Settings:
     shard = parse_shard(arguments.shard) if arguments.shard else None
     if arguments.engine == "ray" and arguments.workers is None:
         arguments.workers = 0  # there are more actors instead
-    return replace(run_settings(arguments, device), shard=shard, cache=cache)
+    return replace(run_settings(arguments), shard=shard, cache=cache)
 
 
-def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
+def _engine(arguments: argparse.Namespace, spec: str) -> Engine:
     if arguments.engine == "local":
         from sambench.engine.evaluation import Local
 
-        return Local(load_model(spec, device))
+        return Local(load_model(spec, arguments.device))
     from sambench.engine.ray_cluster import PATIENCE, OnRay
 
+    device = choose_device(arguments.device)
     gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
     patience = PATIENCE if arguments.patience is None else arguments.patience
     if not patience > 0:

@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     model = saved_model(arguments.predictions, arguments.name)
     name, task = _task(arguments.task, arguments.predictions, rest)
     dataset = load("dataset", arguments.dataset)
-    settings = run_settings(arguments, "cpu")
+    settings = run_settings(arguments)
     result = rescore(name, task, arguments.predictions, model, dataset, settings)
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2))

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
@@ -37,8 +38,8 @@ from sambench.store.sources import Sources, drop_changed, images_of
 log = logging.getLogger(__name__)
 Tasks = Mapping[str, Task]
 """Tasks by name; where one occurs more than once, by name with options: ``points:points=3``."""
-Work = Callable[[Sequence[WorkItem], Sink], JSON | None]
-"""Does images and tells the sink what came of it; may return what to note of the session."""
+Work = Callable[[Sequence[WorkItem], Sink], None]
+"""Does images and tells the sink what came of each."""
 
 
 def evaluate(
@@ -156,13 +157,14 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
         parts = Parts([run.task for run in runs], folders, model, dataset)
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
+            forget_peak(str(model.device))
             loop = Loop(parts, settings, sink)
             try:
                 loop.run(todo)
             finally:
                 loop.close()
 
-        complete(runs, ids, settings, images_of(dataset), work)
+        complete(runs, ids, settings, images_of(dataset), work, partial(session, model))
     return runs
 
 
@@ -179,9 +181,23 @@ def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
 
 
 def complete(
-    runs: Sequence[OpenRun], ids: tuple[str, ...], settings: Settings, sources: Sources, work: Work
+    runs: Sequence[OpenRun],
+    ids: tuple[str, ...],
+    settings: Settings,
+    sources: Sources,
+    work: Work,
+    cost: Callable[[], JSON],
 ) -> None:
-    """Have all that is missing or has changed done, what failed before last; note what it cost."""
+    """Have all that is missing or has changed done, what failed before last; note what it cost.
+
+    Args:
+        runs: one for each task.
+        ids: the images of all shards.
+        settings: how the run is carried out.
+        sources: tell which images have changed.
+        work: does images.
+        cost: gives, after the work or what there was of it, its peak memory and where it was done.
+    """
     mine = settings.shard.take(ids) if settings.shard else ids
     for run in runs:
         _drop_changed(run, mine, sources)
@@ -191,16 +207,14 @@ def complete(
     if not todo:
         return
     start = time.perf_counter()
-    forget_peak(settings.device)
-    noted: JSON | None = None
     with progress_of(runs, mine, settings) as progress:
         recorder = Recorder(progress, runs)
         try:
-            noted = work(todo, recorder)
+            work(todo, recorder)
         finally:
             if recorder.count:
                 seconds = time.perf_counter() - start
-                note_cost(runs, {"wall": seconds, **session(settings), **(noted or {})})
+                note_cost(runs, {"wall": seconds, **cost()})
 
 
 def _drop_changed(run: OpenRun, ids: Sequence[str], sources: Sources) -> None:
@@ -215,9 +229,9 @@ def _drop_changed(run: OpenRun, ids: Sequence[str], sources: Sources) -> None:
         )  # fmt: skip
 
 
-def session(settings: Settings) -> JSON:
+def session(model: Model) -> JSON:
     """What to note of a session in this process: peak memory, hardware, versions."""
-    device = settings.device
+    device = str(model.device)
     return {"memory": peak_memory(device), "environment": environment(device)}
 
 
@@ -229,7 +243,7 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
     """
     check_truth(name, task, dataset)
     lacking = task.needs - model.prompts
-    if lacking and not (task.direct and hasattr(model, task.direct)):
+    if lacking and model.direct(task.direct) is None:
         raise UserError(
             f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
             f"{model.card.name} does not take; {_way_out(task, model)}choose another model."

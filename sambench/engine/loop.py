@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sambench.engine.settings import Settings
-from sambench.engine.timed_model import Session, out_of_memory
+from sambench.engine.timed_model import Predictor, out_of_memory
 from sambench.engine.workers import Score, Scorer, ahead, score_image
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
 from sambench.store.paths import file_stem
@@ -139,7 +139,7 @@ class Loop:
     def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
         self._parts, self._settings, self._sink = parts, settings, sink
         cache = settings.cache.open(parts.model) if settings.cache else None
-        self._session = Session(parts.model, parts.tasks, settings.device, cache)
+        self._predictor = Predictor(parts.model, cache)
         self._scorer = Scorer(settings.workers, Lines(sink).take)
         self._warm = False
         self._batch = settings.batch
@@ -194,7 +194,7 @@ class Loop:
     def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
         try:
-            made = self._session.embed([read.sample.image for read in batch])
+            made = self._predictor.embed([read.sample.image for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) > 1:
                 log.warning("embedding %d images together failed: %s", len(batch), error)
@@ -217,7 +217,7 @@ class Loop:
             truth = read.truths[task.truth]
             sample = replace(read.sample, truth=truth)
             try:
-                prediction, spent = self._session.predict(task, embedding, sample)
+                prediction, spent = self._predictor.predict(task, embedding, sample)
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
                 self._sink.failed(number, id, error)
                 continue

@@ -90,7 +90,7 @@ class Worker:
         if settings.cache:
             model = settings.cache.stated(model)
         self._held = tasks, model, dataset
-        return headers_of(tasks, model, dataset), environment(settings.device)
+        return headers_of(tasks, model, dataset), environment(str(model.device))
 
     def work(self, todo: list[WorkItem], folders: list[Path | None]) -> tuple[list[Event], JSON]:
         """Do some images; returns what came of them, and the peak of memory so far."""
@@ -100,7 +100,7 @@ class Worker:
             self._loop = Loop(parts, self._order.settings, self)
         self._events = []
         self._loop.run(todo)
-        return self._events, peak_memory(self._order.settings.device)
+        return self._events, peak_memory(str(model.device))
 
     def scored(self, task: int, id: str, line: JSON) -> None:
         """See `Sink`."""
@@ -158,11 +158,14 @@ class OnRay:
             with opened(headers, list(tasks.values()), settings) as runs:
                 folders = folders_of(runs, settings)
 
-                def work(todo: Sequence[WorkItem], sink: Sink) -> JSON:
-                    peak = crew.work(todo, folders, sink)
-                    return {"environment": {**place, "actors": self.actors}, "memory": peak}
+                def work(todo: Sequence[WorkItem], sink: Sink) -> None:
+                    crew.work(todo, folders, sink)
 
-                complete(runs, settings.ids(dataset), settings, images_of(dataset), work)
+                def cost() -> JSON:
+                    where = {**place, "actors": self.actors}
+                    return {"environment": where, "memory": dict(crew.peak)}
+
+                complete(runs, settings.ids(dataset), settings, images_of(dataset), work, cost)
         return runs
 
 
@@ -201,6 +204,9 @@ class _Crew:
         engine: how many actors, and what each gets.
         order: what each holds.
         clock: gives seconds.
+
+    Attributes:
+        peak: bytes of memory, by kind, of the actor that has used most of it so far.
     """
 
     def __init__(
@@ -221,6 +227,7 @@ class _Crew:
         self._headers: list[JSON] = []
         self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
+        self.peak: Counter[str] = Counter()
 
     def __enter__(self) -> _Crew:
         for _ in range(self._size):
@@ -240,23 +247,21 @@ class _Crew:
                 self._headers = begun[0]
                 return begun
 
-    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> JSON:
-        """Have images done by whoever is there; returns the peak of an actor's memory."""
+    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> None:
+        """Have images done by whoever is there."""
         size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
         queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
-        peak: Counter[str] = Counter()
         while queue or self._in_hand:
             self._hand_out(queue, folders)
             reference = self._next([*self._in_hand, *self._beginning])
             if reference in self._beginning:
                 self._begun(reference)
             elif reference is not None:
-                peak |= Counter(self._returned(reference, queue, sink))
+                self.peak |= Counter(self._returned(reference, queue, sink))
             elif self._in_hand:
                 self._give_up(queue, sink)
             else:
                 self._never_begun()
-        return dict(peak)
 
     def _next(self, waiting: list[Any]) -> Any | None:
         """What is done first; None if for too long nothing came from an actor that has work."""

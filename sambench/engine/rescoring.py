@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from sambench.engine.evaluation import check_fit, check_images, complete
+from sambench.engine.evaluation import check_fit, check_images, complete, session
 from sambench.engine.loop import Lines, Pending, Sink, WorkItem
 from sambench.engine.recorder import finish, opened
 from sambench.engine.settings import Settings
@@ -180,7 +181,7 @@ def rescore(
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
             _score(own, files, dataset, todo, settings.workers, sink)
 
-        complete(runs, ids, settings, files.sources(), work)
+        complete(runs, ids, settings, files.sources(), work, partial(session, model))
     return finish(runs[0], ids, settings)
 
 

@@ -28,7 +28,6 @@ class Settings:
         resamples: bootstrap resamples for the intervals.
         fresh: discard the records of an earlier run.
         save_predictions: keep every prediction beside the records.
-        device: for measuring memory and time.
         progress: show on stderr how far the run is.
         shard: do only this part of the images, in a records file of its own.
         cache: keep embeddings on disk.
@@ -42,7 +41,6 @@ class Settings:
     resamples: int = RESAMPLES
     fresh: bool = False
     save_predictions: bool = False
-    device: str = "cpu"
     progress: bool = True
     shard: Shard | None = None
     cache: CacheOptions | None = None

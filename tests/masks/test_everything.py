@@ -14,17 +14,11 @@ from scipy.ndimage import label
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard
-from sambench.masks import rle
-from sambench.masks import upsampling as enlarging
-from sambench.masks.everything import (
-    EverythingOptions,
-    GridOptions,
-    candidates,
-    everything,
-    grid,
-    point_grid,
-)
-from sambench.masks.geometry import boxes_of, crop_boxes, nms, without_small
+from sambench.masks import rle, upsampling
+from sambench.masks.crops import crop_boxes
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.geometry import boxes_of, nms, without_small
+from sambench.masks.grid import GridOptions, candidates, grid, point_grid
 
 DATA = Path(__file__).resolve().parents[1] / "fixtures" / "everything"
 RADII = (4.0, 8.0, 16.0)
@@ -95,10 +89,10 @@ def test_grid_is_what_everything_starts_from():
     image = np.zeros((60, 80, 3), np.uint8)
     found = grid(Discs(), image.shape[:2], image.shape[:2], points_per_side=4)
     options = EverythingOptions(points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0)
-    masks = rle.encode(found.resize(found.logits) > 0)
+    masks = rle.encode(found.binary()[:, 0])
     assert tuple(masks) == everything(Discs(), image, options).rles
-    assert np.isnan(found.stability).all()
-    assert (np.diff(found.iou) <= 0).all()
+    assert found.logits.shape[:2] == found.iou.shape == (len(masks), 1)
+    assert (np.diff(found.iou[:, 0]) <= 0).all()
 
 
 def test_points_are_cell_centres_row_by_row():
@@ -139,8 +133,12 @@ def test_predicted_iou_must_be_above_its_threshold_and_stability_may_equal_its_o
 
 
 def test_stability_is_not_computed_where_it_is_not_asked_for(monkeypatch):
-    monkeypatch.setattr(enlarging, "_count", None)
+    monkeypatch.setattr(upsampling, "_count", None)
     assert len(grid(Discs(), (60, 80), (60, 80), points_per_side=2).iou) > 0
+    options = GridOptions(2, pred_iou_thresh=0, stability_score_thresh=None)
+    found = candidates(Discs(), (60, 80), (60, 80), options)
+    assert len(found) == 12
+    assert np.isnan(found.stability).all()
 
 
 def test_a_mask_of_nothing_is_kept_only_without_filters():
