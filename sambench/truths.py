@@ -6,15 +6,52 @@ its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 RLE = dict[str, Any]
 """A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What can be drawn over an image: masks, or a map.
+
+    Attributes:
+        masks: N run-length encoded masks, each drawn in a colour of its own.
+        map: (H, W) in [0, 1], such as the strength of boundaries; it is drawn instead of masks.
+    """
+
+    masks: Sequence[RLE] = ()
+    map: NDArray[Any] | None = None
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """A truth that can be drawn."""
+
+    def layer(self) -> Layer:
+        """It as a layer over its image."""
+
+
+def layer_of(truth: Any) -> Layer | None:
+    """A truth as a layer over its image; None if it is of a kind that cannot be drawn."""
+    return truth.layer() if isinstance(truth, Drawable) else None
+
+
+def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    edges[:, :-1] |= beside
+    edges[:, 1:] |= beside
+    edges[:-1] |= below
+    edges[1:] |= below
+    return edges
 
 
 @dataclass(frozen=True)
@@ -58,12 +95,20 @@ class Instances:
         empty: NDArray[np.bool_] = np.zeros((0, *self.size), dtype=bool)
         return np.stack([self.mask(i) for i in range(len(self))]) if len(self) else empty
 
+    def layer(self) -> Layer:
+        """The masks of all objects."""
+        return Layer(masks=self.rles)
+
 
 @dataclass(frozen=True)
 class Boundaries:
     """Truth of one image: the boundaries that each annotator drew, each (H, W) bool."""
 
     annotators: tuple[NDArray[np.bool_], ...]
+
+    def layer(self) -> Layer:
+        """How many of the annotators drew each pixel, as a part of them."""
+        return Layer(map=np.mean(self.annotators, axis=0)) if self.annotators else Layer()
 
 
 @dataclass(frozen=True)
@@ -83,6 +128,10 @@ class Concepts:
     annotations: tuple[tuple[tuple[RLE, ...], ...], ...]
     exhaustive: NDArray[np.bool_]
 
+    def layer(self) -> Layer:
+        """The masks of all phrases, by the first annotator of each."""
+        return Layer(masks=[rle for own in self.annotations for rle in own[0]])
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -93,6 +142,10 @@ class Regions:
     """
 
     annotators: tuple[NDArray[np.int64], ...]
+
+    def layer(self) -> Layer:
+        """How many of the annotators drew a border through each pixel, as a part of them."""
+        return Layer(map=np.mean([borders(labels) for labels in self.annotators], axis=0))
 
 
 @dataclass(frozen=True)
@@ -125,3 +178,10 @@ class Segments:
         """The mask of one segment, counted from 0, (H, W) bool."""
         mask: NDArray[np.bool_] = self.labels == index + 1
         return mask
+
+    def layer(self) -> Layer:
+        """The masks of all segments but crowd regions, which no answer is asked for."""
+        from pycocotools import mask as coco_mask
+
+        masks = (self.mask(int(i)) for i in np.flatnonzero(~self.crowd))
+        return Layer(masks=[coco_mask.encode(np.asfortranarray(m, np.uint8)) for m in masks])

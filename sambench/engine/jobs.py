@@ -17,6 +17,7 @@ from sambench.engine.sharding import Shard
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.metrics.statistics import RESAMPLES, bootstrap
+from sambench.shown import as_details
 from sambench.store.paths import (
     MANIFEST,
     RECORDS,
@@ -307,19 +308,21 @@ def summary(
     records = [line["record"] for line in lines]
     reasons = {**index.failed, **failed}
     about = index.header["about"]
+    metrics = bootstrap(task.estimator(records), len(records), resamples=resamples)
     return Result(
         task=about["task"],
         model=about["label"],
         dataset=about["dataset"]["label"],
         metric=task.metric,
         images=len(records),
-        metrics=bootstrap(task.estimator(records), len(records), resamples=resamples),
+        metrics=metrics,
+        declared=tuple(metric for metric in task.metrics if metric.name in metrics),
         protocol=protocol(index.header, ids),
         failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
-        details=task.details(records),
+        details=as_details(task.curves(records)),
     )
 
 

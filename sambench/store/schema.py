@@ -2,17 +2,26 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from types import UnionType
 from typing import Any
 
 from sambench.interfaces import JSON
+from sambench.shown import MOST_DECIMALS
 
 SCHEMA = 1
 """Version of the description in docs/result-schema.md."""
 TYPES: dict[str, type] = {
     "schema": int, "complete": bool, "task": str, "model": str, "dataset": str, "metric": str,
     "images": int, "metrics": dict, "protocol": dict, "failed": dict, "timing": dict,
-    "environment": dict, "note": str, "details": dict,
+    "environment": dict, "note": str, "details": dict, "declared": list,
 }  # fmt: skip
+LATER = frozenset({"declared"})
+"""Fields that files of this schema may lack, for they were written before these were known."""
+METRIC: dict[str, type | UnionType] = {
+    "name": str, "description": str, "unit": str, "higher_is_better": bool | None,
+    "decimals": int | None, "group": str, "member": str, "of": str,
+}  # fmt: skip
+"""Fields of a declared metric; the first two are needed."""
 REQUIRED = frozenset({"task", "model", "dataset", "metric", "images", "metrics", "protocol"})
 """Fields without which there is no result."""
 PROTOCOL = {"task": dict, "model": dict, "dataset": dict, "sambench": str}
@@ -28,6 +37,7 @@ def content_problems(data: Any) -> Iterator[str]:
     if structure:
         return
     yield from _metrics(data)
+    yield from declared_problems(data.get("declared", []))
     yield from _consistency(data)
 
 
@@ -48,13 +58,29 @@ def unreadable(data: Any) -> Iterator[str]:
             yield from _typed(protocol, name, dict, f"protocol.{name}")
     if isinstance(data.get("metrics"), dict):
         yield from _metrics(data)
+    if isinstance(data.get("declared"), list):
+        yield from declared_problems(data["declared"])
+
+
+def declared_problems(declared: list[Any]) -> Iterator[str]:
+    """What is wrong with a list of declared metrics, each completing a sentence about its file."""
+    for item in declared:
+        if not isinstance(item, dict) or not {"name", "description"} <= item.keys():
+            yield "declares a metric without name and description"
+        elif set(item) - set(METRIC):
+            yield f"declares metric {item['name']!r} with the unknown {min(set(item) - set(METRIC))}"
+        elif not all(isinstance(value, METRIC[key]) for key, value in item.items()):
+            yield f"declares metric {item['name']!r} with a field of another type"
+        elif not 0 <= (item.get("decimals") or 0) <= MOST_DECIMALS:
+            yield f"declares metric {item['name']!r} with {item['decimals']} decimals, not 0 to 10"
 
 
 def _structure(data: JSON) -> Iterator[str]:
     for name in sorted(set(data) - set(TYPES)):
         yield f"has the unknown field {name!r}"
     for name, wanted in TYPES.items():
-        yield from _typed(data, name, wanted, name)
+        if name in data or name not in LATER:
+            yield from _typed(data, name, wanted, name)
     for name, wanted in PROTOCOL.items():
         if isinstance(data.get("protocol"), dict):
             yield from _typed(data["protocol"], name, wanted, f"protocol.{name}")
