@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _PRINTED = {"percent": (100.0, 1), "fraction": (1.0, 3), "": (1.0, 4)}
@@ -165,12 +165,10 @@ def from_details(details: Mapping[str, Any]) -> list[Curve | Histogram]:
     """The curves and histograms that the `details` of a result hold; damaged ones are left out."""
     found: list[Curve | Histogram] = []
     for part, cls in _PARTS.items():
-        known = {f.name for f in fields(cls)}
         given = details.get(part)
         for name, values in given.items() if isinstance(given, Mapping) else ():
-            kept = {k: v for k, v in values.items() if k in known} if _whole(values) else {}
-            if kept:
-                found.append(cls(**{**kept, "name": str(name)}))
+            if _whole(values):
+                found.append(cls(**{**_known(cls, values), "name": str(name)}))
     return found
 
 
@@ -179,10 +177,21 @@ def _whole(values: Any) -> bool:
     if not isinstance(values, Mapping):
         return False
     first, second, more = ("x", "y", 0) if "x" in values else ("edges", "counts", 1)
-    both = values.get(first), values.get(second)
-    listed = all(isinstance(v, list | tuple) and all(map(_number, v)) for v in both)
-    return listed and len(both[0] or ()) == len(both[1] or ()) + more
+    one, other = values.get(first), values.get(second)
+    return _numbers(one) and _numbers(other) and len(one) == len(other) + more
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _known(cls: type[Curve | Histogram], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a drawing, those of another type left out; lists become tuples."""
+    usual = vars(cls("", (), ()))
+    kept = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in usual}
+    kept = {k: v for k, v in kept.items() if isinstance(v, type(usual[k]))}
+    points = {k: v for k, v in kept.get("points", {}).items() if _numbers(v) and len(v) == 2}
+    return {**kept, "points": points} if "points" in kept else kept
+
+
+def _numbers(values: Any) -> bool:
+    """Whether it is a list of finite numbers."""
+    return isinstance(values, list | tuple) and all(
+        isinstance(value, int | float) and math.isfinite(value) for value in values
+    )

@@ -16,7 +16,6 @@ from sambench.truths import Segments
 
 from ._prompted import PromptedTask
 
-
 _QUALITIES = (
     Metric("PQ", "panoptic quality, mean over categories", "percent"),
     Metric("SQ", "segmentation quality, IoU of matched segments, mean over categories", "percent"),

@@ -143,6 +143,14 @@ def numbers(trial: Trial) -> Iterator[Finding]:
             f"metric {trial.task.metric} is not among {', '.join(value)}",
             "Return the metric to rank by from the estimator.",
         )
+    names = {metric.name for metric in trial.task.metrics}
+    for name in value:
+        if name not in names:
+            yield Finding(
+                "numbers",
+                f"metric {name} is not declared: it is shown as a plain number and never ranked",
+                f'Add Metric("{name}", "what it is", unit, higher_is_better) to metrics.',
+            )
     backwards = trial.task.estimator(trial.records[::-1])(np.ones(count))
     if not _close(backwards, value):
         yield Finding(

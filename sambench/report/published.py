@@ -15,7 +15,10 @@ import sambench
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
+from sambench.shown import Metric, find_metric
 from sambench.store.result import read_json
+from sambench.store.schema import declared_problems
+from sambench.store.tasks import declared_metrics
 
 MARKS = {
     "found": "printed in the source",
@@ -105,6 +108,7 @@ class PublishedTable:
         differs: what sambench does otherwise and has no option for.
         columns: metric -> unit.
         rows: the rows.
+        declared: metrics that the task does not declare.
     """
 
     paper: Paper
@@ -119,6 +123,13 @@ class PublishedTable:
     facts: JSON = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    declared: tuple[Metric, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns as they are declared here, or else by the installed task."""
+        known = [*self.declared, *declared_metrics(self.task)]
+        return tuple(find_metric(known, name) for name in self.columns)
 
     @property
     def name(self) -> str:
@@ -127,7 +138,7 @@ class PublishedTable:
 
 
 _TABLE = {"id", "where", "title", "task", "dataset", "mark", "columns", "rows"}
-_TABLE_MORE = {"error", "options", "facts", "unknown", "differs"}
+_TABLE_MORE = {"error", "options", "facts", "unknown", "differs", "declared"}
 _ROW = {"label", "model", "values"}
 _ROW_MORE = {"dataset", "half", "mark", "error", "baseline", "options", "facts"}
 
@@ -176,6 +187,12 @@ def _table(paper: Paper, raw: Any, path: Path) -> PublishedTable:
     for unit in raw["columns"].values():
         _known(unit, SCALES, where)
     rows = tuple(_row(row, raw, where) for row in raw["rows"])
+    declared = raw.get("declared", [])
+    wrong = (
+        next(declared_problems(declared), "") if isinstance(declared, list) else "declares no list"
+    )
+    if wrong:
+        raise UserError(f"{where} {wrong}; see docs/result-schema.md.")
     plain = {key: raw[key] for key in ("id", "where", "title", "task", "dataset", "columns")}
     return PublishedTable(
         paper,
@@ -184,6 +201,7 @@ def _table(paper: Paper, raw: Any, path: Path) -> PublishedTable:
         facts=raw.get("facts", {}),
         unknown=tuple(raw.get("unknown", ())),
         differs=tuple(raw.get("differs", ())),
+        declared=tuple(Metric(**item) for item in declared),
         **plain,
     )
 

@@ -68,7 +68,7 @@ def declared_problems(declared: list[Any]) -> Iterator[str]:
         if not isinstance(item, dict) or not {"name", "description"} <= item.keys():
             yield "declares a metric without name and description"
         elif set(item) - set(METRIC):
-            yield f"declares metric {item['name']!r} with the unknown {min(set(item) - set(METRIC))}"
+            yield f"declares metric {item['name']!r} with an unknown field"
         elif not all(isinstance(value, METRIC[key]) for key, value in item.items()):
             yield f"declares metric {item['name']!r} with a field of another type"
         elif not 0 <= (item.get("decimals") or 0) <= MOST_DECIMALS:

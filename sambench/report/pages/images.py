@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sambench.interfaces import JSON
 from sambench.report.leaderboard import Board
-from sambench.report.numbers import lower_is_better, scale, show_metric
+from sambench.report.numbers import show_metric
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.layers import EXTRA, MISSED, TRUTH
 from sambench.report.pages.links import (
@@ -25,32 +25,31 @@ def browser_page(
 ) -> str:
     """Images of a board: worst, median, best, and where two runs differ most."""
     names = [run.run.result.model for run in runs]
-    factor, decimals = scale(board.task, board.metric)
     why = (
         "not drawn; raise --images"
         if readable
         else f"the photographs of {board.dataset} were not given; see --dataset"
     )
     data = {
-        "metric": show_metric(board.task, board.metric),
-        "factor": factor,
-        "decimals": decimals,
-        "lower": lower_is_better(board.metric),
+        "metric": show_metric(board.metric),
+        "factor": board.metric.factor,
+        "decimals": board.metric.places,
+        "lower": board.metric.lower_is_better,
         "runs": names,
         "images": list(images),
         "why": why,
     }
-    layers = _layer_names(images)
+    layers, hidden = _layer_names(images), _hidden(images)
     body = [
         tag("h1", f"Images: {board.title}"),
         tag(
             "p", tag("a", "Back to the table", href=f"{task_address(board.task)}#board-{board.key}")
         ),
         _controls(names, any("layers" in image for image in images)),
-        _layer_switches(layers) if layers else None,
+        _layer_switches(layers, hidden) if layers else None,
         _pager(),
         tag("ul", id="gallery", class_="gallery"),
-        _dialog(layers),
+        _dialog(layers, hidden),
         data_script("data", data),
     ]
     return page(f"Images: {board.title}", body, site.links, "", "browser.js")
@@ -70,17 +69,21 @@ def _layer_names(images: Sequence[JSON]) -> list[str]:
     return [*(name for name in found if name != "Truth"), *errors, *marks]
 
 
-HIDDEN = {"Errors", "After the last prompt", "Later prompts"}
-"""Layers that are off at first."""
+def _hidden(images: Sequence[JSON]) -> set[str]:
+    """Layers that are off at first: all of a prediction but its first, and later prompts."""
+    runs = [run for image in images for run in image.get("runs", ())]
+    return {"Later prompts"} | {name for run in runs for name in list(run["layers"])[1:]}
+
+
 COLOURS = {"Truth": (TRUTH,), "Errors": (MISSED, EXTRA)}
 WORDS = {"Errors": "Errors: missed, extra"}
 
 
-def _layer_switches(names: Sequence[str]) -> Markup:
+def _layer_switches(names: Sequence[str], hidden: set[str]) -> Markup:
     boxes = [
         tag(
             "label",
-            tag("input", type="checkbox", data_layer=name, checked=name not in HIDDEN),
+            tag("input", type="checkbox", data_layer=name, checked=name not in hidden),
             [tag("span", class_="key", style=f"background: rgb{c}") for c in COLOURS.get(name, ())],
             WORDS.get(name, name),
             tag("kbd", i),
@@ -123,7 +126,7 @@ def _pager() -> Markup:
     )
 
 
-def _dialog(layers: Sequence[str]) -> Markup:
+def _dialog(layers: Sequence[str], hidden: set[str]) -> Markup:
     bar = tag(
         "div",
         tag("h2", id="dialog-title"),
@@ -133,5 +136,5 @@ def _dialog(layers: Sequence[str]) -> Markup:
         class_="bar",
     )
     views = tag("div", id="views", class_="views")
-    switches = _layer_switches(layers)
+    switches = _layer_switches(layers, hidden)
     return tag("dialog", bar, switches, views, id="dialog", aria_labelledby="dialog-title")

@@ -11,6 +11,7 @@ from sambench.report.leaderboard import Board, Entry, show_ranks
 from sambench.report.numbers import DASH, show_interval, show_value
 from sambench.report.pages.markup import Child, Markup, file_slug, join, tag
 from sambench.report.pages.parts import Cell
+from sambench.shown import Metric
 
 if TYPE_CHECKING:
     from sambench.report.pages.site import Site
@@ -47,20 +48,20 @@ def rank_cell(entry: Entry) -> Cell:
     return Cell(tag("span", show_ranks(entry), title=told), entry.ranks[0], "n")
 
 
-def number_cell(board: Board, metric: str, entry: Entry) -> Cell:
+def number_cell(metric: Metric, entry: Entry) -> Cell:
     """A metric with its interval below it."""
-    estimate = entry.metrics.get(metric)
+    estimate = entry.metrics.get(metric.name)
     if estimate is None or math.isnan(estimate.value):
         return Cell(DASH, "", "n")
-    return Cell(with_interval(board.task, metric, estimate), estimate.value, "n")
+    return Cell(with_interval(metric, estimate), estimate.value, "n")
 
 
-def with_interval(task: str, metric: str, estimate: Estimate) -> Child:
+def with_interval(metric: Metric, estimate: Estimate) -> Child:
     """A value with its interval below it."""
-    value = show_value(task, metric, estimate.value)
+    value = show_value(metric, estimate.value)
     if math.isnan(estimate.low):
         return value
-    return join([value, tag("span", show_interval(task, metric, estimate), class_="ci")])
+    return join([value, tag("span", show_interval(metric, estimate), class_="ci")])
 
 
 def word(value: Any) -> str:

@@ -77,8 +77,8 @@ def _overview(site: Site, entries: Sequence[tuple[Board, Entry]]) -> Markup:
         [
             Cell(run_link(site, entry)),
             _where(board),
-            number_cell(board, board.metric, entry),
-            Cell(show_metric(board.task, board.metric)),
+            number_cell(board.metric, entry),
+            Cell(show_metric(board.metric)),
             rank_cell(entry),
             Cell(*_images(entry), "n"),
             _speed_cell(entry),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from sambench.interfaces import JSON
 from sambench.report.collect import Run
 from sambench.report.comparable import flatten
+from sambench.report.details import Drawings
 from sambench.report.leaderboard import Board
-from sambench.report.numbers import DASH, show_estimate, show_metric, show_value
+from sambench.report.numbers import DASH, metric_of, show_estimate, show_metric, show_value
 from sambench.report.pages import charts
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.links import (
@@ -29,7 +29,8 @@ def run_page(site: Site, board: Board, run: Run) -> str:
     """One result: numbers, plots, protocol card, timing, images."""
     result = run.result
     scored = site.scored.get(run.path)
-    plots = site.keep(charts.run_plots(site.addresses[run.path], result, site.plots_data[run.path]))
+    drawn = site.drawings[run.path]
+    plots = site.keep(charts.run_plots(site.addresses[run.path], result, drawn))
     title = f"{result.model}: {result.task} on {result.dataset}"
     body = [
         tag("h1", title),
@@ -38,7 +39,7 @@ def run_page(site: Site, board: Board, run: Run) -> str:
         tag("h2", "Metrics"),
         _metric_table(result),
         figures(plots, uneven=True),
-        *_breakdown(site.plots_data[run.path]),
+        *_breakdown(result, drawn),
         tag("h2", "Protocol card"),
         tag("p", "Results compare if all but the model agrees: protocol ", key_link(board), "."),
         facts_table({k: word(v) for k, v in flatten(result.protocol).items()}, "Protocol card"),
@@ -54,8 +55,8 @@ def _summary(result: Result) -> str:
     estimate = result.metrics.get(result.metric)
     if estimate is None:
         return images
-    value = show_estimate(result.task, result.metric, estimate)
-    return f"{show_metric(result.task, result.metric)} {value}, {images}"
+    metric = metric_of(result)
+    return f"{show_metric(metric)} {show_estimate(metric, estimate)}, {images}"
 
 
 def _warnings(result: Result) -> Markup | None:
@@ -69,26 +70,28 @@ def _warnings(result: Result) -> Markup | None:
 
 
 def _metric_table(result: Result) -> Markup:
-    head = [("metric", ""), ("value", "n"), ("low", "n"), ("high", "n")]
+    head = [("metric", ""), ("value", "n"), ("low", "n"), ("high", "n"), ("what it is", "")]
     rows = []
     for name, e in result.metrics.items():
-        numbers = [(v, show_value(result.task, name, v)) for v in (e.value, e.low, e.high)]
+        metric = metric_of(result, name)
+        numbers = [(v, show_value(metric, v)) for v in (e.value, e.low, e.high)]
         cells = [Cell(text, "" if math.isnan(v) else v, "n") for v, text in numbers]
-        rows.append([Cell(show_metric(result.task, name)), *cells])
+        rows.append([Cell(show_metric(metric)), *cells, Cell(metric.description, kind="note")])
     return table("metrics", head, rows, "Metrics with 95 % intervals", down=frozenset({1, 2, 3}))
 
 
-def _breakdown(data: JSON) -> list[Child]:
+def _breakdown(result: Result, drawn: Drawings) -> list[Child]:
     """By category, where there are too many for bars."""
-    categories = data["breakdowns"].get("category", {})
+    categories = drawn.breakdowns.get("category", {})
     if not categories:
         return []
-    head = [("category", ""), ("mean IoU %", "n"), ("objects", "n")]
+    metric = metric_of(result)
+    head = [("category", ""), (show_metric(metric), "n"), ("objects", "n")]
     rows = [
         [
             Cell(name),
-            Cell(f"{part['value'] * 100:.1f}", part["value"], "n"),
-            Cell(part.get("count", ""), part.get("count", ""), "n"),
+            Cell(show_value(metric, part.value), part.value, "n"),
+            Cell("" if part.count is None else part.count, part.count or "", "n"),
         ]
         for name, part in categories.items()
     ]
@@ -111,12 +114,13 @@ def _machine(result: Result) -> dict[str, str]:
 
 def _image_table(board: Board, scored: Scored) -> list[Child]:
     result = scored.run.result
-    head = [("image", ""), (show_metric(result.task, result.metric), "n"), ("seconds", "n")]
+    metric = metric_of(result)
+    head = [("image", ""), (show_metric(metric), "n"), ("seconds", "n")]
     rows = []
     for id, value in scored.scores.items():
         seconds = scored.lines[id]["seconds"]
         spent = sum(v for v in seconds.values() if isinstance(v, int | float))
-        shown = DASH if value is None else show_value(result.task, result.metric, value)
+        shown = DASH if value is None else show_value(metric, value)
         cells = [Cell(shown, "" if value is None else value, "n"), Cell(f"{spent:.2f}", spent, "n")]
         rows.append([Cell(id), *cells])
     link = tag("a", "Look at the images", href=f"{browser_address(board)}#{result.model}")

@@ -9,7 +9,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
 from sambench.registry import construct, load, names
 from sambench.report.collect import Run, read_lines
-from sambench.report.details import plot_data
+from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import Scored, browser_images
 from sambench.report.pages.images import browser_page
@@ -35,7 +35,7 @@ class Site:
         datasets: fingerprint -> dataset whose photographs may be read.
         links: navigation, (address, text).
         addresses: result file -> its page.
-        plots_data: result file -> data of its plots.
+        drawings: result file -> its curves, histograms and breakdowns.
         scored: result file -> its records with scores; missing where there are none.
     """
 
@@ -44,7 +44,7 @@ class Site:
     datasets: Mapping[str, Dataset]
     links: list[tuple[str, str]] = field(default_factory=list)
     addresses: dict[Path, str] = field(default_factory=dict)
-    plots_data: dict[Path, JSON] = field(default_factory=dict)
+    drawings: dict[Path, Drawings] = field(default_factory=dict)
     scored: dict[Path, Scored] = field(default_factory=dict)
 
     def write(self, address: str, text: str) -> None:
@@ -141,9 +141,7 @@ def _add_run(site: Site, run: Run) -> None:
     site.addresses[run.path] = next(name for name in names if name not in taken)
     lines = read_lines(run)
     dataset = site.datasets.get(str(result.protocol["dataset"].get("fingerprint")))
-    # Names of categories are no part of what a dataset must have.
-    categories = getattr(dataset, "categories", None)
-    site.plots_data[run.path] = plot_data(result, [line["record"] for line in lines], categories)
+    site.drawings[run.path] = drawings(result)
     if not lines:
         return
     try:
@@ -152,6 +150,10 @@ def _add_run(site: Site, run: Run) -> None:
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)
         return
+    # Names of categories are no part of what a dataset must have.
+    categories = getattr(dataset, "categories", None)
+    records = [line["record"] for line in lines]
+    site.drawings[run.path] = drawings(result, task, records, categories)
     site.scored[run.path] = Scored(run, task, {line["id"]: line for line in lines}, scores)
 
 

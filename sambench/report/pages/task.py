@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sambench.registry import entries
 from sambench.report.comparable import differing_fields
+from sambench.report.formats import unranked
 from sambench.report.leaderboard import Board, tie_rule
-from sambench.report.numbers import DASH, lower_is_better, show_metric, show_value
+from sambench.report.numbers import DASH, legend, show_metric, show_value
 from sambench.report.pages import charts
 from sambench.report.pages.links import (
     browser_address,
@@ -53,9 +54,11 @@ def _protocols(boards: Sequence[Board]) -> list[Child]:
     if len(boards) < 2:
         return []
     models = list(dict.fromkeys(entry.label for board in boards for entry in board.entries))
-    head = [("model", "")] + [(f"{b.dataset} · {b.key[:4]} · {b.metric}", "n") for b in boards]
+    head = [("model", "")] + [
+        (f"{b.dataset} · {b.key[:4]} · {show_metric(b.metric)}", "n") for b in boards
+    ]
     rows = [[Cell(model), *(_of_model(board, model) for board in boards)] for model in models]
-    down = frozenset(i for i, b in enumerate(boards, 1) if not lower_is_better(b.metric))
+    down = frozenset(i for i, b in enumerate(boards, 1) if not b.metric.lower_is_better)
     differ = differing_fields({board.key: board.fields for board in boards})
     listed = [
         [name, *(tag("code", word(values[board.key])) for board in boards)]
@@ -79,7 +82,7 @@ def _protocols(boards: Sequence[Board]) -> list[Child]:
 
 def _of_model(board: Board, model: str) -> Cell:
     found = [entry for entry in board.entries if entry.label == model]
-    return number_cell(board, board.metric, found[0]) if found else Cell("", "", "n")
+    return number_cell(board.metric, found[0]) if found else Cell("", "", "n")
 
 
 def _chips(board: Board, boards: Sequence[Board]) -> list[Markup]:
@@ -92,7 +95,7 @@ def _chips(board: Board, boards: Sequence[Board]) -> list[Markup]:
 
 
 def _measured_section(site: Site, board: Board, chips: Sequence[Markup]) -> Markup:
-    plots = site.keep(charts.board_plots(board, site.plots_data))
+    plots = site.keep(charts.board_plots(board, site.drawings))
     has_browser = any(e.run is not None and e.run.path in site.scored for e in board.entries)
     links = [tag("a", "Look at the images", href=browser_address(board))] if has_browser else []
     return tag(
@@ -116,26 +119,29 @@ def board_table(site: Site, board: Board) -> Markup:
     several = len({entry.dataset for entry in board.entries}) > 1
     notes = not board.measured or any(entry.notes for entry in board.entries)
     head = [("model", ""), *([("dataset", "")] if several else []), ("rank", "n")]
-    head += [(show_metric(board.task, name), "n") for name in metrics]
+    head += [(show_metric(metric), "n") for metric in metrics]
     head += [("source", "")] + ([("notes", "")] if notes else [])
     rows = [
         [
             Cell(run_link(site, entry)),
             *([Cell(entry.dataset)] if several else []),
             rank_cell(entry),
-            *(number_cell(board, name, entry) for name in metrics),
+            *(number_cell(metric, entry) for metric in metrics),
             Cell(tag("span", entry.mark, class_=f"mark {entry.mark}")),
             *([Cell("; ".join(entry.notes), kind="note")] if notes else []),
         ]
         for entry in board.entries
     ]
     first = 3 if several else 2
-    down = frozenset(first + i for i, name in enumerate(metrics) if not lower_is_better(name))
+    down = frozenset(first + i for i, m in enumerate(metrics) if not m.lower_is_better)
     ranked = sum(entry.ranks is not None for entry in board.entries) > 1
+    words = legend(metrics)
     return join(
         [
             table(f"table-{board.key}", head, rows, board.title, down=down),
+            tag("p", "; ".join(words), class_="muted small") if words else None,
             tag("p", tie_rule(board), class_="muted small") if ranked else None,
+            [tag("p", line, class_="muted small") for line in unranked(board)],
         ]
     )
 
@@ -156,16 +162,16 @@ def _suite_section(site: Site, task: str, boards: Sequence[Board]) -> list[Child
 
 def _suite_table(id: str, suite: Sequence[Board]) -> Markup:
     models = charts.by_mean(suite)
-    metric, task = suite[0].metric, suite[0].task
+    metric = suite[0].metric
     head = [("model", ""), ("mean", "n"), *((board.dataset, "n") for board in suite)]
     rows = []
     for model in models:
         cells = [_of_model(board, model) for board in suite]
         mean = charts.suite_mean(suite, model)
-        shown = DASH if mean is None else show_value(task, metric, mean)
+        shown = DASH if mean is None else show_value(metric, mean)
         rows.append([Cell(model), Cell(shown, "" if mean is None else mean, "n"), *cells])
-    down = frozenset() if lower_is_better(metric) else frozenset(range(1, len(head)))
-    return table(id, head, rows, f"{show_metric(task, metric)} by dataset", down=down)
+    down = frozenset() if metric.lower_is_better else frozenset(range(1, len(head)))
+    return table(id, head, rows, f"{show_metric(metric)} by dataset", down=down)
 
 
 def _published_sections(site: Site, boards: Sequence[Board]) -> list[Child]:
