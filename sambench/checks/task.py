@@ -15,6 +15,7 @@ import numpy as np
 
 from sambench.checks.findings import Finding, Report
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
+from sambench.shown import as_details
 
 TOLERANCE = 1e-9
 SMOOTHED = 1e-3
@@ -215,4 +216,20 @@ def _close(a: dict[str, float], b: dict[str, float], tolerance: float = TOLERANC
     )
 
 
-CHECKS = (plain_records, determinism, numbers, resampling, saving)
+def drawings(trial: Trial) -> Iterator[Finding]:
+    """Curves can be kept in a result, and layers fit their images."""
+    json.dumps(as_details(trial.task.curves(trial.records)), allow_nan=False)
+    for prediction, sample in zip(trial.predictions, trial.samples, strict=True):
+        for name, layer in trial.task.layers(prediction).items():
+            sizes = {tuple(rle["size"]) for rle in layer.masks}
+            sizes |= set() if layer.map is None else {layer.map.shape}
+            if sizes - {sample.image.shape[:2]}:
+                yield Finding(
+                    "drawings",
+                    f"layer {name} of image {sample.id} is of another size than the image",
+                    "Give masks and maps (H, W) at the size of the image.",
+                )
+                return
+
+
+CHECKS = (plain_records, determinism, numbers, resampling, saving, drawings)

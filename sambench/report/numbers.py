@@ -52,7 +52,8 @@ def show_interval(metric: Metric, estimate: Estimate) -> str:
 
 def show_metric(metric: Metric) -> str:
     """A metric's name with its unit and an arrow where lower is better."""
-    return f"{metric.name}{WORDLESS.get(metric.unit, f' {metric.unit}')}{_arrow(metric)}"
+    word = "" if metric.unit in metric.name else f" {metric.unit}"  # as of seconds/click
+    return f"{metric.name}{WORDLESS.get(metric.unit, word)}{_arrow(metric)}"
 
 
 def _arrow(metric: Metric) -> str:

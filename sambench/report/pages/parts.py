@@ -37,7 +37,7 @@ class Cell:
 @cache
 def asset(name: str) -> str:
     """A file of the folder assets/."""
-    return (files("sambench.report") / "assets" / name).read_text(encoding="utf-8")
+    return (files("sambench.report.pages") / "assets" / name).read_text(encoding="utf-8")
 
 
 def page(
