@@ -162,7 +162,7 @@ def test_a_declared_metric_is_shown_right_everywhere(
     assert {name for image in drawn for run in image["runs"] for name in run["layers"]} == {
         "Answer", "Errors",
     }  # fmt: skip
-    run = (site / "run-hd-mini-box_mask.html").read_text()
+    run = (site / "run-hd-mini-box-mask.html").read_text()
     assert f"{HEAD} {better:.1f}" in run
 
     assert main(["compare", *map(str, hd.results), f"--task={hd.task}"]) == 0
