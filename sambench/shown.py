@@ -184,7 +184,9 @@ def _whole(values: Any) -> bool:
 def _known(cls: type[Curve | Histogram], values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a drawing, those of another type left out; lists become tuples."""
     usual = vars(cls("", (), ()))
-    kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in usual}
+    kept: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in usual
+    }
     kept = {k: v for k, v in kept.items() if isinstance(v, type(usual[k]))}
     points = {k: v for k, v in kept.get("points", {}).items() if _numbers(v) and len(v) == 2}
     return {**kept, "points": points} if "points" in kept else kept

@@ -12,6 +12,11 @@ NEEDED = (
     "sambench/datasets/mini.py",
     "sambench/datasets/mini_annotations/instances.json",
     "sambench/py.typed",
+    *(
+        f"sambench/report/pages/templates/{name}.html"
+        for name in ("base", "images", "macros", "overview", "run", "task")
+    ),
+    *(f"sambench/report/pages/assets/{name}" for name in ("browser.js", "page.js", "style.css")),
 )
 
 if __name__ == "__main__":

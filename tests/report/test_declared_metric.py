@@ -101,7 +101,9 @@ def make(folder: Path, declared: str, capsys: pytest.CaptureFixture[str]) -> Mad
         command = ["run", f"--task={task}", f"--model={model}", "--dataset=mini", "--limit=3"]
         more = ["--resamples=50", "--workers=0", "--save-predictions", f"--output={folder / 'out'}"]
         assert main([*command, *more]) == 0
-    found = {path.stem: path for path in (folder / "out").rglob("*.json") if path.parent.name == "mini"}
+    found = {
+        path.stem: path for path in (folder / "out").rglob("*.json") if path.parent.name == "mini"
+    }
     return Made(task, (found["whole_image"], found["box_mask"]), capsys.readouterr().out)
 
 
@@ -198,7 +200,9 @@ def test_ranks_follow_the_declared_direction() -> None:
         runs = [Run(Path(m), result(v, m, declared)) for m, v in (("b", 9.0), ("a", 2.0))]
         [board] = make_boards(runs, records=False)
         assert [entry.model for entry in board.entries] == order
-        assert [show_ranks(e) for e in board.entries] == (["", ""] if higher is None else ["1", "2"])
+        assert [show_ranks(e) for e in board.entries] == (
+            ["", ""] if higher is None else ["1", "2"]
+        )
     assert tie_rule(board) == "Nothing is ranked: the direction of HD is not declared."
 
 

@@ -9,7 +9,7 @@ from sambench.report.details import Drawings, Part, numbered
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.numbers import metric_of, show_metric
 from sambench.report.pages import plots
-from sambench.report.pages.markup import file_slug
+from sambench.report.pages.links import file_slug
 from sambench.report.pages.plots import Dot, Plot
 from sambench.shown import Curve
 from sambench.store.result import Result

@@ -1,0 +1,91 @@
+"""What the pages of a site are made of: boards, and of each run its page, plots and images."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Dataset
+from sambench.report.collect import Run, read_lines
+from sambench.report.details import Drawings, drawings
+from sambench.report.leaderboard import Board
+from sambench.report.pages.browser import Scored
+from sambench.report.pages.links import file_slug
+from sambench.report.scores import image_scores, load_task
+from sambench.store.result import Result
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a site shows.
+
+    Attributes:
+        boards: all boards.
+        addresses: result file -> its page.
+        drawings: result file -> its curves, histograms and breakdowns.
+        scored: result file -> its records with scores; missing where there are none.
+    """
+
+    boards: Sequence[Board]
+    addresses: Mapping[Path, str]
+    drawings: Mapping[Path, Drawings]
+    scored: Mapping[Path, Scored]
+
+    def tasks(self) -> list[str]:
+        """The tasks, in order."""
+        return list(dict.fromkeys(board.task for board in self.boards))
+
+    def scored_runs(self, board: Board) -> list[Scored]:
+        """The runs of a board whose images have scores."""
+        return [self.scored[run.path] for run in runs_of(board) if run.path in self.scored]
+
+
+def runs_of(board: Board) -> list[Run]:
+    """The runs of a board, in its order."""
+    return [entry.run for entry in board.entries if entry.run is not None]
+
+
+def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents:
+    """Read the records behind boards, and give each run its page.
+
+    Args:
+        boards: what to show.
+        datasets: fingerprint -> dataset, which may name its categories.
+    """
+    addresses: dict[Path, str] = {}
+    drawn: dict[Path, Drawings] = {}
+    scored: dict[Path, Scored] = {}
+    for run in (run for board in boards for run in runs_of(board)):
+        addresses[run.path] = _run_address(run.result, set(addresses.values()))
+        lines = read_lines(run)
+        dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
+        # Names of categories are no part of what a dataset must have.
+        categories = getattr(dataset, "categories", None)
+        found = _scored(run, lines) if lines else None
+        if found is None:
+            drawn[run.path] = drawings(run.result)
+        else:
+            scored[run.path] = found
+            records = [line["record"] for line in lines]
+            drawn[run.path] = drawings(run.result, found.task, records, categories)
+    return Contents(boards, addresses, drawn, scored)
+
+
+def _run_address(result: Result, taken: set[str]) -> str:
+    slug = file_slug("run", result.task, result.dataset, result.model)
+    names = (f"{slug}{'' if n == 1 else f'-{n}'}.html" for n in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _scored(run: Run, lines: Sequence[JSON]) -> Scored | None:
+    """The scores of its images; None, which is logged, where its task cannot be set up."""
+    try:
+        task = load_task(run)
+        scores = image_scores(task, run.result.metric, lines)
+    except UserError as error:
+        log.warning("no scores of single images for %s: %s", run.path, error)
+        return None
+    return Scored(run, task, {line["id"]: line for line in lines}, scores)
