@@ -92,9 +92,8 @@ class Made:
         return [read_result(path).metrics["HD"].value for path in self.results]
 
 
-def make(folder: Path, declared: str, capsys: pytest.CaptureFixture[str]) -> Made:
-    folder.mkdir()
-    task = folder / "hd.py"
+def make(name: str, folder: Path, declared: str, capsys: pytest.CaptureFixture[str]) -> Made:
+    task = folder / f"{name}.py"
     task.write_text(SOURCE.replace("DECLARED", declared))
     capsys.readouterr()
     for model in ("whole_image", "box_mask"):
@@ -108,13 +107,13 @@ def make(folder: Path, declared: str, capsys: pytest.CaptureFixture[str]) -> Mad
 
 
 @pytest.fixture
-def hd(tmp_path: Path, capsys: pytest.CaptureFixture[str], alone: None) -> Made:
-    return make(tmp_path / "declared", DECLARED, capsys)
+def hd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Made:
+    return make("hd", tmp_path, DECLARED, capsys)
 
 
 @pytest.fixture
-def plain(tmp_path: Path, capsys: pytest.CaptureFixture[str], alone: None) -> Made:
-    return make(tmp_path / "silent", 'metric = "HD"', capsys)
+def plain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Made:
+    return make("silent_hd", tmp_path, 'metric = "HD"', capsys)
 
 
 def report(capsys: pytest.CaptureFixture[str], made: Made, *more: str) -> str:
