@@ -26,9 +26,14 @@ from sambench.errors import UserError
 from sambench.findings import Finding as Finding
 from sambench.prompts import Masks as Masks
 from sambench.prompts import Prompts as Prompts
+from sambench.shown import Curve as Curve
+from sambench.shown import Histogram as Histogram
+from sambench.shown import Marks as Marks
+from sambench.shown import Metric as Metric
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
+from sambench.truths import Layer as Layer
 from sambench.truths import Regions as Regions
 from sambench.truths import Segments as Segments
 from sambench.truths import Truth as Truth
@@ -269,11 +274,7 @@ class Task(ABC):
     """A question put to a model: a frozen dataclass whose fields are the options."""
 
     truth: ClassVar[type]
-    """The type of truth it needs, a subclass of `Truth`."""
-    metric: ClassVar[str]
-    """The metric to rank by."""
-    needs: ClassVar[frozenset[str]]
-    """Kinds of prompt that the model must take; a property where they depend on the options."""
+    """The type of truth it needs."""
     direct: ClassVar[str] = ""
     """The method of a model that gives this task's prediction itself, if the task knows one.
 
@@ -289,6 +290,26 @@ class Task(ABC):
     """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Kinds of prompt that the model must take: a class variable, or a property of options."""
+        raise AttributeError(f"task {type(self).__name__} does not say which prompts it needs")
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that it may give, the one to rank by first: a class variable or a property.
+
+        A metric of the estimator that is not declared is printed as a plain number and not ranked.
+        """
+        return ()
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric to rank by."""
+        if not self.metrics:
+            raise AttributeError(f"task {type(self).__name__} declares no metrics")
+        return self.metrics[0].name
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
         """Refuse, before anything is predicted, a dataset that the options do not fit.
@@ -323,9 +344,29 @@ class Task(ABC):
         """As `estimator`, of the main metric by category; None where records know of none."""
         return None
 
-    def details(self, records: Sequence[JSON]) -> JSON:
-        """All images -> data for plots and breakdowns beside the metrics."""
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """How many objects there are of each category of `by_category`; empty if not known."""
         return {}
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """All images -> curves and histograms to draw beside the metrics."""
+        return ()
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """What of a prediction may be drawn over its image, by name; the first one is the answer.
+
+        Every other layer is hidden until someone asks for it.
+        """
+        return {}
+
+    def asked(self, prediction: Prediction, truth: Any) -> Layer | None:
+        """What of the truth the first layer should show, so that errors can be drawn; or None."""
+        layer: Layer | None = truth.layer()
+        return layer
+
+    def marks(self, record: JSON, prediction: Prediction | None, truth: Any) -> Marks:
+        """The prompts to draw over an image; the prediction is None where it was not kept."""
+        return Marks()
 
     def save(self, prediction: Prediction, stem: Path) -> Path:
         """Write a prediction to a file whose name starts with stem; returns the file."""

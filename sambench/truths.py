@@ -8,7 +8,7 @@ checks of datasets report it. A type of one's own is a subclass of `Truth`, here
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,6 +24,19 @@ RLE = dict[str, Any]
 BOX_SLACK = 2.0
 """Annotated boxes come from polygons; their masks' own boxes may differ by a little, in pixels."""
 BOXES = "Give boxes as x0, y0, x1, y1 in pixels of the image: COCO's own are x, y, w, h."
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What can be drawn over an image: masks, or a map.
+
+    Attributes:
+        masks: N run-length encoded masks, each drawn in a colour of its own.
+        map: (H, W) in [0, 1], such as the strength of boundaries; it is drawn instead of masks.
+    """
+
+    masks: Sequence[RLE] = ()
+    map: NDArray[Any] | None = None
 
 
 class Truth(ABC):
@@ -46,6 +59,10 @@ class Truth(ABC):
 
     def objects(self) -> Instances | None:
         """Its objects, for checks to count and contact sheets to mark; None if it has no such."""
+        return None
+
+    def layer(self) -> Layer | None:
+        """What to draw of it over its image; None if it cannot be drawn."""
         return None
 
 
@@ -85,6 +102,17 @@ def require_sound(truth: T, kind: type, size: Size | None) -> T:
 
 def _findings(check: str, wrong: Iterable[str], remedy: str) -> Iterator[Finding]:
     return (Finding(check, problem, remedy) for problem in wrong)
+
+
+def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    edges[:, :-1] |= beside
+    edges[:, 1:] |= beside
+    edges[:-1] |= below
+    edges[1:] |= below
+    return edges
 
 
 @dataclass(frozen=True)
@@ -203,6 +231,10 @@ class Instances(Truth):
         for index in np.flatnonzero(full & off & ~self.crowd).tolist():
             yield Finding("boxes", self._of_box(index, spans), BOXES, minor=True)
 
+    def layer(self) -> Layer:
+        """The masks of all objects."""
+        return Layer(masks=self.rles)
+
 
 @dataclass(frozen=True)
 class Boundaries(Truth):
@@ -220,6 +252,10 @@ class Boundaries(Truth):
         if not any(drawn.any() for drawn in self.annotators):
             remedy = "Leave out images of which no boundary is known."
             yield Finding("boundaries", "nobody drew a boundary", remedy)
+
+    def layer(self) -> Layer:
+        """How many of the annotators drew each pixel, as a part of them."""
+        return Layer(map=np.mean(self.annotators, axis=0)) if self.annotators else Layer()
 
 
 @dataclass(frozen=True)
@@ -277,6 +313,10 @@ class Concepts(Truth):
                 problem = f"{phrase!r}: {empty} masks have no pixel"
                 yield Finding("phrases", problem, "Leave out masks without a pixel.")
 
+    def layer(self) -> Layer:
+        """The masks of all phrases, by the first annotator of each."""
+        return Layer(masks=[rle for own in self.annotations for rle in own[0]])
+
 
 @dataclass(frozen=True)
 class Regions(Truth):
@@ -292,6 +332,10 @@ class Regions(Truth):
         """No annotator, maps of another size or dtype."""
         remedy = "Give (H, W) integers of the image's size for each annotator."
         return _findings("regions", of_maps("regions", self.annotators, size, "iu"), remedy)
+
+    def layer(self) -> Layer:
+        """How many of the annotators drew a border through each pixel, as a part of them."""
+        return Layer(map=np.mean([borders(labels) for labels in self.annotators], axis=0))
 
 
 @dataclass(frozen=True)
@@ -348,3 +392,10 @@ class Segments(Truth):
             return
         for index in np.flatnonzero(np.bincount(self.labels.ravel(), minlength=count + 1)[1:] == 0):
             yield f"segment {index + 1} has no pixel"
+
+    def layer(self) -> Layer:
+        """The masks of all segments but crowd regions, which no answer is asked for."""
+        from pycocotools import mask as coco_mask
+
+        masks = (self.mask(int(i)) for i in np.flatnonzero(~self.crowd))
+        return Layer(masks=[coco_mask.encode(np.asfortranarray(m, np.uint8)) for m in masks])

@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Embedding, Estimator, Masks, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Embedding,
+    Estimator,
+    Layer,
+    Masks,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
@@ -30,6 +42,8 @@ if TYPE_CHECKING:
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
+HUMAN = (0.700762, 0.897659)
+"""Recall and precision of people on BSDS, as the benchmark's own plots have them."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,13 @@ class Edges(Task):
     scale: float = 0.0
 
     truth: ClassVar[type] = Boundaries
-    metric: ClassVar[str] = "ODS"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("ODS", "F-measure of boundaries at the best threshold of the whole dataset"),
+        Metric("OIS", "F-measure of boundaries, each image at its own best threshold"),
+        Metric("AP", "average precision of boundaries over all recalls"),
+        Metric("R50", "recall of boundaries at 50 % precision"),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "boundaries"
     """image -> edge map (H, W), any range of non-negative values."""
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
@@ -106,12 +125,26 @@ class Edges(Task):
         """ODS, OIS, AP, R50."""
         return boundaries.boundary_estimator(np.array([record["counts"] for record in records]))
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Precision against recall over the thresholds."""
         scores = boundaries.boundary_scores(np.array([record["counts"] for record in records]))
         known = scores.curve[scores.curve[:, 0] > 0]  # thresholds that leave any pixel
-        recall, precision = known[:, 0].tolist(), known[:, 1].tolist()
-        return {"curves": {"precision-recall": {"x": recall, "y": precision}}}
+        curve = Curve(
+            "precision-recall",
+            tuple(known[:, 0].tolist()),
+            tuple(known[:, 1].tolist()),
+            x_label="recall",
+            y_label="precision",
+            equal_f=True,
+            points={"human": HUMAN},
+            caption="Human: one annotator of BSDS against the others, F .787, as the benchmark "
+            "draws it.",
+        )
+        return (curve,)
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The edge map."""
+        return {"Prediction": Layer(map=prediction)}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map before edge NMS as a 16-bit PNG."""

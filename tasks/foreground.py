@@ -15,7 +15,18 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Embedding,
+    Estimator,
+    Layer,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.masks import rle
 from sambench.metrics import saliency
 from sambench.truths import Instances
@@ -51,8 +62,17 @@ class Foreground(Task):
     stretch: bool = True
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "Smeasure"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("Smeasure", "mean S-measure, structural similarity of map and mask"),
+        Metric("maxF", "mean F-measure (beta^2 0.3) at the best of 256 thresholds"),
+        Metric("meanF", "mean F-measure (beta^2 0.3) over 256 thresholds"),
+        Metric("adaptiveF", "mean F-measure (beta^2 0.3) at twice the map's mean"),
+        Metric("maxE", "mean E-measure (enhanced alignment) at the best of 256 thresholds"),
+        Metric("meanE", "mean E-measure (enhanced alignment) over 256 thresholds"),
+        Metric("adaptiveE", "mean E-measure (enhanced alignment) at twice the map's mean"),
+        Metric("MAE", "mean absolute error of the map", higher_is_better=False),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "saliency"
     """image -> map (H, W) in [0, 1]."""
     paper: ClassVar[str] = "sambench run --task foreground --model sam_vit_h --dataset duts"
@@ -113,11 +133,16 @@ class Foreground(Task):
         """S-measure, F- and E-measure (max, mean, adaptive), MAE."""
         return saliency.saliency_estimator(records)
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """F-measure against the threshold."""
         curve = saliency.f_and_e_curves(records)["F"].mean(axis=0)
         levels = np.arange(saliency.LEVELS)[::-1] / (saliency.LEVELS - 1)
-        return {"curves": {"F-threshold": {"x": levels.tolist(), "y": curve.tolist()}}}
+        x, y = tuple(levels.tolist()), tuple(curve.tolist())
+        return (Curve("F-threshold", x, y, x_label="threshold", y_label="mean F-measure"),)
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The map of the salient object."""
+        return {"Prediction": Layer(map=prediction)}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map as a 16-bit PNG."""

@@ -14,16 +14,43 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Dataset,
+    Embedding,
+    Estimator,
+    Layer,
+    Marks,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
 from sambench.truths import Instances
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
 from ._objects import SINGLE, require_objects
+from ._sizes import FREQUENCIES, SIZES, by_frequency, by_size
 
 if TYPE_CHECKING:
     from sambench.masks.mask_data import MaskData
+
+
+def _recalls(start: str, kind: str) -> tuple[Metric, ...]:
+    """AR at each budget, the largest first, by size and by frequency."""
+    wholes = [
+        Metric(f"{start}AR@{k}", f"AR of {kind} over IoU .50:.05:.95, {k} proposals", "percent")
+        for k in sorted(recall.BUDGETS, reverse=True)
+    ]
+    return tuple(m for w in wholes for m in (w, *by_size(w), *by_frequency(w)))
+
+
+PARTS = {"AR": ""} | {f"AR{k}": f", {word}" for k, word in (SIZES | FREQUENCIES).items()}
+"""Name of a recall -> what a label says of which objects it is of."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +81,12 @@ class Proposals(Task):
     seed: int = 0
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "AR@1000"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        *_recalls("", "masks"),
+        *_recalls("box", "boxes"),
+        Metric("masks", "proposals of an image, mean", "count", None),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "propose"
     """image -> N masks as COCO run-length encodings of the image's size, and (N,) scores."""
     paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
@@ -143,14 +174,32 @@ class Proposals(Task):
 
         return estimate
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Recall against the number of proposals, for all objects and for each bucket."""
         values = recall.average_recall([record["mask"] for record in records])(
             np.ones(len(records))
         )
         names = [name.partition("@")[0] for name in values if _at(name, recall.CURVE[0])]
-        curves = {name: [values[f"{name}@{k}"] for k in recall.CURVE] for name in names}
-        return {"recall": {"proposals": list(recall.CURVE), **curves}}
+        return [
+            Curve(
+                f"recall-proposals{PARTS[name]}",
+                recall.CURVE,
+                tuple(values[f"{name}@{k}"] for k in recall.CURVE),
+                x_label="proposals",
+                y_label=f"recall{PARTS[name]}",
+                unit="percent",
+                log=True,
+            )
+            for name in names
+        ]
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The masks, of hundreds the most confident."""
+        return {"Prediction": prediction.layer()}
+
+    def marks(self, record: JSON, prediction: Prediction | None, truth: Instances) -> Marks:
+        """Boxes, where the masks of a saved prediction have some."""
+        return Marks() if prediction is None else prediction.marks()
 
     def save(self, prediction: Found, stem: Path) -> Path:
         """Write COCO results JSON."""

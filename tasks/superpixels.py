@@ -15,11 +15,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Embedding,
+    Estimator,
+    Layer,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
-from sambench.truths import Regions
+from sambench.truths import Regions, borders
 
 from ._label_files import read_labels, write_labels
 
@@ -56,8 +66,17 @@ class Superpixels(Task):
     tolerance: float = superpixels.TOLERANCE
 
     truth: ClassVar[type] = Regions
-    metric: ClassVar[str] = "ASA"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("ASA", "achievable segmentation accuracy, mean over images"),
+        Metric("BR", "boundary recall, mean over images"),
+        Metric(
+            "UE",
+            "undersegmentation error of Neubert and Protzel, mean over images",
+            higher_is_better=False,
+        ),
+        Metric("superpixels", "superpixels of an image, mean", "count", None),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "superpixels"
     """image -> labels (H, W)."""
     paper: ClassVar[str] = "sambench run --task superpixels --model sam_vit_h --dataset bsds500"
@@ -114,6 +133,10 @@ class Superpixels(Task):
         return np.array(
             [combine(row) if np.isfinite(row).any() else np.nan for row in rows], dtype=np.float64
         )
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The borders of the superpixels."""
+        return {"Prediction": Layer(map=borders(prediction))}
 
     def save(self, prediction: NDArray[np.int32], stem: Path) -> Path:
         """Write the labels as a 16-bit PNG."""

@@ -21,7 +21,9 @@ from sambench.interfaces import (
     Dataset,
     Embedding,
     Estimator,
+    Layer,
     Masks,
+    Metric,
     Model,
     Prompts,
     Sample,
@@ -79,8 +81,34 @@ class Text(Task):
     seed: int = 0
 
     truth: ClassVar[type] = Concepts
-    metric: ClassVar[str] = "cgF1"
-    needs: ClassVar[frozenset[str]] = frozenset({"texts"})
+    metrics = (
+        Metric("cgF1", "classification-gated F1: pmF1 times IL_MCC", "percent"),
+        Metric("pmF1", "micro F1 of masks over positive pairs, IoU .50:.05:.95", "percent"),
+        Metric("IL_MCC", "Matthews correlation of predicted and true presence", decimals=2),
+        Metric("IL_precision", "precision of predicted presence", "percent"),
+        Metric("IL_recall", "recall of predicted presence", "percent"),
+        Metric("IL_F1", "F1 of predicted presence", "percent"),
+        Metric(
+            "IL_FPR",
+            "negative pairs for which anything is predicted",
+            "percent",
+            higher_is_better=False,
+        ),
+        Metric(
+            "positive_macro_F1",
+            "mean F1 of the positive pairs that have a prediction, IoU .50:.05:.95",
+            "percent",
+        ),
+        *(
+            Metric(f"cgF1@{at}", f"classification-gated F1 at IoU .{at}", "percent")
+            for at in (50, 75)
+        ),
+        *(
+            Metric(f"pmF1@{at}", f"micro F1 of masks over positive pairs at IoU .{at}", "percent")
+            for at in (50, 75)
+        ),
+    )
+    needs = frozenset({"texts"})
     paper: ClassVar[str] = (
         "sambench run --task text --model hf:facebook/sam3,text=true --dataset saco_gold"
     )
@@ -159,6 +187,10 @@ class Text(Task):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """cgF1 and its parts."""
         return concepts.concept_f1([record["pairs"] for record in records])
+
+    def layers(self, prediction: Named) -> Mapping[str, Layer]:
+        """The masks of all phrases."""
+        return {"Prediction": Layer(masks=[mask for own in prediction.rles for mask in own])}
 
     def save(self, prediction: Named, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""

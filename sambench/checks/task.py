@@ -16,6 +16,7 @@ import numpy as np
 from sambench.checks.findings import Report, carry_out, raised
 from sambench.findings import Finding
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
+from sambench.shown import as_details
 
 TOLERANCE = 1e-9
 SMOOTHED = 1e-3
@@ -142,6 +143,14 @@ def numbers(trial: Trial) -> Iterator[Finding]:
             f"metric {trial.task.metric} is not among {', '.join(value)}",
             "Return the metric to rank by from the estimator.",
         )
+    names = {metric.name for metric in trial.task.metrics}
+    for name in value:
+        if name not in names:
+            yield Finding(
+                "numbers",
+                f"metric {name} is not declared: it is shown as a plain number and never ranked",
+                f'Add Metric("{name}", "what it is", unit, higher_is_better) to metrics.',
+            )
     backwards = trial.task.estimator(trial.records[::-1])(np.ones(count))
     if not _close(backwards, value):
         yield Finding(
@@ -206,4 +215,20 @@ def _close(a: dict[str, float], b: dict[str, float], tolerance: float = TOLERANC
     )
 
 
-CHECKS = (plain_records, determinism, numbers, resampling, saving)
+def drawings(trial: Trial) -> Iterator[Finding]:
+    """Curves can be kept in a result, and layers fit their images."""
+    json.dumps(as_details(trial.task.curves(trial.records)), allow_nan=False)
+    for prediction, sample in zip(trial.predictions, trial.samples, strict=True):
+        for name, layer in trial.task.layers(prediction).items():
+            sizes = {tuple(rle["size"]) for rle in layer.masks}
+            sizes |= set() if layer.map is None else {layer.map.shape}
+            if sizes - {sample.image.shape[:2]}:
+                yield Finding(
+                    "drawings",
+                    f"layer {name} of image {sample.id} is of another size than the image",
+                    "Give masks and maps (H, W) at the size of the image.",
+                )
+                return
+
+
+CHECKS = (plain_records, determinism, numbers, resampling, saving, drawings)

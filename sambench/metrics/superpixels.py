@@ -24,20 +24,10 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.truths import borders
 
 TOLERANCE = 0.0025
 """Radius of boundary recall as a fraction of the image's diagonal (Stutz et al., section 4.1)."""
-
-
-def edges_of(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels (H, W) with another label above, below, left or right: both sides of a boundary."""
-    edges = np.zeros(labels.shape, dtype=bool)
-    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
-    edges[:, :-1] |= beside
-    edges[:, 1:] |= beside
-    edges[:-1] |= below
-    edges[1:] |= below
-    return edges
 
 
 def radius_of(size: Sequence[int], tolerance: float) -> int:
@@ -72,7 +62,7 @@ def image_record(
     from scipy.ndimage import maximum_filter
 
     radius = radius_of(labels.shape, tolerance)
-    near = maximum_filter(edges_of(labels), 2 * radius + 1, mode="constant")
+    near = maximum_filter(borders(labels), 2 * radius + 1, mode="constant")
     record: JSON = {"superpixels": len(np.unique(labels)), "BR": [], "UE": [], "ASA": []}
     for truth in annotators:
         if truth.shape != labels.shape:
@@ -80,7 +70,7 @@ def image_record(
                 f"superpixels of {labels.shape} and a truth of {truth.shape} pixels (height, "
                 "width) cannot be compared; bring both to the size of the image."
             )
-        drawn = edges_of(truth)
+        drawn = borders(truth)
         record["BR"].append(float(near[drawn].mean()) if drawn.any() else None)
         shared = overlaps(truth, labels)
         outside = shared.sum(axis=0) - shared

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sambench.interfaces import Dataset, Sample
-from sambench.report.pages.layers import Scene, draw_prediction, fit, truth_scene
+from sambench.report.pages.layers import draw_prediction, fit
 from sambench.report.pages.overlay import BOX
-from sambench.truths import Instances, Truth
+from sambench.truths import Instances, Layer, Truth
 
 CELL = 420
 """Longest side of an image, in pixels."""
@@ -53,7 +53,7 @@ def _drawn(sample: Sample) -> Image.Image:
     """One image with its truth, at the size of a cell."""
     height, width = fit((sample.image.shape[0], sample.image.shape[1]), CELL)
     picture = Image.fromarray(sample.image).resize((width, height), Image.Resampling.LANCZOS)
-    layer = draw_prediction(truth_scene(sample.truth) or Scene(), (height, width))
+    layer = draw_prediction(sample.truth.layer() or Layer(), (height, width))
     picture.paste(Image.fromarray(layer), (0, 0), Image.fromarray(layer[..., 3]))
     objects = _objects(sample)
     if objects is not None:

@@ -18,7 +18,9 @@ from sambench.errors import UserError
 from sambench.files import read_json
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
+from sambench.shown import Metric, find_metric
 from sambench.store.schema import parse
+from sambench.store.tasks import declared_metrics
 
 Mark = Literal["found", "digitised", "derived", "second-hand"]
 Unit = Literal["percent", "fraction", "count", "seconds", "rate"]
@@ -109,6 +111,7 @@ class PublishedTable:
         differs: what sambench does otherwise and has no option for.
         columns: metric -> unit.
         rows: the rows.
+        declared: metrics that the task does not declare.
     """
 
     paper: Paper
@@ -123,6 +126,13 @@ class PublishedTable:
     facts: JSON = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    declared: tuple[Metric, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns as they are declared here, or else by the installed task."""
+        known = [*self.declared, *declared_metrics(self.task)]
+        return tuple(find_metric(known, name) for name in self.columns)
 
     @property
     def name(self) -> str:
@@ -161,6 +171,7 @@ class TableFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     facts: JSON = {}
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    declared: tuple[Metric, ...] = ()
 
 
 class PaperFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,6 +229,7 @@ def _table(paper: Paper, table: TableFile, path: Path) -> PublishedTable:
         facts=table.facts,
         unknown=table.unknown,
         differs=table.differs,
+        declared=table.declared,
     )
 
 

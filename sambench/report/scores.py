@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sambench.interfaces import JSON, Task
-from sambench.report.numbers import lower_is_better
+from sambench.shown import Metric
 
 Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
@@ -21,7 +21,7 @@ def _alone(task: Task, record: JSON, metric: str) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def chosen_images(runs: Mapping[str, Scores], metric: str, most: int) -> list[str]:
+def chosen_images(runs: Mapping[str, Scores], metric: Metric, most: int) -> list[str]:
     """Images worth drawing: the worst, median and best of each run, and where runs differ most.
 
     Args:
@@ -41,10 +41,10 @@ def chosen_images(runs: Mapping[str, Scores], metric: str, most: int) -> list[st
     return list(chosen)
 
 
-def _ends_and_middle(scores: Scores, metric: str) -> list[str]:
+def _ends_and_middle(scores: Scores, metric: Metric) -> list[str]:
     """Ids in turn from the worst, the best and the median outwards."""
     known = sorted((v, id) for id, v in scores.items() if v is not None)
-    if lower_is_better(metric):
+    if metric.lower_is_better:
         known.reverse()
     ids = [id for _, id in known]
     middle = sorted(range(len(ids)), key=lambda i: abs(2 * i - (len(ids) - 1)))

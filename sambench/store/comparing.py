@@ -7,12 +7,12 @@ cancels: the interval of a difference is far narrower than the two intervals sug
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Task
+from sambench.interfaces import JSON, Estimator, Metric, Task
 from sambench.metrics.statistics import Estimate, paired, resample
 from sambench.store.records import Provenance, differences
 from sambench.store.run import Run
@@ -40,6 +40,7 @@ class Comparison:
     Attributes:
         names: of the first and the second.
         metric: to rank by.
+        declared: what the metrics are.
         images: scored by both: all that follows is about them.
         only: images that only the first, only the second has scored.
         choices: in which their protocols differ, the model aside.
@@ -50,6 +51,7 @@ class Comparison:
 
     names: tuple[str, str]
     metric: str
+    declared: tuple[Metric, ...]
     images: int
     only: tuple[int, int]
     choices: list[str]
@@ -86,6 +88,7 @@ def compare(
     return Comparison(
         names=(first.name, second.name),
         metric=first.task.metric,
+        declared=tuple(metric for metric in first.task.metrics if metric.name in metrics),
         images=len(ids),
         only=(sizes[0] - len(ids), sizes[1] - len(ids)),
         choices=_choices(first, second),
@@ -178,6 +181,7 @@ def to_json(comparison: Comparison) -> JSON:
         "first": first,
         "second": second,
         "metric": comparison.metric,
+        "declared": [asdict(metric) for metric in comparison.declared],
         "images": comparison.images,
         "only": list(comparison.only),
         "choices": comparison.choices,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
+from sambench.shown import Metric, find_metric
 from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ class Result:
         task, model, dataset: names.
         metric: the metric to rank by.
         images: how many images were scored.
-        metrics: value and 95 % interval of each metric, fractions between 0 and 1.
+        metrics: value and 95 % interval of each metric; percent is a fraction between 0 and 1.
         protocol: every choice that moves the numbers.
         failed: reason by id of each image that could not be scored.
         timing: median and 95th percentile seconds of each step, images a second.
         environment: hardware and versions.
         note: what a table must say beside the numbers.
-        details: data for plots and breakdowns.
+        details: data for plots.
+        declared: what its metrics are, how they are printed and which way is better; a metric that
+            is missing here is a plain number.
     """
 
     task: str
@@ -49,6 +52,7 @@ class Result:
     environment: JSON = field(default_factory=dict)
     note: str = ""
     details: JSON = field(default_factory=dict)
+    declared: tuple[Metric, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -70,7 +74,7 @@ class Result:
         return frame
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw the metrics that are fractions, with their 95 % intervals.
+        """Draw the metrics that are fractions or in percent, with their 95 % intervals.
 
         Args:
             axes: of matplotlib, to draw into; new ones if None.
@@ -78,7 +82,11 @@ class Result:
         from matplotlib.figure import Figure
 
         axes = Figure(layout="constrained").add_subplot() if axes is None else axes
-        shown = {n: e for n, e in self.metrics.items() if 0 <= e.value <= 1}
+        shown = {
+            name: e
+            for name, e in self.metrics.items()
+            if find_metric(self.declared, name).unit in {"fraction", "percent"}
+        }
         values = [e.value for e in shown.values()]
         spread = [
             [max(e.value - e.low, 0) for e in shown.values()],
@@ -102,8 +110,9 @@ class Result:
         """
         file = parse(data, ResultFile, source)
         metrics = {name: _estimate(interval) for name, interval in file.metrics.items()}
-        names = [name for name in cls.__dataclass_fields__ if name != "metrics"]
-        return cls(metrics=metrics, **{name: data[name] for name in names if name in data})
+        names = [n for n in cls.__dataclass_fields__ if n not in {"metrics", "declared"}]
+        plain = {name: data[name] for name in names if name in data}
+        return cls(metrics=metrics, declared=file.declared, **plain)
 
 
 def _estimate(interval: Interval) -> Estimate:

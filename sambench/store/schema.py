@@ -15,10 +15,13 @@ import msgspec
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.shown import Metric
 
 T = TypeVar("T")
 SCHEMA = 1
 """Version of the layout of results."""
+LATER = frozenset({"declared"})
+"""Fields that older files lack, which were written before they were known."""
 REMEDY = "docs/result-schema.md says what belongs there"
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.{3})\]")
 
@@ -65,6 +68,7 @@ class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
     environment: JSON = {}
     note: str = ""
     details: JSON = {}
+    declared: tuple[Metric, ...] = ()
 
 
 def parse(data: Any, kind: type[T], source: str, remedy: str = REMEDY) -> T:
@@ -162,7 +166,7 @@ def inconsistencies(data: JSON, source: str) -> list[str]:
         "dataset": file.protocol.dataset.get("label", file.protocol.dataset.get("name")),
     }
     found = [
-        *(f"lacks {name!r}" for name in fields if name not in data),
+        *(f"lacks {name!r}" for name in fields if name not in {*data, *LATER}),
         *(f"has the unknown field {name!r}" for name in sorted(data.keys() - set(fields))),
         *(f"names another {part} in its protocol" for part in stated if stated[part] != data[part]),
     ]

@@ -30,12 +30,18 @@ def suite_result(selection: Selection, results: Sequence[Result]) -> Result:
         if all(name in result.metrics for result in results)
     }
     values = {result.dataset: result.metrics[first.metric].value for result in results}
+    declared = {metric.name: metric for result in results for metric in result.declared}
     return replace(
         first,
         dataset=selection.suite,
         metric=first.metric + partial,
         images=sum(result.images for result in results),
         metrics=metrics,
+        declared=tuple(
+            replace(metric, name=metric.name + partial, of=metric.of and metric.of + partial)
+            for metric in declared.values()
+            if metric.name + partial in metrics
+        ),
         protocol={**first.protocol, "dataset": _members(selection, results)},
         failed={f"{r.dataset}/{id}": why for r in results for id, why in r.failed.items()},
         timing={},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
 from sambench.metrics.statistics import bootstrap
+from sambench.shown import as_details
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
@@ -34,19 +35,21 @@ def summary(
     records = [line["record"] for line in lines]
     reasons = {**index.failed, **failed}
     about = index.header["about"]
+    metrics = bootstrap(task.estimator(records), len(records), resamples=resamples)
     return Result(
         task=about["task"],
         model=about["label"],
         dataset=about["dataset"]["label"],
         metric=task.metric,
         images=len(records),
-        metrics=bootstrap(task.estimator(records), len(records), resamples=resamples),
+        metrics=metrics,
+        declared=tuple(metric for metric in task.metrics if metric.name in metrics),
         protocol=protocol(index.header, ids),
         failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
-        details=task.details(records),
+        details=as_details(task.curves(records)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Task
+from sambench.interfaces import JSON, Metric, Task
 from sambench.registry import find, installed, names, option_types, plain, resolve
 from sambench.store.code import digest_of, modules_of
 from sambench.store.records import REMEDY, Index
@@ -76,6 +76,23 @@ def task_class(name: str, origin: str, source: Path | str, own: Sequence[Path] =
             f"file and trust it, name it with --task {plain(name)}.py."
         )
     return installed("task", name)
+
+
+def declared_metrics(name: str) -> tuple[Metric, ...]:
+    """What the installed task of a name declares, for numbers that come without declarations.
+
+    Of predictions made elsewhere, as published ones are, a task may measure something else; both
+    are taken. Nothing is declared by a task that is not installed, or needs options.
+    """
+    if name not in names("task"):
+        return ()
+    try:
+        cls: Any = installed("task", name)
+        both = [*cls().metrics, *cls(**cls.foreign).metrics]
+    except (UserError, TypeError, ValueError) as error:
+        log.info("metrics of task %s are not known: %s", name, error)
+        return ()
+    return tuple({metric.name: metric for metric in both}.values())
 
 
 def task_of_records(index: Index, own: Sequence[Path] = ()) -> Task:

@@ -11,7 +11,7 @@ from sambench.checks import bench
 from sambench.checks.dataset import check_dataset
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
-from sambench.interfaces import Masks, ModelCard, Prompts
+from sambench.interfaces import Layer, Masks, ModelCard, Prompts
 from sambench.masks.rle import encode
 from sambench.registry import load
 from sambench.templates.model import NewModel
@@ -241,9 +241,27 @@ class UnnamedTask(NewTask):
     metric: ClassVar[str] = "AP"
 
 
+@dataclass(frozen=True)
+class SilentTask(NewTask):
+    """A metric of which nothing is known."""
+
+    metrics = ()
+    metric: ClassVar[str] = "mIoU"
+
+
+@dataclass(frozen=True)
+class SmallTask(NewTask):
+    """Draws what does not fit the image."""
+
+    def layers(self, prediction):
+        return {"Prediction": Layer(map=np.zeros((2, 2)))}
+
+
 @pytest.mark.parametrize(
     ("task", "check", "said"),
     [
+        (SilentTask, "numbers", "metric mIoU is not declared"),
+        (SmallTask, "drawings", "layer Prediction of image"),
         (OrderTask, "resampling", "with count 0 still moves the numbers"),
         (ArrayTask, "plain records", "is no JSON"),
         (FirstTask, "numbers", "order of the images"),

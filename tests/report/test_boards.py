@@ -18,12 +18,14 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
 from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
-from sambench.report.numbers import show_estimate, show_value
+from sambench.report.numbers import show_estimate, show_metric, show_value
 from sambench.report.published import read_published
 from sambench.report.readme import END, START, replace_block
 from sambench.report.upkeep import problems
+from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, write_result
 from sambench.store.run import Run, find_runs
+from sambench.store.tasks import declared_metrics
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = "<img src=x onerror=alert(1)>|`$x$`\n=cmd"
@@ -57,6 +59,10 @@ def runs(*results: Result) -> list[Run]:
     for number, found in enumerate(results):
         write_result(folder / f"{number}.json", found)
     return find_runs([folder])
+
+
+def declared(task: str, metric: str) -> Metric:
+    return find_metric(declared_metrics(task), metric)
 
 
 def key(found: Result) -> str:
@@ -109,17 +115,20 @@ def entry(label: str, value: float, low: float = math.nan, high: float = math.na
     return Entry(label, label, "d", {"m": Estimate(value, low, high)})
 
 
+M = Metric("m", "a number")
+
+
 class TestRank:
     def test_the_best_comes_first_with_the_rank_it_shares(self) -> None:
         lines = [entry("c", 0.3, 0.2, 0.4), entry("a", 0.9, 0.8, 1.0), entry("b", 0.85, 0.7, 0.95)]
-        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
+        ranked = rank(lines, M, [line.metrics["m"] for line in lines])
         assert [(e.label, show_ranks(e), e.ties) for e in ranked] == [
             ("a", "1\u20132", ("b",)), ("b", "1\u20132", ("a",)), ("c", "3", ()),
         ]  # fmt: skip
 
     def test_what_was_not_measured_has_no_rank(self) -> None:
         lines = [entry("x", math.nan), entry("y", 0.1)]
-        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
+        ranked = rank(lines, M, [line.metrics["m"] for line in lines])
         assert [(e.label, e.ranks) for e in ranked] == [("y", (1, 1)), ("x", None)]
 
     def test_published_numbers_without_intervals_have_their_plain_order(self) -> None:
@@ -133,11 +142,14 @@ class TestFormats:
     boards = make_boards(runs(result(HOSTILE, 0.5), result("b", 0.7)), read_published(PUBLISHED))
 
     def test_numbers_are_written_as_the_field_writes_them(self) -> None:
-        assert show_value("points", "mIoU", 0.5912) == "59.1"
-        assert show_value("edges", "ODS", 0.7684) == "0.768"
-        assert show_value("interactive", "NoC@90", 5.148) == "5.15"
-        assert show_value("points", "mIoU", math.nan) == "\u2013"
-        assert show_estimate("points", "mIoU", Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        overlap, clicks = declared("points", "mIoU"), declared("interactive", "NoC@90")
+        assert show_value(overlap, 0.5912) == "59.1"
+        assert show_value(declared("edges", "ODS"), 0.7684) == "0.768"
+        assert show_value(clicks, 5.148) == "5.15"
+        assert show_value(overlap, math.nan) == "\u2013"
+        assert show_estimate(overlap, Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        heads = [show_metric(m) for m in (overlap, clicks, declared("foreground", "MAE"))]
+        assert heads == ["mIoU %", "NoC@90 clicks \u2193", "MAE \u2193"]
 
     def test_markdown_is_escaped_and_tables_are_whole(self) -> None:
         text = to_markdown(self.boards)

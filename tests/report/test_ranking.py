@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sambench.metrics.statistics import Estimate, bootstrap
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
 from sambench.report.ranking import paired_differences, standings
+from sambench.shown import Metric
 from sambench.store.paths import RECORDS
 from sambench.store.result import Result, write_result
 from sambench.store.run import Run
@@ -137,7 +138,7 @@ class TestRecords:
             write_run(records_of, tmp_path, "a", self.hard),
             write_run(records_of, tmp_path, "b", self.steady),
         ]
-        found = paired_differences(runs, "mIoU")[0, 1]
+        found = paired_differences(runs, Metric("mIoU", "overlap"))[0, 1]
         assert found.value == pytest.approx(0.02)
         assert (found.low, found.high) == pytest.approx((0.02, 0.02))
         (board,) = make_boards(runs)

@@ -77,7 +77,7 @@ def found_by(task, model, sample=None):
 
 def metrics(task, found, truth):
     records = json.loads(json.dumps([task.score(found, truth)]))
-    return task.estimator(records)(np.ones(1)), task.details(records)
+    return task.estimator(records)(np.ones(1)), {c.name: c for c in task.curves(records)}
 
 
 def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_are_dropped():
@@ -135,14 +135,14 @@ def test_recall_by_size_and_budget():
     told = Told(rle.encode(masks), np.array([0.2, 0.9]))
     task = load("task", "proposals")
     sample = sample_of(masks)
-    values, details = metrics(task, found_by(task, told, sample), sample.truth)
+    values, curves = metrics(task, found_by(task, told, sample), sample.truth)
     assert values["AR@1000"] == values["AR@10"] == values["ARs@10"] == values["boxAR@1000"] == 1
     assert values["masks"] == 2
     assert np.isnan(values["ARl@1000"])
     assert "ARf@1000" not in values
-    assert details["recall"]["proposals"][:2] == [1, 2]
-    assert details["recall"]["AR"][:2] == [0.5, 1]
-    assert details["recall"]["ARs"][:2] == [0, 1]
+    assert curves["recall-proposals"].x[:2] == (1, 2)
+    assert curves["recall-proposals"].y[:2] == (0.5, 1)
+    assert curves["recall-proposals, small"].y[:2] == (0, 1)
     assert task.metric in values
 
 
