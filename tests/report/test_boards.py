@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,44 @@ class TestFormats:
             ("'=1+1", "mIoUs", ""),
         ]
         assert rows[0]["best_rank"] == "1"
+
+    def test_csv_says_of_each_number_where_it_is_from(self) -> None:
+        text = to_csv(make_boards(runs(result("a", 0.5), result("b", 0.7))))
+        head, *rows = csv.reader(io.StringIO(text))
+        assert head == [
+            "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low",
+            "high", "best_rank", "worst_rank",
+        ]  # fmt: skip
+        assert len(rows) == 4
+        first = dict(zip(head, rows[0], strict=True))
+        assert (first["task"], first["dataset"], first["model"]) == ("points", "mini", "b")
+        assert (first["metric"], first["value"], first["source"]) == ("mIoU", "0.7", "")
+        assert 0 < float(first["low"]) < 0.7 < float(first["high"])
+        ranks = [(r[head.index("best_rank")], r[head.index("worst_rank")]) for r in rows]
+        assert ranks[1] == ranks[3] == ("", "")  # only the metric that ranks has them
+        assert {ranks[0], ranks[2]} <= {("1", "1"), ("2", "2"), ("1", "2")}
+
+    def test_json_says_what_a_board_is_of(self) -> None:
+        (board,) = json.loads(to_json(make_boards(runs(result("a", 0.5)))))
+        assert board.keys() == {
+            "key", "task", "dataset", "metric", "published", "protocol", "entries",
+        }  # fmt: skip
+        assert (board["task"], board["dataset"], board["metric"]) == ("points", "mini", "mIoU")
+        (entry,) = board["entries"]
+        assert entry.keys() == {"model", "label", "dataset", "mark", "notes", "ranks", "metrics"}
+        assert entry["metrics"]["mIoU"][0] == 0.5
+        assert entry["ranks"] == [1, 1]
+
+    def test_a_latex_table_has_a_column_for_each_cell(self) -> None:
+        text = to_latex(make_boards(runs(result("a", 0.5))))
+        columns = re.search(r"begin\{tabular\}\{(\w+)\}", text).group(1)
+        rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+        assert len(rows) == 2
+        assert {line.count(" & ") + 1 for line in rows} == {len(columns)}
+        assert re.fullmatch("rlr+l", columns)
+        assert text.index("toprule") < text.index("midrule") < text.index("bottomrule")
+        assert r"\caption{" in text
+        assert text.endswith("\\end{table}")
 
     def test_json_is_strict(self) -> None:
         found = json.loads(to_json(self.boards), parse_constant=lambda name: pytest.fail(name))

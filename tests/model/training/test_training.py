@@ -77,8 +77,11 @@ def test_a_training_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path, cap
 
 
 @pytest.mark.parametrize("saved", [1, 50])
-def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch):
+def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch, request):
     """Ctrl-C, wherever it comes: what was computed is in the state, and in the log."""
+    # What a shell starts in the background ignores it, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     session(tmp_path / "whole", 5).train(TinySam())
     learn, accumulate = Trainer.learn, Trainer.accumulate
 
