@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.options import Range as Range
+from sambench.options import check_fields
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
@@ -352,7 +354,11 @@ class Dataset(Mapping[str, Sample]):
 
 
 class Task(ABC):
-    """A question put to a model: a frozen dataclass whose fields are the options."""
+    """A question put to a model: a frozen dataclass whose fields are the options.
+
+    A numeric option may say what it takes: ``points: Annotated[int, Range(1)] = 1``. No option may
+    bear the name of an argument of the commands, such as limit.
+    """
 
     truth: ClassVar[type]
     """The type of truth it needs."""
@@ -372,6 +378,14 @@ class Task(ABC):
     """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
+
+    def __post_init__(self) -> None:
+        """Refuse options outside the range of their annotation (a `sambench.options.Range`).
+
+        Raises:
+            UserError: an option is out of range; it is named, with what it takes.
+        """
+        check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
         """Refuse, before anything is predicted, a dataset that the options do not fit.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
+from sambench.options import Range
 from sambench.truths import Boundaries
 
 from ._edge_files import find_map, in_steps, read_map, write_map
@@ -56,14 +57,14 @@ class Edges(Task):
         scale: value that stands for 1 in maps made elsewhere; 0 tells it from all of them.
     """
 
-    side: int = 16
-    box_nms: float = 0.7
+    side: Annotated[int, Range(1)] = 16
+    box_nms: Annotated[float, Range(0, 1)] = 0.7
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
-    smooth: float = 1.0
+    smooth: Annotated[float, Range(0)] = 1.0
     matching: Literal["berkeley", "exact"] = "berkeley"
-    seed: int = 0
-    scale: float = 0.0
+    seed: Annotated[int, Range(0)] = 0
+    scale: Annotated[float, Range(0)] = 0.0
 
     truth: ClassVar[type] = Boundaries
     metric: ClassVar[str] = "ODS"

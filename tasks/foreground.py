@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.masks import rle
 from sambench.metrics import saliency
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._edge_files import find_map, in_steps, read_map, write_map
@@ -43,17 +44,17 @@ class Foreground(Task):
         center: deviation of the centre prior's Gaussian, as a part of each side of the image; 0
             for no prior.
         border: a mask loses rank by the part of the image's border that it covers.
-        output: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
+        fusion: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
         stretch: the map is stretched to [0, 1] by its own range before it is scored.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
-    center: float = 0.25
+    side: Annotated[int, Range(1)] = 16
+    min_iou: Annotated[float, Range(0, 1)] = 0.7
+    min_stability: Annotated[float, Range(0, 1)] = 0.8
+    nms: Annotated[float, Range(0, 1)] = 0.7
+    center: Annotated[float, Range(0)] = 0.25
     border: bool = True
-    output: Literal["best", "soft"] = "soft"
+    fusion: Literal["best", "soft"] = "soft"
     stretch: bool = True
 
     truth: ClassVar[type] = Instances
@@ -91,7 +92,7 @@ class Foreground(Task):
         """Masks and their predicted IoU -> map (H, W) in [0, 1]."""
         ranks = [quality * self._rank(mask) for mask, quality in _each(rles, iou)]
         values = np.zeros(size)
-        if self.output == "best":
+        if self.fusion == "best":
             ranks = [float(i == np.argmax(ranks)) for i in range(len(ranks))]
         for mask, rank in _each(rles, ranks):
             values += mask * rank

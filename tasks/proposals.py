@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
@@ -44,20 +45,20 @@ class Proposals(Task):
         nms: of two masks whose boxes overlap by more, the lower ranked is dropped.
         rank: by quality: predicted IoU in suppression, its mean with the stability score among
             what is left; or random, for a model without a predicted IoU.
-        limit: proposals of an image that count, the best ranked.
+        max_proposals: proposals of an image that count, the best ranked.
         min_iou: the predicted IoU must be above this; 0 keeps all.
         min_stability: the stability score must be at least this; 0 keeps all.
         seed: of the random ranks.
     """
 
-    side: int = 64
+    side: Annotated[int, Range(1)] = 64
     multimask: bool = True
-    nms: float = 0.9
+    nms: Annotated[float, Range(0, 1)] = 0.9
     rank: Literal["quality", "random"] = "quality"
-    limit: int = 1000
-    min_iou: float = 0.0
-    min_stability: float = 0.0
-    seed: int = 0
+    max_proposals: Annotated[int, Range(1)] = 1000
+    min_iou: Annotated[float, Range(0, 1)] = 0.0
+    min_stability: Annotated[float, Range(0, 1)] = 0.0
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Instances
     metric: ClassVar[str] = "AR@1000"
@@ -82,13 +83,13 @@ class Proposals(Task):
         require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
-        """At most `limit` masks with their scores, all of category 1."""
+        """At most `max_proposals` masks with their scores, all of category 1."""
         if isinstance(model, Proposer):
             rles, scores = model.propose(sample.image)
         else:
             rles, scores = self._from_grid(model, embedding, sample)
         scores = np.asarray(scores, dtype=np.float64)
-        order = np.argsort(-scores, kind="stable")[: self.limit]
+        order = np.argsort(-scores, kind="stable")[: self.max_proposals]
         ranked = tuple(rles[i] for i in order)
         categories = np.ones(len(order), dtype=np.int64)
         return Found(image_id(sample), Detections(ranked, scores[order], categories))

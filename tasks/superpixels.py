@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
+from sambench.options import Range
 from sambench.truths import Regions
 
 from ._label_files import read_labels, write_labels
@@ -52,14 +53,14 @@ class Superpixels(Task):
         tolerance: radius of boundary recall as a part of the image's diagonal.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
+    side: Annotated[int, Range(1)] = 16
+    min_iou: Annotated[float, Range(0, 1)] = 0.7
+    min_stability: Annotated[float, Range(0, 1)] = 0.8
+    nms: Annotated[float, Range(0, 1)] = 0.7
     top: Literal["small", "stable", "iou"] = "small"
-    min_region: int = 16
+    min_region: Annotated[int, Range(0)] = 16
     annotators: Literal["mean", "best", "worst"] = "mean"
-    tolerance: float = superpixels.TOLERANCE
+    tolerance: Annotated[float, Range(0, 1)] = superpixels.TOLERANCE
 
     truth: ClassVar[type] = Regions
     metric: ClassVar[str] = "ASA"

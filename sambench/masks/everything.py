@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts, masks_at_once
 from sambench.masks import rle
 from sambench.masks.candidates import Candidates, Room, joined
 from sambench.masks.geometry import boxes_of, crop_boxes, nms, without_small
 from sambench.masks.upsampling import enlarge
+from sambench.options import Range, check_fields
 
 Keep = Literal["logits", "rles"]
 EDGE = 20
@@ -45,16 +45,15 @@ class GridOptions:
         nms: of two boxes that overlap by more than this, the one of lower predicted IoU is dropped.
     """
 
-    side: int = 32
+    side: Annotated[int, Range(1)] = 32
     multimask: bool = True
-    iou: float = 0.88
-    stability: float | None = 0.95
-    offset: float = 1.0
-    nms: float = 0.7
+    iou: Annotated[float, Range(0, 1)] = 0.88
+    stability: Annotated[float | None, Range(0, 1)] = 0.95
+    offset: Annotated[float, Range(0)] = 1.0
+    nms: Annotated[float, Range(0, 1)] = 0.7
 
     def __post_init__(self) -> None:
-        if self.side < 1:
-            raise UserError(f"a grid of side {self.side} has no points; give side 1 or more.")
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,11 @@ class EverythingOptions(GridOptions):
         min_region: fill holes and remove islands of fewer pixels, then suppress once more.
     """
 
-    crop_layers: int = 0
-    crop_nms: float = 0.7
-    crop_overlap: float = 512 / 1500
-    crop_downscale: int = 1
-    min_region: int = 0
+    crop_layers: Annotated[int, Range(0)] = 0
+    crop_nms: Annotated[float, Range(0, 1)] = 0.7
+    crop_overlap: Annotated[float, Range(0, below=1)] = 512 / 1500
+    crop_downscale: Annotated[int, Range(1)] = 1
+    min_region: Annotated[int, Range(0)] = 0
 
 
 DEFAULT = EverythingOptions()
