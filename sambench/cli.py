@@ -35,6 +35,15 @@ COMMANDS = {
     "check": "try whether a model or a task keeps its contract, or what is wrong with a dataset",
 }
 
+WITH_TASKS = {
+    "run": "sambench run --task NAME --help",
+    "score": "sambench score --task NAME --help",
+    "reproduce": "sambench reproduce TASK --help",
+    "check": "sambench check task NAME --help",
+}
+"""Commands whose arguments are also those of the tasks that ``tasks(arguments)`` in their module
+names, and what shows these."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -159,21 +168,20 @@ def parser_of(name: str, words: Sequence[str] = ()) -> Parser:
     Raises:
         UserError: there is no such task, or the words cannot be used.
     """
-    module, parser = _module(name), _own_parser(name)
-    if not hasattr(module, "tasks"):
+    parser = _own_parser(name)
+    if name not in WITH_TASKS:
         return parser
-    specs = module.tasks(_own_parser(name, add_help=False).look(words))
+    specs = _module(name).tasks(_own_parser(name, add_help=False).look(words))
     if specs:
         add_task_options(parser, specs)
     else:
-        parser.epilog = f"For the options of a task: {module.HELP_OF_TASK}"
+        parser.epilog = f"For the options of a task: {WITH_TASKS[name]}"
     return parser
 
 
 def reserved() -> frozenset[str]:
     """Names that options of tasks may not bear, since a command that takes those has them."""
-    taking = [name for name in COMMANDS if hasattr(_module(name), "tasks")]
-    return frozenset({"preset"}.union(*(_own_parser(name).flags() for name in taking)))
+    return frozenset({"preset"}.union(*(_own_parser(name).flags() for name in WITH_TASKS)))
 
 
 def _own_parser(name: str, **more: Any) -> Parser:

@@ -21,7 +21,6 @@ from sambench.registry import load
 if TYPE_CHECKING:
     from sambench.checks.findings import Report
 
-HELP_OF_TASK = "sambench check task NAME --help"
 ARGUMENTS = {
     "model": ("dataset", "images", "device"),
     "task": ("model", "dataset", "images", "device"),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ from sambench.data.images import Decoding, Intensity, read_rgb
 from sambench.engine.timed_model import FiniteModel
 from sambench.errors import UserError
 from sambench.interfaces import Model, Prompts
-from sambench.masks.everything import EverythingOptions, everything
-from sambench.masks.rle import decode, encode
 
 
 def add(parser: Parser) -> None:
@@ -36,6 +35,8 @@ def add(parser: Parser) -> None:
         "--page", type=COUNT, default=0, help="page or frame of the file, from 1; 0: the only one"
     )
     add_device(parser)
+    from sambench.masks.everything import EverythingOptions
+
     add_fields(
         parser.add_argument_group("without a prompt, everything is segmented"), EverythingOptions
     )
@@ -58,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     if prompted:
         masks, scores = _prompted(model, image, points, negatives, box)
     else:
-        masks, scores = _everything(model, image, EverythingOptions(**options))
+        masks, scores = _everything(model, image, options)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:
@@ -110,9 +111,12 @@ def _prompted(
 
 
 def _everything(
-    model: Model, image: NDArray[np.uint8], options: EverythingOptions
+    model: Model, image: NDArray[np.uint8], options: Mapping[str, Any]
 ) -> tuple[NDArray[np.bool_], list[float]]:
-    found = everything(model, image, options)
+    from sambench.masks.everything import EverythingOptions, everything
+    from sambench.masks.rle import decode
+
+    found = everything(model, image, EverythingOptions(**options))
     empty = np.zeros((0, *image.shape[:2]), dtype=bool)
     masks = decode(found.rles) if found.rles else empty
     return masks, [float(value) for value in found.iou]
@@ -133,6 +137,8 @@ def _draw(
 
 
 def _as_json(masks: NDArray[np.bool_], scores: list[float]) -> list[dict[str, Any]]:
+    from sambench.masks.rle import encode
+
     return [
         {"segmentation": {**rle, "counts": rle["counts"].decode()}, "predicted_iou": score}
         for rle, score in zip(encode(masks), scores, strict=True)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from sambench.engine.jobs import Settings
 
-HELP_OF_TASK = "sambench reproduce TASK --help"
 log = logging.getLogger(__name__)
 
 

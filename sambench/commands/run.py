@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from sambench.interfaces import JSON, Dataset, Task
     from sambench.store.result import Result
 
-HELP_OF_TASK = "sambench run --task NAME --help"
 HELP_MANY = "name with options, such as {0}; several separated by commas"
 BATCH = Typed(Annotated[int, Range(1, 10**6)])
 ACTORS = Typed(Annotated[int, Range(1, 10**5)])

@@ -18,8 +18,6 @@ from sambench.errors import UserError
 from sambench.interfaces import Task
 from sambench.registry import find, load, plain, split_spec
 
-HELP_OF_TASK = "sambench score --task NAME --help"
-
 
 def add(parser: Parser) -> None:
     """Define the arguments."""

@@ -30,9 +30,7 @@ from sambench.store.normal import Normal
 
 APART = frozenset({
     "sambench",
-    *(f"sambench.{name}" for name in (
-        "errors", "options", "download", "sources", "timing", "registry",
-    )),
+    *(f"sambench.{name}" for name in ("errors", "download", "sources", "timing", "registry")),
 })  # fmt: skip
 """Modules of ours that no number passes through, whoever imports them."""
 ENGINE = ("sambench.engine.timed_model",)
