@@ -186,7 +186,8 @@ class Scenes(Dataset):
         root: str = "",  # every bundled dataset takes it
     ) -> None:
         sizes = {"width": width, "height": height}
-        check_ranges(Scenes, {"images": images, "seed": seed, "objects": objects, **sizes})
+        numbers = {"images": images, "seed": seed, "objects": objects, **sizes}
+        check_ranges(Scenes, numbers, "scenes:")
         self.card = replace(self.card, expected={"images": images})
         self.images, self.seed, self.objects = images, seed, objects
         self.width, self.height = width, height

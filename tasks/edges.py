@@ -5,7 +5,6 @@ The experiment of Segment Anything, section 7.2 and appendix D.2 (Kirillov et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, r
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.errors import UserError
 from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
@@ -131,8 +129,6 @@ class Edges(Task):
         Raises:
             UserError: the scale is not clear, or no map has an edge.
         """
-        if not (math.isfinite(self.scale) and self.scale >= 0):
-            raise UserError(f"--scale {self.scale} is no value above 0; give 1, 255 or 65535.")
         seen = survey(stems)
         scale = scaled(seen, self.scale)
         if self.suppression == "none":

@@ -1,4 +1,4 @@
-"""What several commands share: lists of plug-ins, options of tasks as flags, the device."""
+"""What several commands share: lists of plug-ins, options of tasks as arguments, the device."""
 
 from __future__ import annotations
 
