@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
@@ -89,8 +89,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         if action.dest.startswith(OPTION):  # says both already
             return action.help or ""
         bounds = getattr(action.type, "range", None)
-        shown = action.default not in (argparse.SUPPRESS, None, "", False, [])
-        default = f"default: {action.default}" if shown and action.option_strings else ""
+        unsaid = action.default in (argparse.SUPPRESS, None, "", []) or action.default is False
+        default = "" if unsaid or not action.option_strings else f"default: {action.default}"
         return _with_notes(action.help or "", [str(bounds or ""), default])
 
 
@@ -105,26 +105,18 @@ class Typed:
         self.kind, self.range = plain_type(annotation), range_of(annotation)
 
     def __call__(self, text: str) -> Any:
-        """Convert and check, as argparse wants it done."""
-        return checked(self._read)(text)
+        """Convert and check.
 
-    def _read(self, text: str) -> Any:
-        value = convert(text, self.kind, "")
-        if self.range is not None:
-            self.range.check(value, text)
-        return value
-
-
-def checked(function: Callable[[str], T]) -> Callable[[str], T]:
-    """A function that reads a text, as the ``type`` of an argument."""
-
-    def read(text: str) -> T:
+        Raises:
+            ArgumentTypeError: as argparse wants it, where the value cannot be used.
+        """
         try:
-            return function(text)
+            value = convert(text, self.kind, "")
+            if self.range is not None:
+                self.range.check(value, text)
         except UserError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
+        return value
 
 
 def add_fields(group: Any, cls: type) -> None:
