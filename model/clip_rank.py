@@ -85,7 +85,7 @@ class ClipRank(Model):
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
         score: Literal["softmax", "cosine"] = "softmax",
-        threshold: Annotated[float, Range(-1, 1)] = 0.25,
+        threshold: float = 0.25,
         background: str = "a photo of the background",
         template: str = "a photo of a {}",
         device: str = "cpu",
