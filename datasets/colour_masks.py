@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from scipy.ndimage import label as components_of
 from sambench.data.sources import require
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._colours import coded, read_codes, read_table
@@ -66,7 +67,7 @@ class ColourMasks(OwnInstances):
         objects: Literal["parts", "colours"] = "parts",
         background: str = "background",
         ignore: str = "",
-        least: int = 1,
+        least: Annotated[int, Range(0)] = 1,
         suffix: str = "",
         orientation: str = "displayed",
         intensity: str = "",

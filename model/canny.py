@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sambench.options import Range
 
 from ._baseline import PromptFree
 
@@ -20,7 +24,7 @@ class Canny(PromptFree):
     name = "canny"
     citation = "Canny, A Computational Approach to Edge Detection, TPAMI 1986"
 
-    def __init__(self, sigma: float = 2.0) -> None:
+    def __init__(self, sigma: Annotated[float, Range(0)] = 2.0) -> None:
         self.sigma = sigma
         super().__init__()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sambench.options import Range
 
 from ._baseline import PromptFree
 
@@ -17,7 +21,7 @@ class Center(PromptFree):
 
     name = "center"
 
-    def __init__(self, sigma: float = 0.25) -> None:
+    def __init__(self, sigma: Annotated[float, Range(above=0)] = 0.25) -> None:
         self.sigma = sigma
         super().__init__()
 

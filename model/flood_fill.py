@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen, clicks
 
@@ -22,7 +23,7 @@ class FloodFill(Baseline):
     name = "flood_fill"
     prompts = frozenset({"points"})
 
-    def __init__(self, tolerance: float = 15.0) -> None:
+    def __init__(self, tolerance: Annotated[float, Range(0)] = 15.0) -> None:
         self.tolerance = tolerance
         super().__init__()
 

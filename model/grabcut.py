@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import packages_distributions, version
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen
 from ._framed import require
@@ -25,7 +27,7 @@ class GrabCut(Baseline):
     citation = "Rother et al., GrabCut, SIGGRAPH 2004"
     prompts = frozenset({"boxes"})
 
-    def __init__(self, iterations: int = 5) -> None:
+    def __init__(self, iterations: Annotated[int, Range(1)] = 5) -> None:
         self.cv2, self.iterations = require("cv2", "opencv"), iterations
         super().__init__()
 

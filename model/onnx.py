@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
+from sambench.options import Range
 
 from ._framed import require
 from ._onnx_contract import (
@@ -58,7 +59,7 @@ class Onnx(Pair):
         name: str = "",
         style: Style = "auto",
         device: str = "cpu",
-        threads: int = 0,
+        threads: Annotated[int, Range(0)] = 0,
     ) -> None:
         runtime = require("onnxruntime", "onnx")
         self.device = device

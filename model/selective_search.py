@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON
+from sambench.options import Range
 
 from ._baseline import PromptFree, as_proposals
 from .felzenszwalb import regions
@@ -39,7 +41,9 @@ class SelectiveSearch(PromptFree):
     name = "selective_search"
     citation = "Uijlings et al., Selective Search for Object Recognition, IJCV 2013 (simplified)"
 
-    def __init__(self, scale: float = 200.0, min_size: int = 100) -> None:
+    def __init__(
+        self, scale: Annotated[float, Range(0)] = 200.0, min_size: Annotated[int, Range(0)] = 100
+    ) -> None:
         self.scale, self.min_size = scale, min_size
         super().__init__()
 

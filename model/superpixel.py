@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen, clicked
 
@@ -24,7 +25,11 @@ class Superpixel(Baseline):
     citation = "Achanta et al., SLIC Superpixels, TPAMI 2012"
     prompts = frozenset({"points"})
 
-    def __init__(self, segments: int = 60, compactness: float = 10.0) -> None:
+    def __init__(
+        self,
+        segments: Annotated[int, Range(1)] = 60,
+        compactness: Annotated[float, Range(above=0)] = 10.0,
+    ) -> None:
         self.segments, self.compactness = segments, compactness
         super().__init__()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
+from sambench.options import Range
 
 from ._framed import choose_device
 from ._pair import Named, Pair, Style
@@ -45,7 +46,7 @@ class TorchScript(Pair):
         decoder: Path,
         name: str = "",
         style: Style = "auto",
-        side: int = 1024,
+        side: Annotated[int, Range(1)] = 1024,
         device: str = "cpu",
         precision: str = "float32",
     ) -> None:

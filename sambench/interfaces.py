@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.findings import Finding as Finding
+from sambench.options import Range as Range
+from sambench.options import check_fields
 from sambench.prompts import Masks as Masks
 from sambench.prompts import Prompts as Prompts
 from sambench.shown import Curve as Curve
@@ -271,7 +273,11 @@ class Dataset(Mapping[str, Sample]):
 
 
 class Task(ABC):
-    """A question put to a model: a frozen dataclass whose fields are the options."""
+    """A question put to a model: a frozen dataclass whose fields are the options.
+
+    A numeric option may say what it takes: ``points: Annotated[int, Range(1)] = 1``. No option may
+    bear the name of an argument of the commands, such as limit.
+    """
 
     truth: ClassVar[type]
     """The type of truth it needs."""
@@ -310,6 +316,14 @@ class Task(ABC):
         if not self.metrics:
             raise AttributeError(f"task {type(self).__name__} declares no metrics")
         return self.metrics[0].name
+
+    def __post_init__(self) -> None:
+        """Refuse options outside the range of their annotation (a `sambench.options.Range`).
+
+        Raises:
+            UserError: an option is out of range; it is named, with what it takes.
+        """
+        check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
         """Refuse, before anything is predicted, a dataset that the options do not fit.

@@ -5,16 +5,14 @@ The experiment of Segment Anything, section 7.2 and appendix D.2 (Kirillov et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
     Curve,
@@ -31,6 +29,7 @@ from sambench.interfaces import (
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
+from sambench.options import Range
 from sambench.truths import Boundaries
 
 from ._edge_files import find_map, in_steps, read_map, write_map
@@ -62,14 +61,14 @@ class Edges(Task):
         scale: value that stands for 1 in maps from another program; 0 infers it from all of them.
     """
 
-    points_per_side: int = 16
-    box_nms_thresh: float = 0.7
+    points_per_side: Annotated[int, Range(1)] = 16
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
-    smooth: float = 1.0
+    smooth: Annotated[float, Range(0)] = 1.0
     matching: Literal["berkeley", "exact"] = "berkeley"
-    seed: int = 0
-    scale: float = 0.0
+    seed: Annotated[int, Range(0)] = 0
+    scale: Annotated[float, Range(0)] = 0.0
 
     truth: ClassVar[type] = Boundaries
     metrics = (
@@ -162,8 +161,6 @@ class Edges(Task):
         Raises:
             UserError: the scale is not clear, or no map has an edge.
         """
-        if not (math.isfinite(self.scale) and self.scale >= 0):
-            raise UserError(f"--scale {self.scale} is not a value above 0; give 1, 255 or 65535.")
         seen = survey(stems)
         scale = scaled(seen, self.scale)
         if self.suppression == "none":

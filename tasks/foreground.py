@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from sambench.interfaces import (
 )
 from sambench.masks import rle
 from sambench.metrics import saliency
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._edge_files import find_map, in_steps, read_map, write_map
@@ -48,17 +49,17 @@ class Foreground(Task):
         center: deviation of the centre prior's Gaussian, as a fraction of each side of the image; 0
             for no prior.
         border: a mask loses rank by the part of the image's border that it covers.
-        output: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
+        fusion: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
         stretch: the map is stretched to [0, 1] by its own range before it is scored.
     """
 
-    points_per_side: int = 16
-    pred_iou_thresh: float = 0.7
-    stability_score_thresh: float = 0.8
-    box_nms_thresh: float = 0.7
-    center: float = 0.25
+    points_per_side: Annotated[int, Range(1)] = 16
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.7
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.8
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
+    center: Annotated[float, Range(0)] = 0.25
     border: bool = True
-    output: Literal["best", "soft"] = "soft"
+    fusion: Literal["best", "soft"] = "soft"
     stretch: bool = True
 
     truth: ClassVar[type] = Instances
@@ -108,7 +109,7 @@ class Foreground(Task):
         """Masks and their predicted IoU -> map (H, W) in [0, 1]."""
         ranks = [quality * self._rank(mask) for mask, quality in _each(rles, iou)]
         values = np.zeros(size)
-        if self.output == "best":
+        if self.fusion == "best":
             ranks = [float(i == np.argmax(ranks)) for i in range(len(ranks))]
         for mask, rank in _each(rles, ranks):
             values += mask * rank

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import lvis
 from sambench.metrics.detection.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
+from sambench.options import Range
 from sambench.truths import Instances as Truth
 
 from . import _official
@@ -128,7 +129,7 @@ class Instances(Task):
     mask: Literal["confident", "single", "box-iou"] = "confident"
     refine: Literal["no", "single", "confident"] = "no"
     confidence: Literal["detector", "times-iou"] = "detector"
-    max_boxes: int = 0
+    max_boxes: Annotated[int, Range(0)] = 0
     min_score: float | None = None
     coverage: Coverage = "exact"
     crowd: bool = False

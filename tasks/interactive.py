@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
 from sambench.metrics.iou import iou
 from sambench.metrics.statistics import by_group, ratios
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, Rules, click_on_all
@@ -72,8 +73,8 @@ class Interactive(Task):
         repeat: whether a pixel may be clicked twice.
     """
 
-    clicks: int = 20
-    stop: float = 0.95
+    clicks: Annotated[int, Range(1)] = 20
+    stop: Annotated[float, Range(0)] = 0.95
     mask: Choice = "confident"
     feedback: bool = True
     repeat: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from sambench.masks.rle import decode
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.interactive import mean_curve
 from sambench.metrics.statistics import by_group, ratios
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
@@ -63,15 +64,15 @@ class Points(Task):
         seed: of the random clicks.
     """
 
-    points: int = 1
+    points: Annotated[int, Range(1)] = 1
     first: First = "center"
     next: Next = "error-center"
     mask: Choice = "confident-then-single"
     feedback: bool = True
     repeat: bool = True
-    min_error: int = 0
+    min_error: Annotated[int, Range(0)] = 0
     crowd: bool = False
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Instances
     metrics = (

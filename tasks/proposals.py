@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from sambench.interfaces import (
 )
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
@@ -64,21 +65,21 @@ class Proposals(Task):
             suppressed.
         rank: by quality: predicted IoU in suppression, its mean with the stability score among
             what is left; or random, for a model without a predicted IoU.
-        limit: proposals of an image that count, the best ranked.
+        max_proposals: proposals of an image that count, the best ranked.
         pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
         stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
             all.
         seed: of the random ranks.
     """
 
-    points_per_side: int = 64
+    points_per_side: Annotated[int, Range(1)] = 64
     multimask: bool = True
-    box_nms_thresh: float = 0.9
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.9
     rank: Literal["quality", "random"] = "quality"
-    limit: int = 1000
-    pred_iou_thresh: float = 0.0
-    stability_score_thresh: float = 0.0
-    seed: int = 0
+    max_proposals: Annotated[int, Range(1)] = 1000
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.0
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.0
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Instances
     metrics = (
@@ -113,13 +114,13 @@ class Proposals(Task):
         require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
-        """At most `limit` masks with their scores, all of category 1."""
+        """At most `max_proposals` masks with their scores, all of category 1."""
         if (propose := model.direct(self.direct)) is not None:
             rles, scores = propose(sample.image)
         else:
             rles, scores = self._from_grid(model, embedding, sample)
         scores = np.asarray(scores, dtype=np.float64)
-        order = np.argsort(-scores, kind="stable")[: self.limit]
+        order = np.argsort(-scores, kind="stable")[: self.max_proposals]
         ranked = tuple(rles[i] for i in order)
         categories = np.ones(len(order), dtype=np.int64)
         return Found(image_id(sample), Detections(ranked, scores[order], categories))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from sambench.interfaces import (
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
+from sambench.options import Range
 from sambench.truths import Regions, borders
 
 from ._label_files import read_labels, write_labels
@@ -56,14 +57,14 @@ class Superpixels(Task):
         tolerance: radius of boundary recall as a fraction of the image's diagonal.
     """
 
-    points_per_side: int = 16
-    pred_iou_thresh: float = 0.7
-    stability_score_thresh: float = 0.8
-    box_nms_thresh: float = 0.7
+    points_per_side: Annotated[int, Range(1)] = 16
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.7
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.8
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
     top: Literal["small", "stable", "iou"] = "small"
-    min_region: int = 16
+    min_region: Annotated[int, Range(0)] = 16
     annotators: Literal["mean", "best", "worst"] = "mean"
-    tolerance: float = superpixels.TOLERANCE
+    tolerance: Annotated[float, Range(0, 1)] = superpixels.TOLERANCE
 
     truth: ClassVar[type] = Regions
     metrics = (

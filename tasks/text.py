@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from sambench.interfaces import (
 )
 from sambench.masks import rle
 from sambench.metrics import concepts
+from sambench.options import Range
 from sambench.truths import Concepts
 
 from ._coco_results import read_all
@@ -76,9 +77,9 @@ class Text(Task):
         seed: of the draw of negatives.
     """
 
-    min_score: float = 0.5
-    negatives: int = -1
-    seed: int = 0
+    min_score: Annotated[float, Range(0, 1)] = 0.5
+    negatives: Annotated[int, Range(-1)] = -1
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Concepts
     metrics = (

@@ -14,7 +14,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sambench.commands._options import add_own_tasks, no_more
+from sambench.commands._arguments import Parser
+from sambench.commands._options import COUNT, add_own_tasks, add_resamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,23 +24,22 @@ if TYPE_CHECKING:
     from sambench.store.comparing import Comparison, Difference
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("a", type=Path, metavar="A", help="result that the other is held against")
     parser.add_argument("b", type=Path, metavar="B", help="result")
-    parser.add_argument("--resamples", type=int, default=1000, help="paired bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=0, help="of the resamples")
-    parser.add_argument("--images", type=int, default=10, help="how many that differ most")
+    add_resamples(parser)
+    parser.add_argument("--seed", type=COUNT, default=0, help="of the paired resamples")
+    parser.add_argument("--images", type=COUNT, default=10, help="how many that differ most")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     add_own_tasks(parser)
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Compare."""
     from sambench.store.comparing import compare, to_json
     from sambench.store.run import read_run
 
-    no_more(rest, "compare")
     comparison = compare(
         read_run(arguments.a, arguments.own),
         read_run(arguments.b, arguments.own),

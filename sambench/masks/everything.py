@@ -7,6 +7,7 @@ for any `Model`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from sambench.masks.crops import Crop, crop_boxes
 from sambench.masks.geometry import boxes_of, nms, without_small
 from sambench.masks.grid import GridOptions, crop_candidates
 from sambench.masks.mask_data import MaskData, joined
+from sambench.options import Range
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class EverythingOptions(GridOptions):
             suppression of boxes.
     """
 
-    crop_n_layers: int = 0
-    crop_nms_thresh: float = 0.7
-    crop_overlap_ratio: float = 512 / 1500
-    crop_n_points_downscale_factor: int = 1
-    min_mask_region_area: int = 0
+    crop_n_layers: Annotated[int, Range(0)] = 0
+    crop_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
+    crop_overlap_ratio: Annotated[float, Range(0, below=1)] = 512 / 1500
+    crop_n_points_downscale_factor: Annotated[int, Range(1)] = 1
+    min_mask_region_area: Annotated[int, Range(0)] = 0
 
 
 DEFAULT = EverythingOptions()

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sambench.errors import UserError
 from sambench.interfaces import Embedding, Masks, Model, Prompts
 from sambench.masks.crops import Crop
 from sambench.masks.geometry import nms
 from sambench.masks.mask_data import MaskBuffer, MaskData
 from sambench.masks.upsampling import masks_at_once, upsample
+from sambench.options import Range, check_fields
 
 Keep = Literal["logits", "rles"]
 
@@ -42,18 +42,15 @@ class GridOptions:
             predicted IoU is suppressed.
     """
 
-    points_per_side: int = 32
+    points_per_side: Annotated[int, Range(1)] = 32
     multimask: bool = True
-    pred_iou_thresh: float = 0.88
-    stability_score_thresh: float | None = 0.95
-    stability_score_offset: float = 1.0
-    box_nms_thresh: float = 0.7
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.88
+    stability_score_thresh: Annotated[float | None, Range(0, 1)] = 0.95
+    stability_score_offset: Annotated[float, Range(0)] = 1.0
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
 
     def __post_init__(self) -> None:
-        if self.points_per_side < 1:
-            raise UserError(
-                f"a grid with points_per_side={self.points_per_side} has no points; give 1 or more."
-            )
+        check_fields(self)
 
 
 def point_grid(points_per_side: int, size: tuple[int, int]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from sambench.interfaces import (
 from sambench.masks.rle import decode, encode
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
+from sambench.options import Range
 from sambench.truths import Instances
 
 
@@ -35,7 +36,7 @@ class NewTask(Task):
         margin: how much the box is grown on each side, in pixels.
     """
 
-    margin: float = 0.0
+    margin: Annotated[float, Range(0)] = 0.0
 
     truth: ClassVar[type] = Instances
     needs = frozenset({"boxes"})

@@ -93,7 +93,9 @@ def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_ar
 
 def test_no_more_than_the_limit_the_best_of_them():
     every = found_by(load("task", "proposals:points_per_side=4"), Squares()).detections
-    some = found_by(load("task", "proposals:points_per_side=4,limit=5"), Squares()).detections
+    some = found_by(
+        load("task", "proposals:points_per_side=4,max_proposals=5"), Squares()
+    ).detections
     assert some.rles == every.rles[:5]
 
 
