@@ -179,11 +179,6 @@ def parser_of(name: str, words: Sequence[str] = ()) -> Parser:
     return parser
 
 
-def reserved() -> frozenset[str]:
-    """Names that options of tasks may not bear, since a command that takes those has them."""
-    return frozenset({"preset"}.union(*(_own_parser(name).flags() for name in WITH_TASKS)))
-
-
 def _own_parser(name: str, **more: Any) -> Parser:
     module = _module(name)
     parser = Parser(f"sambench {name}", module.__doc__, **more)

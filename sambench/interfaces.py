@@ -43,17 +43,6 @@ from sambench.truths import Truth as Truth
 if TYPE_CHECKING:
     from torch import Tensor
 
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        """Names that plug-ins may still import from here; they are found elsewhere now."""
-        if name == "masks_at_once":
-            from sambench.masks.upsampling import masks_at_once
-
-            return masks_at_once
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 T = TypeVar("T")
 JSON = dict[str, Any]
 """A JSON object: what a record, a card or a protocol is made of."""

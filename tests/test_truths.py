@@ -254,7 +254,7 @@ def plugin(shared, name, folder):
 )
 def test_both_commands_find_it(name, wanted, shared, tmp_path, capsys):
     path = plugin(shared, name, tmp_path)
-    for words in (["check-dataset", path], ["data", "check", path]):
+    for words in (["check", "dataset", path], ["data", "check", path]):
         assert main(words) == 1
         shown = capsys.readouterr().out
         assert all(one in shown for one in wanted), shown
@@ -283,10 +283,10 @@ CENTRES = Path(__file__).parent / "parts" / "centres.py"
 def test_a_plugin_brings_a_type_of_truth(tmp_path, capfd):
     words = ["run", "--task", str(CENTRES), "--model", "whole_image", "--workers", "0"]
     words += ["--output", str(tmp_path), "--limit", "2", "--dataset"]
-    assert main(["check-dataset", str(CENTRES)]) == 0
+    assert main(["check", "dataset", str(CENTRES)]) == 0
     assert "no findings" in capfd.readouterr().out
     assert main([*words, str(CENTRES)]) == 0
-    assert main(["check-dataset", f"{CENTRES}:off=1"]) == 1
+    assert main(["check", "dataset", f"{CENTRES}:off=1"]) == 1
     wanted = "1 centres lie outside of the image"
     assert f"centres: 1: {wanted}.\n  Give x, y in pixels.\n" in capfd.readouterr().out
     assert main([*words, f"{CENTRES}:off=1"]) == 1

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+RLE = dict[str, Any]
+"""A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
 
 _CHUNK = 2**28
 """Pixels looked at together on an accelerator: bounds memory, and nonzero takes less than 2**31."""
@@ -46,7 +48,7 @@ class Runs:
     boxes: NDArray[np.int64]
 
 
-def encode(masks: NDArray[np.bool_] | Tensor) -> list[JSON]:
+def encode(masks: NDArray[np.bool_] | Tensor) -> list[RLE]:
     """Encode masks.
 
     Args:
@@ -115,7 +117,7 @@ def _changes_of_tensor(masks: Tensor) -> Iterator[NDArray[np.int64]]:
             yield keys[splits[i] : splits[i + 1]] - i * pixels
 
 
-def runs(rles: Sequence[JSON]) -> Runs:
+def runs(rles: Sequence[RLE]) -> Runs:
     """Read encodings.
 
     Args:
@@ -135,12 +137,12 @@ def runs(rles: Sequence[JSON]) -> Runs:
     return Runs((height, width), begins[:n], ends[:n], splits, areas, boxes)
 
 
-def covered(rles: Sequence[JSON]) -> NDArray[np.int64]:
+def covered(rles: Sequence[RLE]) -> NDArray[np.int64]:
     """Pixels that each of N encodings covers, background too, (N,); -1 for a damaged one."""
     return _read(rles)[3]
 
 
-def _read(rles: Sequence[JSON]) -> tuple[NDArray[np.int64], ...]:
+def _read(rles: Sequence[RLE]) -> tuple[NDArray[np.int64], ...]:
     """Begins and ends of runs, splits, and pixels, as `_runs.runs` has them."""
     from sambench.masks import _runs
 
@@ -166,7 +168,7 @@ def _text(counts: Any) -> bytes:
     return text[: _runs.compress(ends[:-1], ends[-1], text)].tobytes()
 
 
-def _require_whole(rles: Sequence[JSON], pixels: NDArray[np.int64], size: tuple[int, int]) -> None:
+def _require_whole(rles: Sequence[RLE], pixels: NDArray[np.int64], size: tuple[int, int]) -> None:
     for i, rle in enumerate(rles):
         if tuple(rle["size"]) != size:
             raise UserError(
@@ -180,7 +182,7 @@ def _require_whole(rles: Sequence[JSON], pixels: NDArray[np.int64], size: tuple[
             )
 
 
-def decode(rles: Sequence[JSON]) -> NDArray[np.bool_]:
+def decode(rles: Sequence[RLE]) -> NDArray[np.bool_]:
     """Decode N encodings of one size to (N, H, W) bool; without any, (0, 0, 0)."""
     from sambench.masks import _runs
 
@@ -191,19 +193,19 @@ def decode(rles: Sequence[JSON]) -> NDArray[np.bool_]:
     return columns.reshape(len(rles), width, height).transpose(0, 2, 1)
 
 
-def areas(rles: Sequence[JSON]) -> NDArray[np.int64]:
+def areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
     """Pixels of each of N masks, (N,)."""
     return runs(rles).areas
 
 
-def boxes(rles: Sequence[JSON]) -> NDArray[np.float64]:
+def boxes(rles: Sequence[RLE]) -> NDArray[np.float64]:
     """Tight boxes, (N, 4) XYXY, x1 and y1 behind the last pixel; zeros for an empty mask."""
     return runs(rles).boxes.astype(np.float64)
 
 
 def overlaps(
-    detections: Sequence[JSON],
-    truths: Sequence[JSON],
+    detections: Sequence[RLE],
+    truths: Sequence[RLE],
     crowd: NDArray[np.bool_] | None = None,
     *,
     wanted: NDArray[np.bool_] | None = None,

@@ -11,13 +11,14 @@ plug-in's constructor, converted to their annotated types; a value without a key
 
 from sambench.options import option_types
 from sambench.registry.files import PLUGIN, import_files, imported_files
-from sambench.registry.finding import BUILT_IN, Entry, entries, find, installed, names, reserved
+from sambench.registry.finding import BUILT_IN, RESERVED, Entry, entries, find, installed, names
 from sambench.registry.loading import Spec, construct, load, origin, plain, spec_of, with_option
 from sambench.registry.options import convert, resolve, split_spec
 
 __all__ = [
     "BUILT_IN",
     "PLUGIN",
+    "RESERVED",
     "Entry",
     "Spec",
     "construct",
@@ -32,7 +33,6 @@ __all__ = [
     "option_types",
     "origin",
     "plain",
-    "reserved",
     "resolve",
     "spec_of",
     "split_spec",

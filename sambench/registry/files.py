@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sambench.errors import UserError
-from sambench.imports import imported
+from sambench.registry.imports import imported
 
 PLUGIN = "sambench_plugin_"
 """Modules of plug-ins that were given by path have names that begin so."""

@@ -8,7 +8,6 @@ import importlib.util
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,13 @@ from sambench.registry.files import broken, import_file
 BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 BUILT_IN = "built-in"
+RESERVED = frozenset({
+    "actors", "address", "batch", "cache_half", "cache_size", "dataset", "device",
+    "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
+    "name", "output", "patience", "precision", "predictions", "preset", "published", "quiet",
+    "resamples", "result", "save_predictions", "shard", "task", "verbose", "with", "workers",
+})  # fmt: skip
+"""Names that no option of a task may bear: arguments of the commands that take tasks have them."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +79,6 @@ def installed(kind: str, name: str) -> type:
         if point.name == name:
             return _load_entry_point(kind, point)
     raise UserError(f"there is no {kind} named {name!r}; {nearest(name, names(kind))}")
-
-
-@cache
-def reserved() -> frozenset[str]:
-    """Names that no option of a task may bear: those that commands with tasks have themselves.
-
-    The commands' own parsers say which, so that a new flag of one is reserved at once. Commands
-    import this room, so they are imported here by name, and not before a task is loaded.
-    """
-    found: frozenset[str] = importlib.import_module("sambench.cli").reserved()
-    return found
 
 
 def _files(kind: str) -> dict[str, Path]:
@@ -166,7 +161,7 @@ def _checked(kind: str, found: Any, name: str) -> type:
     missing = sorted(getattr(found, "__abstractmethods__", ()))
     if missing:
         raise UserError(f"{name} does not implement {', '.join(missing)}; add it.")
-    taken = [key for key in option_types(found) if key in reserved()] if kind == "task" else []
+    taken = [key for key in option_types(found) if key in RESERVED] if kind == "task" else []
     if taken:
         raise UserError(
             f"{name} has an option {taken[0]!r}, but --{taken[0].replace('_', '-')} is an option "

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sambench.files import sha256
-from sambench.imports import Imported
+from sambench.registry.imports import Imported
 from sambench.store.normal import Normal
 
 APART = frozenset({

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
-from sambench.imports import Imported, imported
+from sambench.registry.imports import Imported, imported
 
 TYPING = {
     "__future__", "collections.abc", "numpy.typing", "sambench.options", "typing",
