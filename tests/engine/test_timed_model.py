@@ -258,19 +258,19 @@ class TestTiming:
 
     def test_a_run_states_its_steps_memory_and_place(self, tmp_path):
         dataset = load("dataset", "scenes:images=3,width=64,height=64")
-        jobs = Local(Discs()).carry_out(
+        runs = Local(Discs()).carry_out(
             {"a": Grid(), "b": Grid(batches=False)},
             dataset,
             Settings(tmp_path, resamples=20, progress=False),
         )
-        assert {str(job.stem.relative_to(tmp_path).parent) for job in jobs} == {
+        assert {str(run.on_disk.path.relative_to(tmp_path).parent) for run in runs} == {
             "a/scenes-images=3-width=64-height=64",
             "b-batches=False/scenes-images=3-width=64-height=64",
         }  # fmt: skip
-        (session,) = jobs[0].records.index.sessions
+        (session,) = runs[0].records.index.sessions
         assert session["memory"]["host_rss"] > 10**7
         assert session["environment"]["packages"]["torch"]
-        first, *others = jobs[0].records.index.lines(dataset.ids)
+        first, *others = runs[0].records.index.lines(dataset.ids)
         assert set(first["seconds"]) == {"read", "embed", "decode", "post", "score"}
         assert first["warmup"] == ["embed", "decode", "post", "score"]
         assert all("warmup" not in other for other in others)
