@@ -105,7 +105,7 @@ class Run:
         try:
             return self.index.lines(_images_of(self.result, self.index))
         except UserError as error:
-            log.warning("%s goes without the records beside it: %s", self.path, error)
+            log.warning("%s goes without its records: %s", self.path, error)
             return []
 
 
@@ -178,10 +178,10 @@ def _images_of(result: Result, index: Index) -> list[str]:
         UserError: the records are of another run, or of other images.
     """
     if not index.header or not _belongs(index.header["about"], result):
-        raise UserError(f"{index.path} holds the records of another result.")
+        raise UserError("it is not the result of the records beside it.")
     ids = _images_stated(result, index)
     if len(ids) != result.images:
-        raise UserError(f"{index.path} holds the records of other images.")
+        raise UserError("it is of other images than the records beside it.")
     return ids
 
 

@@ -411,7 +411,7 @@ class TestTiming:
             dataset,
             Settings(tmp_path, resamples=20, progress=False),
         )
-        assert {str(run.on_disk.stem.relative_to(tmp_path).parent) for run in runs} == {
+        assert {str(run.on_disk.path.relative_to(tmp_path).parent) for run in runs} == {
             "a/scenes-images=3-width=64-height=64",
             "b-batches=False/scenes-images=3-width=64-height=64",
         }  # fmt: skip
