@@ -6,11 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
 
 # Timing and memory of a test should not depend on how many cores a machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor should what a property test finds depend on how busy they are.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

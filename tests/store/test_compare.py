@@ -135,3 +135,45 @@ def test_resamples_are_the_same_for_both_sides_and_for_equal_seeds():
     again, _ = resample([estimator, estimator], 9, resamples=20, seed=3)
     np.testing.assert_array_equal(first.drawn("n"), again.drawn("n"))
     assert all(counts.sum() == 9 for counts in seen)
+
+
+def test_seed_resamples_and_images_are_as_asked_for(two, capsys):
+    sides = [run.file(".json") for run in two]
+    usual = compared(capsys, *sides)
+    row = usual["metrics"]["brightness"]
+    gaps = [image["second"] - image["first"] for image in usual["furthest"]]
+    assert row["difference"] == pytest.approx(row["second"] - row["first"])
+    assert [abs(gap) for gap in gaps] == sorted(map(abs, gaps), reverse=True)
+    assert len(compared(capsys, *sides, "--images=3")["furthest"]) == 3
+    others = (compared(capsys, *sides, word) for word in ("--seed=5", "--resamples=40"))
+    for other_row in (found["metrics"]["brightness"] for found in others):
+        assert other_row["difference"] == row["difference"]
+        assert (other_row["low"], other_row["high"]) != (row["low"], row["high"])
+    assert compared(capsys, *sides, "--seed=0", "--resamples=1000") == usual
+
+
+def test_what_a_comparison_is_of(two, capsys):
+    found = compared(capsys, *(run.output for run in two))
+    assert found.keys() == {
+        "first", "second", "metric", "images", "only", "choices", "metrics", "categories",
+        "furthest",
+    }  # fmt: skip
+    assert (found["metric"], found["images"], found["categories"]) == ("brightness", 12, {})
+    assert found["first"] != found["second"]
+    assert found["metrics"].keys() == {"brightness", "objects"}
+    reverse = compared(capsys, *(run.output for run in reversed(two)))
+    assert (reverse["first"], reverse["second"]) == (found["second"], found["first"])
+    for name, row in found["metrics"].items():
+        assert reverse["metrics"][name]["difference"] == -row["difference"]
+
+
+def test_a_comparison_in_words(two, capsys):
+    capsys.readouterr()
+    assert main(["compare", *(str(run.output) for run in two), OWN_TASK, "--images=2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:2] for line in lines[:2]] == ["A ", "B "]
+    assert lines[2] == "12 images that both have scored"
+    assert "B - A   95 % interval" in lines[3]
+    assert [line.split()[0] for line in lines[4:6]] == ["brightness", "objects"]
+    assert lines[-3] == "images that differ most in brightness"
+    assert len(lines) == 10

@@ -1,0 +1,43 @@
+"""Models that are named weights of SAM pass on all that they are given."""
+
+import pytest
+
+from sambench.model.nn.checkpoint import OFFICIAL
+from sambench.model.sam import Sam
+from sambench.registry import find
+
+NAMED = {
+    "sam_vit_b": ("sam_vit_b_01ec64.pth", "vit_b"),
+    "sam_vit_l": ("sam_vit_l_0b3195.pth", "vit_l"),
+    "sam_vit_h": ("sam_vit_h_4b8939.pth", "vit_h"),
+    "mobile_sam": ("mobile_sam.pt", "vit_t"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_checkpoint_architecture_device_precision_digest_compilation(name, monkeypatch):
+    given = []
+    monkeypatch.setattr(Sam, "__init__", lambda self, *arguments: given.append(arguments))
+    cls, (file, architecture) = find("model", name), NAMED[name]
+    digest = OFFICIAL[file].sha256
+    cls()
+    cls(checkpoint="my.pth", device="cuda:1", precision="bfloat16", compiled=True)
+    assert given == [
+        (file, architecture, "cpu", "float32", digest, False),
+        ("my.pth", architecture, "cuda:1", "bfloat16", digest, True),
+    ]
+    assert cls.name == name
+
+
+def test_addresses_and_digests_are_those_that_are_published():
+    meta = "https://dl.fbaipublicfiles.com/segment_anything/"
+    assert {name: (weights.url, weights.sha256[:12]) for name, weights in OFFICIAL.items()} == {
+        "sam_vit_b_01ec64.pth": (meta + "sam_vit_b_01ec64.pth", "ec2df6273261"),
+        "sam_vit_l_0b3195.pth": (meta + "sam_vit_l_0b3195.pth", "3adcc4315b64"),
+        "sam_vit_h_4b8939.pth": (meta + "sam_vit_h_4b8939.pth", "a7bf3b02f3eb"),
+        "mobile_sam.pt": (
+            "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+            "6dbb90523a35",
+        ),
+    }
+    assert {len(weights.sha256) for weights in OFFICIAL.values()} == {64}
