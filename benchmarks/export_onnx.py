@@ -3,7 +3,7 @@
 python benchmarks/export_onnx.py --model sam:checkpoint=weights.safetensors --output DIR
 
 The decoder has the inputs of Segment Anything's export script: one prompt a call, of any number of
-points. It gives low-resolution logits only, so that enlarging them stays with the caller.
+points. It gives low-resolution logits only, so that upsampling them stays with the caller.
 Needs the packages onnx and onnxscript.
 """
 

@@ -140,8 +140,8 @@ def main(words: Sequence[str] | None = None) -> int:
     coco = f"coco:root={given.coco},split={given.split}"
     cases = [
         Case("points:points=2", coco, given.limit),
-        Case("edges:side=4", f"bsds500:root={given.bsds500},split=val", given.limit),
-        Case("proposals:side=6", coco, given.limit),
+        Case("edges:points_per_side=4", f"bsds500:root={given.bsds500},split=val", given.limit),
+        Case("proposals:points_per_side=6", coco, given.limit),
     ]
     rng, total = random.Random(given.seed), Counter[str]()  # noqa: S311  # no secret
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,8 @@ import torch
 
 from sambench.engine.evaluation import evaluate
 from sambench.interfaces import Prompts
-from sambench.masks.everything import EverythingOptions, everything, point_grid
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.grid import point_grid
 from sambench.registry import load
 
 from .everything import photograph
@@ -71,7 +72,7 @@ def decode(model: Any, embedding: Any, count: int) -> None:
 
 def segment(model: Any, side: int) -> None:
     """Everything in a photograph of side x side pixels, on a small grid."""
-    everything(model, photograph(side), EverythingOptions(side=4))
+    everything(model, photograph(side), EverythingOptions(points_per_side=4))
 
 
 def clicks(model: Any, images: int) -> None:

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from sambench.engine.evaluation import Local
-from sambench.engine.jobs import Settings
+from sambench.engine.settings import Settings
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 from sambench.registry import load
 

@@ -18,11 +18,12 @@ import torch
 
 from sambench.commands._options import load_model, with_precision
 from sambench.engine.evaluation import run
-from sambench.engine.jobs import Settings
+from sambench.engine.settings import Settings
 from sambench.interfaces import JSON
 from sambench.registry import load, split_spec
-from sambench.store.comparing import compare, read_side
+from sambench.store.comparing import compare
 from sambench.store.paths import beside, label_of, stem_of
+from sambench.store.run import read_run
 
 from .turns import save
 
@@ -30,9 +31,9 @@ Runs = dict[str, list[str]]
 """Tasks by the dataset on which they are run."""
 
 
-def runs(coco: str, edges: str, side: int) -> Runs:
+def runs(coco: str, edges: str, points_per_side: int) -> Runs:
     """Every task that prompts a point or a box of SAM."""
-    grid = f"side={side}"
+    grid = f"points_per_side={points_per_side}"
     found: Runs = {}
     for dataset, tasks in (
         (coco, ["points", "instances", "interactive:clicks=5", f"proposals:{grid}"]),
@@ -43,9 +44,9 @@ def runs(coco: str, edges: str, side: int) -> Runs:
     return found
 
 
-def results(model: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
+def results(model: str, device: str, wanted: Runs, settings: Settings) -> dict[str, Path]:
     """Run all; the results by task and dataset."""
-    loaded: Any = load_model(model, settings.device)
+    loaded: Any = load_model(model, device)
     found = {}
     for source, specs in wanted.items():
         dataset: Any = load("dataset", source)
@@ -69,7 +70,7 @@ def effect(exact: Path, other: Path) -> JSON:
 
     Left out are metrics that are of nothing here, such as those of small objects where none is.
     """
-    comparison = compare(read_side(exact), read_side(other), resamples=1000, images=1)
+    comparison = compare(read_run(exact), read_run(other), resamples=1000, images=1)
     found: JSON = {"images": comparison.images}
     for name, row in comparison.metrics.items():
         change = [row.difference.value, row.difference.low, row.difference.high]
@@ -87,20 +88,21 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--coco", default="mini", help="dataset with object masks")
     parser.add_argument("--edges", default="mini", help="dataset with boundaries")
-    parser.add_argument("--side", type=int, default=8)
+    parser.add_argument("--points-per-side", type=int, default=8)
     parser.add_argument("--limit", type=int, default=8, help="images of each dataset")
     parser.add_argument("--output", type=Path, help="keeps the runs, to continue them")
     parser.add_argument("--save", help="name of the hardware, for results/NAME-precision.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    wanted = runs(arguments.coco, arguments.edges, arguments.side)
+    wanted = runs(arguments.coco, arguments.edges, arguments.points_per_side)
     with tempfile.TemporaryDirectory() as folder:
         output = arguments.output or Path(folder)
         exact, other = (
             results(
                 with_precision(arguments.model, precision),
+                arguments.device,
                 wanted,
-                Settings(output / precision, arguments.limit, device=arguments.device),
+                Settings(output / precision, arguments.limit),
             )
             for precision in ("float32", arguments.precision)
         )

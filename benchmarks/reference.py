@@ -155,7 +155,7 @@ class PlainTinyViT(nn.Module):
         self.encoder = encoder
 
     def forward(self, image: Tensor) -> Tensor:
-        """See `plain_tiny_vit`."""
+        """Image (1, 3, side, side) -> features, by the reference's operations."""
         return plain_tiny_vit(self.encoder, image)
 
 

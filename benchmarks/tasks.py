@@ -25,8 +25,8 @@ from scipy.ndimage import sobel
 
 from sambench.engine.embedding_cache import EmbeddingCache
 from sambench.interfaces import JSON, Sample
-from sambench.masks.everything import point_grid
 from sambench.masks.geometry import nms
+from sambench.masks.grid import point_grid
 from sambench.registry import load
 from sambench.truths import Boundaries
 

@@ -18,7 +18,7 @@ SLACK = 2.0
 APART = 8.0
 """Below this the corner and the extent of a box are too alike to tell the conventions apart."""
 PLAIN = 100.0
-"""A mask that spans so many square pixels covers more than one of them, if it is no line."""
+"""A mask that spans so many square pixels covers more than one of them, if it is not a line."""
 LEAST_OVERLAP = 0.25
 """IoU below which a box is far from its mask; loose and amodal boxes are above."""
 

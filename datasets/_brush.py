@@ -36,7 +36,7 @@ class Brush:
         return 0, 0, self.size[1], self.size[0]
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `_shapes.Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         pixels = unpacked(self.data).reshape(*size, CHANNELS)
         return encode(pixels[..., -1] > 0)
 
@@ -45,7 +45,7 @@ def brush(at: At, size: tuple[int, int]) -> Brush:
     """Run lengths of a JSON file, for an image of size (H, W).
 
     Raises:
-        UserError: they are no list of bytes, or are for another number of pixels.
+        UserError: they are not a list of bytes, or are for another number of pixels.
     """
     data = at.numbers(what="a list of run lengths")
     if not all(type(value) is int and 0 <= value < 256 for value in data):

@@ -105,11 +105,11 @@ def inside(folder: Path, at: At, name: str | None = None) -> Path:
         name: relative to folder, if not what at is.
 
     Raises:
-        UserError: it is no text, or leads out of the folder.
+        UserError: it is not text, or leads out of the folder.
     """
     name = at.text() if name is None else name
     if "\0" in name or name.encode(errors="ignore").decode() != name:
-        at.fail("is no name that a file can have")
+        at.fail("is not a name that a file can have")
     path = folder / name
     whole, within = map(os.path.abspath, (path, folder))  # links stay as they are
     if not Path(whole).is_relative_to(within):

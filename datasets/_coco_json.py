@@ -10,10 +10,10 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, DatasetCard, T
 from sambench.truths import Instances, Segments
 
@@ -70,7 +70,7 @@ class CocoJson(Dataset):
         return self.file.categories
 
     def annotated(self, ids: Sequence[str]) -> tuple[int, int]:
-        """See `Dataset`."""
+        """Number of objects and of crowd regions in these images."""
         listed = [annotation for id in ids for annotation in self.selected(id)]
         crowds = sum(annotation.crowd for annotation in listed)
         return len(listed) - crowds, crowds
@@ -91,7 +91,7 @@ class CocoJson(Dataset):
         return self.file.images[id].path
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`; an image of another size than annotated is refused."""
+        """The image (H, W, 3) uint8 RGB; its size must be the annotated one."""
         path, size = self.image_path(id), self.file.images[id].size
         image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
@@ -102,7 +102,7 @@ class CocoJson(Dataset):
         return image
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; segments are instances laid over each other, the rest is void."""
+        """Instances of an image, or segments: instances laid over each other, the rest void."""
         if kind is Segments:
             return cast(T, from_instances(self._instances(id)))
         assert kind is Instances

@@ -77,7 +77,7 @@ def _from_json(file: Path, text: str) -> Iterator[tuple[Colour, str]]:
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise UserError(f"{file} is no valid JSON ({error}); correct it.") from None
+        raise UserError(f"{file} is not valid JSON ({error}); correct it.") from None
     if isinstance(content, dict):
         pairs = list(content.items())
     elif isinstance(content, list) and all(isinstance(entry, dict) for entry in content):

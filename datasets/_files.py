@@ -13,9 +13,9 @@ from typing import ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import Decoding, image_size, read_rgb
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, T
 from sambench.truths import Instances
 
@@ -106,7 +106,7 @@ class FileDataset(Dataset):
         return {}
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`; an image that could be read in two ways is refused."""
+        """The image (H, W, 3) uint8 RGB; refused if it could be read in two ways."""
         return read_rgb(self.image_path(id), self.decoding, partial(self.annotated_size, id))
 
     def annotated_size(self, id: str) -> tuple[int, int] | None:
@@ -135,7 +135,7 @@ class InstanceFiles(FileDataset):
         """The objects of an image."""
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; masks of another size than the image are refused."""
+        """Objects of an image; the size of their masks must be the image's."""
         assert kind is Instances
         truth, image = self.instances(id), self.image_path(id)
         size = image_size(image, self.decoding, truth.size)

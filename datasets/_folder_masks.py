@@ -27,7 +27,7 @@ class MaskReading:
     """How values of mask files become objects.
 
     Attributes:
-        background: values that are no object.
+        background: values that are not objects.
         ignore: values of pixels that do not count.
         threshold: what is as bright or brighter is the object; 0 for values that are labels.
         objects: "values" takes each value as an object even where they look like grey levels,
@@ -127,7 +127,7 @@ class MaskReading:
             _refuse_moved_black(values, page.palette, path)
             values = self._named_greys(values, page.palette, path)
         if values.dtype.kind == "f" and (np.rint(values) != values).any():
-            raise UserError(f"{_range(values, path)}, which are no labels; {_REMEDY}.")
+            raise UserError(f"{_range(values, path)}, which are not labels; {_REMEDY}.")
         labels = labels_of(values, path)
         known = np.isin(labels, [*self.background, *self.ignore])
         if (labels[~known] < 0).any():
@@ -244,7 +244,7 @@ def _without_object(paths: Sequence[Path], place: int) -> str:
 
 
 def _refuse_equal_pages(pages: Sequence[LabelPage], path: Path) -> None:
-    """Equal channels of a grey picture are no objects of their own."""
+    """Equal channels of a grey picture are not objects of their own."""
     first = pages[0].values
     if first.any() and all(np.array_equal(page.values, first) for page in pages[1:]):
         raise UserError(

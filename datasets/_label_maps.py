@@ -120,7 +120,7 @@ def as_labels(values: Any, path: Path) -> NDArray[np.int64]:
     """A label map of a MAT file, which stores whole numbers as floats too, (H, W).
 
     Raises:
-        UserError: it is no matrix of whole numbers.
+        UserError: it is not a matrix of whole numbers.
     """
     labels = np.asarray(values)
     if labels.ndim != 2 or not labels.size or labels.dtype.kind not in "buif":
@@ -130,7 +130,7 @@ def as_labels(values: Any, path: Path) -> NDArray[np.int64]:
         )
     if not (np.isfinite(labels) & (labels == np.trunc(labels))).all():
         raise UserError(
-            f"{path} has a label map with values that are no whole numbers; fetch it again."
+            f"{path} has a label map with values that are not whole numbers; fetch it again."
         )
     return labels.astype(np.int64)
 

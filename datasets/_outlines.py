@@ -31,8 +31,8 @@ def read_outline(at: At, size: tuple[int, int]) -> Outline:
     Compressed run lengths are not parsed here, see `json_masks.check_runs`.
 
     Raises:
-        UserError: it is something else, a coordinate is no finite number or far outside the image,
-            all coordinates are fractions, or the run lengths are of another size.
+        UserError: it is something else, a coordinate is not finite or is far outside the image, all
+            coordinates are fractions, or the run lengths are of another size.
     """
     if isinstance(at.value, dict):
         return read_run_lengths(at, size)

@@ -77,7 +77,7 @@ class OwnInstances(InstanceFiles):
         """Category id -> name."""
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; segments are objects laid over each other, the rest is void."""
+        """Objects, phrases or segments of an image; segments are objects laid over each other."""
         truth = self.of_image_size(id)
         if kind is Segments:
             return cast(T, from_instances(truth))

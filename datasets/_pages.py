@@ -125,7 +125,7 @@ class Pages(OwnInstances):
         return self._names
 
     def annotated(self, ids: Sequence[str]) -> tuple[int, int]:
-        """See `Dataset`; there are no crowd regions."""
+        """Number of objects in these images; there are no crowd regions, so the second is 0."""
         return sum(len(_objects(self.pages[id].items)) for id in ids), 0
 
     def reading(self) -> JSON:

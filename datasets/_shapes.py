@@ -55,7 +55,7 @@ class Polygon:
         return min(x), min(y), max(x), max(y)
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         return to_rle([[value for corner in self.corners for value in corner]], size)
 
 
@@ -83,7 +83,7 @@ class Ellipse:
         )
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         y, x = np.ogrid[: size[0], : size[1]]
         cosine, sine = _turn(self.angle)
         across, down = x + 0.5 - self.cx, y + 0.5 - self.cy

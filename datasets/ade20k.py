@@ -21,7 +21,7 @@ RELEASE = "ADE20K_2021_17_01"
 class Ade20k(Sampled, InstanceFiles):
     """The full ADE20K: what is visible of objects, of their parts and of parts of parts.
 
-    The blue channel of ``*_seg.png`` tells the objects apart, that of ``*_parts_<level>.png`` the
+    The blue channel of ``*_seg.png`` distinguishes the objects, that of ``*_parts_<level>.png`` the
     parts. Categories are 1 for objects and 1 + level for parts.
 
     Args:

@@ -81,7 +81,7 @@ class Bsds500(FileDataset):
         return (self.truth / f"{id}.mat",)
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """Boundaries or label maps of an image, one per annotator."""
         [path] = self.truth_paths(id)
         if kind is Regions:
             return cast(T, Regions(tuple(_read_drawn(path, "Segmentation"))))

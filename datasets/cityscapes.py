@@ -87,7 +87,7 @@ class Cityscapes(Sampled, InstanceFiles):
         )
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; whatever is no segment of the 19 classes is void."""
+        """Instances or segments of an image; pixels of none of the 19 classes are void."""
         if kind is not Segments:
             return super().read_truth(id, kind)
         labels = read_labels(self.truth_paths(id)[0])

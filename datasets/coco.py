@@ -27,7 +27,7 @@ class Coco(CocoJson):
     """COCO 2017 instances; or your own data in the same format.
 
     Every category is annotated in every image, so the name of one without annotations is a negative
-    phrase. A category with a crowd region is not exhaustive: its instances are not told apart.
+    phrase. A category with a crowd region is not exhaustive: its instances are not separated.
 
     Args:
         root: folder with ``annotations/instances_<split>.json`` and ``<split>/*.jpg``.
@@ -92,7 +92,7 @@ class Coco(CocoJson):
         return found
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """Instances, segments or phrases; categories with a crowd region are not asked."""
         if kind is not Concepts:
             return super().read_truth(id, kind)
         truth = self._instances(id)

@@ -95,7 +95,7 @@ class CocoPanoptic(FileDataset):
         return {"json": hashlib.sha256(text.encode()).hexdigest()}
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`.
+        """Segments of an image.
 
         Raises:
             UserError: the PNG is not of the image's size, or has a segment that the JSON does not

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from scipy.ndimage import label as components_of
 from sambench.data.sources import require
 from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._colours import coded, read_codes, read_table
@@ -27,7 +28,7 @@ BLACK = (0, 0, 0)
 class ColourMasks(OwnInstances):
     """A mask of category colours for each image, of the same name; a table says what they mean.
 
-    Such masks tell categories apart, not objects. An object is each part of one colour whose pixels
+    Such masks distinguish categories, not objects. An object is each part of a colour whose pixels
     touch, corners included (``objects=parts``), or all of a colour in an image
     (``objects=colours``): touching objects of a category are one in either case. A colour that the
     table lacks is refused, as smoothed or compressed masks have them at every edge.
@@ -37,10 +38,10 @@ class ColourMasks(OwnInstances):
         masks: folder of masks in a lossless format, arranged alike.
         table: file of the colours: ``name,r,g,b`` or ``r g b name`` on each line, or JSON.
         objects: parts or colours.
-        background: names in the table that are no objects, separated by ``+``; black too, if the
+        background: names in the table that are not objects, separated by ``+``; black too, if the
             table does not name it.
         ignore: names in the table whose pixels do not count, such as void.
-        least: parts of fewer pixels are no objects.
+        least: parts of fewer pixels are not objects.
         suffix: what a mask's name has more than its image's, such as _mask.
         orientation, intensity, page: what images leave open, as for folder.
 
@@ -66,7 +67,7 @@ class ColourMasks(OwnInstances):
         objects: Literal["parts", "colours"] = "parts",
         background: str = "background",
         ignore: str = "",
-        least: int = 1,
+        least: Annotated[int, Range(0)] = 1,
         suffix: str = "",
         orientation: str = "displayed",
         intensity: str = "",
@@ -128,7 +129,7 @@ class ColourMasks(OwnInstances):
 
     @property
     def categories(self) -> Mapping[int, str]:
-        """Number -> name, in alphabetical order; what is no object is not among them."""
+        """Number -> name, in alphabetical order; what is not an object is not among them."""
         return {number: name for name, number in self._numbers.items()}
 
     def reading(self) -> JSON:

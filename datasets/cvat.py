@@ -15,7 +15,7 @@ from ._pages import Item, Page, Pages, item_of, place
 from ._shapes import Extent, Shape, ellipse, number, pasted, polygon, rectangle
 
 NOT_DRAWN = ("tag", "attribute")
-"""Elements of an image that are no shapes."""
+"""Elements of an image that are not shapes."""
 
 
 class Cvat(Pages):
@@ -90,7 +90,7 @@ def _images(file: Path) -> list[ET.Element]:
         raise UserError(f"{file} is not valid XML ({error}); export it again.") from None
     if root.tag != "annotations" or root.find("track") is not None:
         raise UserError(
-            f"{file} is no export for images; export it as CVAT for images 1.1, not for video."
+            f"{file} is not an export for images; export it as CVAT for images 1.1, not for video."
         )
     return root.findall("image")
 
@@ -168,7 +168,7 @@ class _Runs:
         return self.left, self.top, self.left + self.width, self.top + self.height
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         values = np.arange(len(self.counts)) % 2
         patch = np.repeat(values, self.counts).reshape(self.height, self.width)
         return pasted(patch, self.left, self.top, size)

@@ -132,4 +132,4 @@ def _values(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split("+")) if text else ()
     except ValueError:
-        raise UserError(f"{text} is no list of whole numbers; write them as 0+255.") from None
+        raise UserError(f"{text} is not a list of whole numbers; write them as 0+255.") from None

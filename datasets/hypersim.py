@@ -95,4 +95,4 @@ def _read_hdf5(path: Path) -> NDArray[np.int64]:
         with h5py.File(path, "r") as file:
             return np.asarray(file["dataset"], dtype=np.int64)
     except (OSError, KeyError) as error:
-        raise UserError(f"{path} is no map of Hypersim ({error}); fetch it again.") from None
+        raise UserError(f"{path} is not a map of Hypersim ({error}); fetch it again.") from None

@@ -27,7 +27,7 @@ NOT_DRAWN = (
     "relation",
     "labels",
 )
-"""Results that are no regions of their own; ``labels`` name a region of the same id."""
+"""Results that are not regions of their own; ``labels`` name a region of the same id."""
 DRAWN = ("polygon", "rectangle", "ellipse", "brush")
 """Regions that have an area."""
 UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")

@@ -48,7 +48,7 @@ class Labelme(Pages):
         orientation, intensity, page: what images leave open, as for folder.
 
     Raises:
-        UserError: a file is missing, is no LabelMe file, or has a shape that cannot be read.
+        UserError: a file is missing, is not a LabelMe file, or has a shape that cannot be read.
     """
 
     card = DatasetCard(
@@ -97,7 +97,7 @@ class Labelme(Pages):
         return [partial(_empty, path, self.root, how) for path in found if choice == "empty"]
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`; from the JSON file where there is no other."""
+        """The image (H, W, 3) uint8 RGB; from the JSON file if there is no image file."""
         path = self.image_path(id)
         return (
             _embedded(read(path)["imageData"])
@@ -113,7 +113,7 @@ def _empty(path: Path, root: Path, how: Reading) -> Page:
 def _image_file(top: At, images: Path | None) -> Path:
     """The image that a JSON file names; paths may be written as Windows does."""
     if "imagePath" not in top or "shapes" not in top:
-        top.fail('has no "imagePath" or no "shapes", so it is no LabelMe file', "take it away")
+        top.fail('has no "imagePath" or no "shapes", so it is not a LabelMe file', "take it away")
     relative = Path(top["imagePath"].text().replace("\\", "/"))
     return images / relative.name if images else top.path.parent / relative
 
@@ -187,7 +187,7 @@ class _Patch:
     extent: Extent
 
     def draw(self, size: tuple[int, int]) -> JSON:
-        """See `Shape`."""
+        """COCO run-length encoding of the part inside an image of size (H, W)."""
         with Image.open(io.BytesIO(self.png)) as image:
             return pasted(np.asarray(image), self.left, self.top, size)
 
@@ -203,7 +203,7 @@ def _patch(text: str, corners: Extent, size: tuple[int, int]) -> _Patch:
         with Image.open(io.BytesIO(png)) as image:
             values = np.asarray(image)
     except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"has a mask that is no PNG in base64 ({error})") from None
+        raise ValueError(f"has a mask that is not a PNG in base64 ({error})") from None
     if values.ndim != TWO or len(np.unique(values[values != 0])) > 1:
         raise ValueError("has a mask of several channels or grey values, expected 0 and another")
     height, width = values.shape
@@ -225,13 +225,13 @@ def _embedded(at: At) -> NDArray[np.uint8]:
     """The image in a JSON file, (H, W, 3) uint8 RGB; LabelMe stores it turned as displayed.
 
     Raises:
-        UserError: it is no image, or leaves something open, which options settle for files only.
+        UserError: it is not an image, or is ambiguous in a way that options settle only for files.
     """
     remedy = "put the image beside the file"
     try:
         data = base64.b64decode(at.text(), validate=True)
     except ValueError as error:
-        at.fail(f"is no image in base64 ({error})", remedy)
+        at.fail(f"is not an image in base64 ({error})", remedy)
     with TemporaryDirectory() as folder:
         path = Path(folder, "imageData")
         path.write_bytes(data)

@@ -137,7 +137,7 @@ class Lvis(CocoJson):
         return inside(self.images, entry["coco_url"], "/".join(parts))
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`."""
+        """The image (H, W, 3) uint8 RGB, from its folder of COCO."""
         path = self.image_path(id)
         if not path.is_file():
             raise UserError(
@@ -147,7 +147,7 @@ class Lvis(CocoJson):
         return super().read_image(id)
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """Instances or phrases; categories not exhaustively annotated are not asked."""
         if kind is not Concepts:
             return super().read_truth(id, kind)
         truth = self._instances(id)
@@ -156,7 +156,7 @@ class Lvis(CocoJson):
         return cast(T, from_categories(truth, self.categories, absent=absent, unsure=unsure))
 
     def beside(self, id: str) -> JSON:
-        """See `Lvis`."""
+        """The federated categories of an image, and the frequency bucket of each annotation."""
         entry = self.file.images[id].at
         extra: dict[str, Any] = {
             key: tuple(_categories(entry[key], self.file)) for key in FEDERATED

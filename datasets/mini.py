@@ -11,9 +11,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.json_input import read
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, DatasetCard, T
 from sambench.metrics.edges.boundaries import thin
 from sambench.truths import Boundaries, Instances, Segments
@@ -81,7 +81,7 @@ class Mini(CocoJson):
         return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; boundaries come in the order of `ANNOTATORS`."""
+        """Instances, segments or boundaries; boundaries in the order of `ANNOTATORS`."""
         if kind is not Boundaries:
             return super().read_truth(id, kind)
         size = self.file.images[id].size

@@ -11,11 +11,11 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.data.images import read_rgb
 from sambench.data.json_input import At
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, DatasetCard, T
 from sambench.truths import Concepts
 
@@ -126,7 +126,7 @@ class Saco(Dataset):
         return self._first(id).path
 
     def read_image(self, id: str) -> NDArray[np.uint8]:
-        """See `Dataset`; an image of another size than annotated is refused."""
+        """The image (H, W, 3) uint8 RGB; its size must be the annotated one."""
         path, size = self.image_path(id), self._first(id).size
         image = read_rgb(path, annotated=size)
         if image.shape[:2] != size:
@@ -137,7 +137,7 @@ class Saco(Dataset):
         return image
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """The phrases asked of an image, with the masks of each annotator."""
         assert kind is Concepts
         pairs, size = self.pairs[id], self._first(id).size
         truth = Concepts(

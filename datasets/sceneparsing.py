@@ -64,7 +64,7 @@ class Sceneparsing(FileDataset):
         return (self.truth / f"{id}.png",)
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; no class is counted as things, because objects are not told apart."""
+        """Segments of an image, all of them stuff, because the labels do not separate objects."""
         assert kind is Segments
         labels = read_labels(self.truth_paths(id)[0])
         known = {int(v): (int(v), False) for v in np.unique(labels) if 1 <= v <= CLASSES}

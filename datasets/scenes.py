@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar, NamedTuple, cast
+from typing import Annotated, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from sambench.errors import UserError
 from sambench.interfaces import Dataset, DatasetCard, T
 from sambench.metrics.edges.boundaries import thin
+from sambench.options import Range, check_ranges
 from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
 
 from ._concepts import from_categories
@@ -178,22 +178,16 @@ class Scenes(Dataset):
 
     def __init__(
         self,
-        images: int = 100,
-        seed: int = 0,
-        width: int = 320,
-        height: int = 240,
-        objects: int = 12,
+        images: Annotated[int, Range(1, 10**9)] = 100,
+        seed: Annotated[int, Range(0, 2**63)] = 0,
+        width: Annotated[int, Range(64, 4096)] = 320,
+        height: Annotated[int, Range(64, 4096)] = 240,
+        objects: Annotated[int, Range(1, 1000)] = 12,
         root: str = "",  # every bundled dataset takes it
     ) -> None:
-        for name, value, least, most in (
-            ("images", images, 1, 10**9),
-            ("seed", seed, 0, 2**63),
-            ("width", width, 64, 4096),
-            ("height", height, 64, 4096),
-            ("objects", objects, 1, 1000),
-        ):
-            if not least <= value <= most:
-                raise UserError(f"scenes takes {name}={least} to {most}, got {value}.")
+        sizes = {"width": width, "height": height}
+        numbers = {"images": images, "seed": seed, "objects": objects, **sizes}
+        check_ranges(Scenes, numbers, "scenes:")
         self.card = replace(self.card, expected={"images": images})
         self.images, self.seed, self.objects = images, seed, objects
         self.width, self.height = width, height
@@ -219,7 +213,7 @@ class Scenes(Dataset):
         return image + noise - 8  # no colour is so dark or bright that this wraps
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`."""
+        """The exact truth of a scene, of the kind asked for."""
         pieces = self._pieces(id)
         labels = self._labels(pieces)
         if kind is Boundaries:

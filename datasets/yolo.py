@@ -110,7 +110,7 @@ class Yolo(Pages):
         return {number: str(number) for number in sorted(used)}
 
     def read_truth(self, id: str, kind: type[T]) -> T:
-        """See `Dataset`; classes without names give no phrases."""
+        """Objects, segments or phrases of an image; phrases need names of classes."""
         if kind is Concepts and not self.named:
             raise UserError(f"{self.root} has no names of classes; give names=FILE, one a line.")
         return super().read_truth(id, kind)
@@ -169,7 +169,7 @@ def _named(file: Path, names: Any) -> dict[int, str]:
     if not isinstance(listed, dict) or not listed:
         raise UserError(f'{file} has no "names" of classes; add them, or give names=none.')
     for key, name in listed.items():
-        if type(key) is not int or type(name) not in (str, int):  # yes and no are no names in YAML
+        if type(key) is not int or type(name) not in (str, int):  # yes and no are not names in YAML
             raise UserError(
                 f'{file}: "names" has {key!r}: {name!r}, expected a number and a name; correct it, '
                 "and write names such as no and on in quotes."

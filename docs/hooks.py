@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
+import json
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from sambench import cli
+from sambench.options import descriptions, hints_of, plain_type, range_of
 from sambench.registry import entries, find
+from sambench.report.published import PaperFile
+from sambench.store.schema import ResultFile, json_schema
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages (called by mkdocs)."""
     from mkdocs.structure.files import File
 
-    for name, text in (("cli.md", command_line()), ("tasks.md", tasks())):
+    pages = {"cli.md": command_line(), "tasks.md": tasks(), **schemas()}
+    for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def schemas() -> dict[str, str]:
+    """The JSON Schemas of the files under results/, by file name."""
+    kinds = {"result": ResultFile, "published": PaperFile}
+    return {
+        f"{name}.schema.json": json.dumps(json_schema(kind), indent=2) + "\n"
+        for name, kind in kinds.items()
+    }
 
 
 def command_line() -> str:
     """The help of every command."""
     parts = ["# Command line\n"]
     for name in cli.COMMANDS:
-        module = cli._module(name)
-        parser = argparse.ArgumentParser(
-            prog=f"sambench {name}",
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add(parser)
-        parts.append(f"## {name}\n\n```text\n{parser.format_help()}```\n")
+        parts.append(f"## {name}\n\n```text\n{cli.parser_of(name).format_help()}```\n")
     return "\n".join(parts)
 
 
@@ -48,9 +54,9 @@ def task_page(name: str, cls: Any) -> str:
     """One task."""
     lines = [f"## {name}\n", inspect.getdoc(inspect.getmodule(cls)) or "", ""]
     lines += [f"Needs {cls.truth.__name__}; ranked by {cls.metric}. The paper's protocol:", ""]
-    lines += ["```text", cls.paper, "```", "", "| option | default |", "|---|---|"]
-    lines += [f"| {field.name} | `{_default(field)!r}` |" for field in fields(cls)]
-    lines += ["", "```text", inspect.getdoc(cls) or "", "```", ""]
+    lines += ["```text", cls.paper, "```", "", (inspect.getdoc(cls) or "").partition("\n")[0], ""]
+    lines += ["| option | default | takes | |", "|---|---|---|---|"]
+    lines += [_option_row(field, cls) for field in fields(cls)] + [""]
     lines += [f"- **{fact}**: {value}" for fact, value in cls.facts.items()]
     if cls.presets:
         lines += ["", "| preset | sets |", "|---|---|"]
@@ -58,6 +64,14 @@ def task_page(name: str, cls: Any) -> str:
             words = ", ".join(f"{key}={value}" for key, value in options.items())
             lines.append(f"| {preset} | {words or 'the defaults'} |")
     return "\n".join([*lines, ""])
+
+
+def _option_row(field: Any, cls: Any) -> str:
+    hint = hints_of(cls)[field.name]
+    kind = plain_type(hint)
+    takes = ", ".join(map(str, get_args(kind))) if get_origin(kind) is Literal else range_of(hint)
+    meaning = descriptions(cls).get(field.name, "").rstrip(".")
+    return f"| {field.name} | `{_default(field)!r}` | {takes or ''} | {meaning} |"
 
 
 def _default(field: Any) -> Any:

@@ -49,7 +49,7 @@ class Baseline(Model):
         )
 
     def settings(self) -> str:
-        """What moves the masks, in words."""
+        """The settings that affect its predictions, in words, for the model card."""
         return "the image as it is"
 
     def study(self, image: NDArray[np.uint8]) -> Any:
@@ -62,13 +62,13 @@ class Baseline(Model):
         """The mask (H, W) bool of one prompt."""
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Seen]:
-        """See `Model`."""
+        """Check images, each (H, W, 3) uint8 RGB, and compute what is needed once per image."""
         for image in images:
             check_image(image)
         return [Seen(image, self.study(image)) for image in images]
 
     def predict(self, embedding: Seen, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`; there is one candidate whatever multimask says."""
+        """Segment each prompt: one candidate of predicted IoU 0.5, also with multimask."""
         del multimask
         import torch
 
@@ -85,7 +85,7 @@ class PromptFree(Baseline):
     prompts = frozenset[str]()
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`.
+        """Refuse any prompt.
 
         Raises:
             UserError: always.

@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, Prompts
-from sambench.masks.upsampling import Enlargement
+from sambench.masks.upsampling import Upsampling
 
 from .nn import precision as arithmetics
-from .nn.sam import PIXEL_MEAN, PIXEL_STD, enlargement, input_size, preprocess, to_input_pixels
+from .nn.sam import PIXEL_MEAN, PIXEL_STD, input_size, preprocess, to_input_pixels, upsampling
 from .nn.state_file import difference, matched, read_state
 
 MEAN = tuple(value / 255 for value in PIXEL_MEAN)
@@ -61,7 +61,7 @@ class Padded:
 
     @property
     def words(self) -> str:
-        """See `Frame`."""
+        """The preprocessing in words, for the model card."""
         return (
             f"longest side resized to {self.side} pixels (Pillow, bilinear, antialiased), RGB "
             f"normalised by mean {_words(PIXEL_MEAN)} and deviation {_words(PIXEL_STD)}, then "
@@ -69,16 +69,16 @@ class Padded:
         )
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """See `Frame`."""
+        """Image (H, W, 3) uint8 RGB -> network input (3, side, side) float32."""
         return preprocess(image, self.side)
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """See `Frame`."""
+        """Points (..., 2) x, y in pixels of the image of size (H, W) -> in pixels of the frame."""
         return to_input_pixels(points, size, self.side)
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-        """See `Frame`."""
-        return enlargement(input_size(*size, self.side), size, low[0], self.side)
+        """Return what maps logits (n, *low) of the frame to logits (n, H, W) of the image."""
+        return upsampling(input_size(*size, self.side), size, low[0], self.side)
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,27 @@ class Stretched:
 
     @property
     def words(self) -> str:
-        """See `Frame`."""
+        """The preprocessing in words, for the model card."""
         return (
             f"stretched to {self.side} x {self.side} (bilinear, antialiased), RGB in 0 to 1 "
             f"normalised by mean {_words(self.mean)} and deviation {_words(self.std)}"
         )
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """See `Frame`."""
+        """Image (H, W, 3) uint8 RGB -> network input (3, side, side) float32."""
         rgb = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
         square = F.interpolate(rgb, (self.side, self.side), mode="bilinear", antialias=True)[0]
         mean, std = torch.tensor(self.mean), torch.tensor(self.std)
         return (square - mean[:, None, None]) / std[:, None, None]
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """See `Frame`."""
+        """Points (..., 2) x, y in pixels of the image of size (H, W) -> in pixels of the frame."""
         scaled: NDArray[np.float64] = points * (self.side / np.array(size[::-1], np.float64))
         return scaled
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-        """See `Frame`."""
-        return Enlargement(size, ((low, size),))
+        """Return what maps logits (n, *low) of the frame to logits (n, H, W) of the image."""
+        return Upsampling(size, ((low, size),))
 
 
 def _words(values: Iterable[float]) -> str:
@@ -189,12 +189,16 @@ class Framed(Model):
     """
 
     frame: Frame
-    device: torch.device = torch.device("cpu")
     precision: str = "float32"
     chunk: int = 8
     """Prompts decoded together: bounds memory."""
     feedback_limit: float = 0.0
     """Logits given back as a prompt are clamped to plus or minus this; 0 leaves them."""
+
+    @property
+    def tensor_device(self) -> torch.device:
+        """Where the tensors lie that `encode` and `decode` take: on the device, by default."""
+        return torch.device(self.device)
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Any:
@@ -214,12 +218,12 @@ class Framed(Model):
 
     def _embed(self, image: NDArray[np.uint8]) -> Embedded:
         check_image(image)
-        with arithmetics.arithmetic(self.device, self.precision):
-            features = self.encode(self.frame.pixels(image)[None].to(self.device))
+        with arithmetics.arithmetic(self.tensor_device, self.precision):
+            features = self.encode(self.frame.pixels(image)[None].to(self.tensor_device))
         return Embedded(features, (image.shape[0], image.shape[1]))
 
     def predict(self, embedding: Embedded, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`.
+        """Decode B prompts, `chunk` at a time, on one embedded image.
 
         Raises:
             UserError: a prompt of a kind that this model does not take, or of the wrong shape.
@@ -230,9 +234,9 @@ class Framed(Model):
             inputs = self._inputs(group, embedding.size)
             for start in range(0, len(inputs), self.chunk):
                 part = inputs.cut(start, start + self.chunk)
-                with arithmetics.arithmetic(self.device, self.precision):
+                with arithmetics.arithmetic(self.tensor_device, self.precision):
                     answers.append(self.decode(embedding.features, part, multimask=multimask))
-        order = in_batch(groups).to(self.device)
+        order = in_batch(groups).to(self.tensor_device)
         logits = torch.cat([logits.float() for logits, _ in answers])[order]
         iou = torch.cat([iou.float() for _, iou in answers])[order]
         low = logits.shape[2], logits.shape[3]
@@ -242,22 +246,22 @@ class Framed(Model):
     def _inputs(self, prompts: Prompts, size: tuple[int, int]) -> Inputs:
         def framed(points: Any) -> Tensor:
             scaled = self.frame.points(np.asarray(points, np.float64), size)
-            return torch.tensor(scaled, dtype=torch.float32, device=self.device)
+            return torch.tensor(scaled, dtype=torch.float32, device=self.tensor_device)
 
         points = boxes = labels = masks = None
         if prompts.points is not None:
             points = framed(prompts.points)
-            labels = torch.as_tensor(prompts.labels, dtype=torch.int64, device=self.device)
+            labels = torch.as_tensor(prompts.labels, dtype=torch.int64, device=self.tensor_device)
         if prompts.boxes is not None:
             boxes = framed(np.reshape(prompts.boxes, (-1, 2, 2))).reshape(-1, 4)
         if prompts.masks is not None:
-            masks = torch.as_tensor(prompts.masks, dtype=torch.float32, device=self.device)
+            masks = torch.as_tensor(prompts.masks, dtype=torch.float32, device=self.tensor_device)
             masks = masks.clamp(-limit, limit) if (limit := self.feedback_limit) else masks
         return Inputs(points, labels, boxes, masks, prompts.texts)
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Refuse what is no image.
+    """Refuse what is not an image.
 
     Raises:
         UserError: it is not (H, W, 3) uint8.
@@ -324,8 +328,8 @@ def in_batch(groups: list[tuple[NDArray[np.intp], Prompts]]) -> Tensor:
     return torch.from_numpy(np.argsort(np.concatenate([rows for rows, _ in groups])))
 
 
-def choose_device(device: str, precision: str) -> torch.device:
-    """The device, checked together with the precision.
+def choose_device(device: str, precision: str) -> str:
+    """The device as PyTorch writes it, checked together with the precision.
 
     Raises:
         UserError: one of them is not to be had here.
@@ -335,7 +339,7 @@ def choose_device(device: str, precision: str) -> torch.device:
     except RuntimeError:
         raise UserError(f"device {device!r} is unknown to PyTorch; use cpu or cuda.") from None
     arithmetics.check(chosen, precision)
-    return chosen
+    return str(chosen)
 
 
 def require(package: str, extra: str = "") -> Any:

@@ -36,12 +36,12 @@ class Pair(Framed):
         """Choose the frame and the prompts by what the decoder wants.
 
         Args:
-            style: sam, sam2, or auto to tell from the decoder's inputs.
+            style: sam, sam2, or auto to infer it from the decoder's inputs.
             inputs: names of the decoder's inputs.
             side: of the encoder's input.
 
         Raises:
-            UserError: it is no decoder of this kind.
+            UserError: it is not a decoder of this kind.
         """
         lacking = {"point_coords", "point_labels"} - set(inputs)
         if lacking:
@@ -68,11 +68,11 @@ class Pair(Framed):
         """The decoder's named inputs -> low-resolution logits (B, C, h, w) and IoU (B, C)."""
 
     def encode(self, pixels: Tensor) -> Named:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.run_encoder(pixels)
 
     def decode(self, features: Named, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         points, labels = inputs.as_points(pad=self.pad)
         empty = torch.zeros(len(inputs), 1, MASK_SIDE, MASK_SIDE, device=points.device)
         named = {

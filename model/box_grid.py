@@ -21,7 +21,7 @@ class BoxGrid(PromptFree):
     name = "box_grid"
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"sides {LEVELS} of the image, aspects {ASPECTS}, steps of half a box"
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[list[JSON], NDArray[np.float64]]:

@@ -17,7 +17,7 @@ class BoxMask(Baseline):
     prompts = frozenset({"boxes"})
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """The pixels of the box, (H, W) bool."""
         assert prompt.boxes is not None
         return filled(prompt.boxes[0], seen.size)
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sambench.options import Range
 
 from ._baseline import PromptFree
 
 
 class Center(PromptFree):
-    """A Gaussian around the centre of the image, whatever it shows.
+    """A Gaussian around the centre of the image, regardless of content.
 
     Args:
-        sigma: its deviation, as a part of each side of the image.
+        sigma: its deviation, as a fraction of each side of the image.
     """
 
     name = "center"
 
-    def __init__(self, sigma: float = 0.25) -> None:
+    def __init__(self, sigma: Annotated[float, Range(above=0)] = 0.25) -> None:
         self.sigma = sigma
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"Gaussian of sigma {self.sigma:g} of each side; the image is not looked at"
 
     def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

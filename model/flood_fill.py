@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen, clicks
 
@@ -22,22 +23,22 @@ class FloodFill(Baseline):
     name = "flood_fill"
     prompts = frozenset({"points"})
 
-    def __init__(self, tolerance: float = 15.0) -> None:
+    def __init__(self, tolerance: Annotated[float, Range(0)] = 15.0) -> None:
         self.tolerance = tolerance
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"CIELAB, tolerance {self.tolerance:g}, 4-connected"
 
     def study(self, image: NDArray[np.uint8]) -> Any:
-        """See `Baseline`."""
+        """The image in CIELAB, (H, W, 3) float64."""
         from skimage.color import rgb2lab
 
         return rgb2lab(image)
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`: all regions of foreground clicks, less those of background clicks."""
+        """All regions of foreground clicks minus those of background clicks, (H, W) bool."""
         mask = np.zeros(seen.size, dtype=bool)
         points = clicks(prompt, seen.size)
         for y, x, label in sorted(points, key=lambda point: -point[2]):  # background last

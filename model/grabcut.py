@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import packages_distributions, version
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Prompts
+from sambench.options import Range
 
 from ._baseline import Baseline, Seen
 from ._framed import require
@@ -25,17 +27,17 @@ class GrabCut(Baseline):
     citation = "Rother et al., GrabCut, SIGGRAPH 2004"
     prompts = frozenset({"boxes"})
 
-    def __init__(self, iterations: int = 5) -> None:
+    def __init__(self, iterations: Annotated[int, Range(1)] = 5) -> None:
         self.cv2, self.iterations = require("cv2", "opencv"), iterations
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         package = packages_distributions()["cv2"][0]
         return f"{self.iterations} iterations, {package} {version(package)}, seed 0"
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`. Where inside or outside is empty, the box itself is the answer."""
+        """Mask (H, W) bool from a box; the box itself if its inside or outside is empty."""
         assert prompt.boxes is not None
         inside = filled(prompt.boxes[0], seen.size)
         if inside.all() or not inside.any():

@@ -34,13 +34,13 @@ HALF = (0.5, 0.5, 0.5)
 TOKENS = {
     "return_tensors": "pt", "padding": "max_length", "truncation": True, "max_length": 32
 }  # fmt: skip
-"""SAM 3 reads so many tokens of a phrase."""
+"""Number of tokens of a phrase that SAM 3 reads."""
 TEXT_BATCH = 8
 """Phrases answered together: SAM 3 gives 200 masks for each."""
 
 
 class HuggingFace(Framed):
-    """SAM, SAM-HQ, SAM 2 and 2.1, EdgeTAM and SAM 3 of transformers, told by their config.
+    """SAM, SAM-HQ, SAM 2 and 2.1, EdgeTAM and SAM 3 of transformers, recognised by their config.
 
     Images are prepared here as the models' authors do, with the mean, deviation and size that the
     checkpoint states, and not by transformers' processors, which need torchvision.
@@ -74,7 +74,7 @@ class HuggingFace(Framed):
         stated = stated_preprocessing(checkpoint, place)
         self.frame = self.family.frame(_input_side(self.net), stated)
         self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
-        self.chunk = 8 if self.device.type == "cpu" else 64
+        self.chunk = 8 if self.tensor_device.type == "cpu" else 64
         self.tokenizer: Any = None
         if text:
             self.prompt_batch = TEXT_BATCH
@@ -93,11 +93,11 @@ class HuggingFace(Framed):
         )
 
     def encode(self, pixels: Tensor) -> Any:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.family.encode(self.net, pixels)
 
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         if self.tokenizer is not None:
             return _decode_texts(self.net, self.tokenizer, features, inputs, multimask=multimask)
         expanded = self.family.expand(features, len(inputs))

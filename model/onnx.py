@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
+from sambench.options import Range
 
 from ._framed import require
 from ._onnx_contract import (
@@ -40,7 +41,7 @@ class Onnx(Pair):
         decoder: features and prompts -> masks and predicted IoU.
         name: as it is to stand in tables; the encoder's file name if empty.
         style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's inputs.
-        device: cpu, or cuda with onnxruntime-gpu.
+        device: cpu, or cuda, cuda:1 and so on with onnxruntime-gpu.
         threads: of onnxruntime; 0 leaves it to choose.
 
     Raises:
@@ -48,6 +49,8 @@ class Onnx(Pair):
     """
 
     neutral = frozenset({"device", "threads"})
+    tensor_device = torch.device("cpu")
+    """onnxruntime takes arrays from the host and gives them back there."""
 
     def __init__(
         self,
@@ -56,9 +59,10 @@ class Onnx(Pair):
         name: str = "",
         style: Style = "auto",
         device: str = "cpu",
-        threads: int = 0,
+        threads: Annotated[int, Range(0)] = 0,
     ) -> None:
         runtime = require("onnxruntime", "onnx")
+        self.device = device
         self.encoder = _session(runtime, encoder, device, threads)
         self.decoder = _session(runtime, decoder, device, threads)
         side = encoder_side(self.encoder.get_inputs(), encoder)
@@ -78,14 +82,14 @@ class Onnx(Pair):
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
-        """See `Pair`."""
+        """Network input (1, 3, side, side) float32 -> features by name."""
         [image] = self.encoder.get_inputs()
         names = [entry.name for entry in self.encoder.get_outputs()]
         values = self.encoder.run(names, {image.name: as_declared(image, pixels.numpy())})
         return {key: torch.from_numpy(value) for key, value in zip(names, values, strict=True)}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
-        """See `Pair`."""
+        """Decoder inputs by name -> low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         feed = {name: as_declared(self.inputs[name], t.numpy()) for name, t in inputs.items()}
         if not self.one_by_one:
             logits, iou = self.decoder.run(self.outputs, feed)
@@ -110,16 +114,26 @@ def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors; warnings about an export's unused parts help nobody
-    provider = "CUDAExecutionProvider" if device.startswith("cuda") else "CPUExecutionProvider"
+    provider, place = _provider(device)
     if provider not in runtime.get_available_providers():
         raise UserError(f"this onnxruntime cannot use {device}; install onnxruntime-gpu.")
     try:
-        return runtime.InferenceSession(str(path), options, providers=[provider])
+        return runtime.InferenceSession(str(path), options, providers=[(provider, place)])
     except Exception as error:  # onnxruntime's errors share no base class
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"{path} cannot be loaded by onnxruntime ({lines[0]}); export it again."
         ) from error
+
+
+def _provider(device: str) -> tuple[str, dict[str, int]]:
+    """Onnxruntime's name for a kind of device, and which one of them, counted from 0."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return "CPUExecutionProvider", {}
+    if kind != "cuda" or not (index or "0").isdecimal():
+        raise UserError(f"device {device!r} is unknown to onnxruntime; use cpu, cuda or cuda:1.")
+    return "CUDAExecutionProvider", {"device_id": int(index or 0)}
 
 
 def _outputs(entries: Sequence[Entry], path: Path) -> list[str]:

@@ -79,7 +79,7 @@ class Oracle(Model):
         return self._ids[wanted]
 
     def predict(self, embedding: Seen, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`; several candidates are the three best, of falling predicted IoU."""
+        """The annotated masks that fit each prompt best: three with multimask, else one."""
         check_prompts(self, prompts)
         if prompts.texts is not None:
             return self._named(embedding, prompts.texts)

@@ -18,7 +18,7 @@ from ._framed import check_image, check_prompts, choose_device, in_batch, withou
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import Scene
-from .nn.sam import enlargement, input_size, preprocess, to_input_pixels
+from .nn.sam import input_size, preprocess, to_input_pixels, upsampling
 
 MASK_SIDE = 256
 PREPROCESSING = (
@@ -51,7 +51,7 @@ class Sam(Model):
 
     Args:
         checkpoint: a .pth, .pt or .safetensors file, or the name of an official checkpoint.
-        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to tell from the checkpoint.
+        arch: vit_b, vit_l, vit_h, vit_t (MobileSAM's), or auto to infer it from the checkpoint.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
         sha256: refuse a checkpoint whose content has another SHA-256.
@@ -84,7 +84,7 @@ class Sam(Model):
             self.net.image_encoder.compile()
             self.net.mask_decoder.compile()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
-        large = self.device.type != "cpu"
+        large = torch.device(self.device).type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
         self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
         self.card = ModelCard(
@@ -140,10 +140,14 @@ class Sam(Model):
         return self._predict(embedding, prompts, multimask, None)
 
     def predict_above(
-        self, embedding: SamEmbedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: SamEmbedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """See `Model`. A GPU would have to wait for the decision: it decodes all."""
-        above = iou if self.device.type == "cpu" and not self.compiled else None
+        """As `predict`, but prompts without a mask above the threshold may get logits of zero.
+
+        That saves time on a CPU; a GPU would have to wait for the decision and decodes all.
+        """
+        on_cpu = torch.device(self.device).type == "cpu"
+        above = pred_iou_thresh if on_cpu and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(
@@ -169,7 +173,7 @@ class Sam(Model):
         if len(groups) > 1:
             order = in_batch(groups).to(self.device)
             logits, iou = logits[order], iou[order]
-        resize = enlargement(embedding.input_size, embedding.size, MASK_SIDE)
+        resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
 
     def _scene(self, embedding: SamEmbedding, *, masked: bool) -> Scene:

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, fill, require
@@ -45,7 +45,8 @@ class Sam2(Framed):
         except Exception as error:  # Hydra and the package raise a dozen kinds
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
-                f"{config} is no SAM 2 ({lines[0]}); give the config that belongs to {checkpoint}."
+                f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to "
+                f"{checkpoint}."
             ) from error
         self.net = fill(net, checkpoint).to(self.device)
         side = self.net.image_size
@@ -62,7 +63,7 @@ class Sam2(Framed):
         )
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         found = self.net.forward_image(pixels)
         _, levels, _, _ = self.net._prepare_backbone_features(found)
         if self.net.directly_add_no_mem_embed:
@@ -75,7 +76,7 @@ class Sam2(Framed):
     def decode(
         self, features: list[Tensor], inputs: Inputs, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         sparse, dense = self.net.sam_prompt_encoder(
             points=self._points(inputs), boxes=None, masks=inputs.masks
         )

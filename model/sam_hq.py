@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from sambench.data.download import sha256
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import Framed, Inputs, Padded, choose_device, fill, require
@@ -55,11 +55,11 @@ class SamHq(Framed):
         )
 
     def encode(self, pixels: Tensor) -> Any:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.net.image_encoder(pixels)  # features, and those of its early blocks
 
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         embedding, early = features
         points = None if inputs.points is None else (inputs.points, inputs.labels)
         sparse, dense = self.net.prompt_encoder(points, inputs.boxes, inputs.masks)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON
+from sambench.options import Range
 
 from ._baseline import PromptFree, as_proposals
 from .felzenszwalb import regions
@@ -39,12 +41,14 @@ class SelectiveSearch(PromptFree):
     name = "selective_search"
     citation = "Uijlings et al., Selective Search for Object Recognition, IJCV 2013 (simplified)"
 
-    def __init__(self, scale: float = 200.0, min_size: int = 100) -> None:
+    def __init__(
+        self, scale: Annotated[float, Range(0)] = 200.0, min_size: Annotated[int, Range(0)] = 100
+    ) -> None:
         self.scale, self.min_size = scale, min_size
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"first regions by k {self.scale:g}, sigma 0.8, at least {self.min_size} pixels"
 
     def propose(self, image: NDArray[np.uint8]) -> tuple[list[JSON], NDArray[np.float64]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sambench.options import Range
 
 from ._baseline import PromptFree
 
@@ -20,12 +24,17 @@ class Slic(PromptFree):
     name = "slic"
     citation = "Achanta et al., SLIC Superpixels, TPAMI 2012"
 
-    def __init__(self, segments: int = 200, compactness: float = 10.0, sigma: float = 0.0) -> None:
+    def __init__(
+        self,
+        segments: Annotated[int, Range(1)] = 200,
+        compactness: Annotated[float, Range(above=0)] = 10.0,
+        sigma: Annotated[float, Range(0)] = 0.0,
+    ) -> None:
         self.segments, self.compactness, self.sigma = segments, compactness, sigma
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return (
             f"{self.segments} segments, compactness {self.compactness:g}, sigma {self.sigma:g}, "
             "CIELAB"

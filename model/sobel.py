@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
+
+from sambench.options import Range
 
 from ._baseline import PromptFree
 
@@ -17,12 +21,12 @@ class Sobel(PromptFree):
 
     name = "sobel"
 
-    def __init__(self, sigma: float = 2.0) -> None:
+    def __init__(self, sigma: Annotated[float, Range(0)] = 2.0) -> None:
         self.sigma = sigma
         super().__init__()
 
     def settings(self) -> str:
-        """See `Baseline`."""
+        """The settings that affect its predictions, in words, for the model card."""
         return f"RGB, Gaussian of sigma {self.sigma:g}, the largest of the channels"
 
     def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
+from sambench.options import Range
 
 from ._framed import choose_device
 from ._pair import Named, Pair, Style
@@ -30,7 +31,7 @@ class TorchScript(Pair):
             parameters are the features' names, point_coords, point_labels, and if it takes masks
             mask_input and has_mask_input.
         name: as it is to stand in tables; the encoder's file name if empty.
-        style: sam (padded frame), sam2 (stretched), or auto to tell from the decoder's parameters.
+        style: sam (padded frame), sam2 (stretched), or auto, by the decoder's parameters.
         side: of the encoder's input.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
@@ -45,7 +46,7 @@ class TorchScript(Pair):
         decoder: Path,
         name: str = "",
         style: Style = "auto",
-        side: int = 1024,
+        side: Annotated[int, Range(1)] = 1024,
         device: str = "cpu",
         precision: str = "float32",
     ) -> None:
@@ -72,12 +73,12 @@ class TorchScript(Pair):
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:
-        """See `Pair`."""
+        """Network input (1, 3, side, side) float32 -> features by name."""
         features = self.encoder(pixels.to(_float_type(self.encoder)))
         return dict(features) if isinstance(features, dict) else {"image_embeddings": features}
 
     def run_decoder(self, inputs: Named) -> tuple[Tensor, Tensor]:
-        """See `Pair`."""
+        """Decoder inputs by name -> low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         kind = _float_type(self.decoder)
         given = [inputs[name].to(kind) for name in self.wants]  # all of them are floats
         answer = self.decoder(*given)
@@ -96,7 +97,7 @@ def _float_type(module: Any) -> torch.dtype:
     return next(kinds, torch.float32)
 
 
-def _load(path: Path, device: torch.device) -> Any:
+def _load(path: Path, device: str) -> Any:
     if not path.is_file():
         raise UserError(f"{path} does not exist; give a TorchScript file.")
     words = not_weights(path)

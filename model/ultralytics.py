@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sambench.data.download import sha256
+from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._framed import Framed, Inputs, choose_device, fill, require
@@ -63,11 +63,11 @@ class Ultralytics(Framed):
         )
 
     def encode(self, pixels: Tensor) -> Any:
-        """See `Framed`."""
+        """Network input (1, 3, side, side) float32 -> features of the image."""
         return self.net.image_encoder(pixels)
 
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """See `Framed`."""
+        """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         points = None if inputs.points is None else (inputs.points, inputs.labels)
         sparse, dense = self.net.prompt_encoder(points, inputs.boxes, inputs.masks)
         logits, iou = self.net.mask_decoder(
@@ -88,7 +88,7 @@ class Letterbox:
 
     @property
     def words(self) -> str:
-        """See `Frame`."""
+        """The preprocessing in words, for the model card."""
         return (
             f"longest side resized to {self.side} pixels (OpenCV, bilinear, no antialiasing), "
             "padded with grey 114 right and below, then normalised; masks are cut at low "
@@ -96,7 +96,7 @@ class Letterbox:
         )
 
     def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """See `Frame`."""
+        """Image (H, W, 3) uint8 RGB -> network input (3, side, side) float32."""
         augment = require("ultralytics.data.augment", "ultralytics")
         box = augment.LetterBox((self.side, self.side), auto=False, center=False)
         square = torch.from_numpy(np.array(box(image=image))).permute(2, 0, 1).float()
@@ -104,12 +104,12 @@ class Letterbox:
         return (square - mean[:, None, None]) / std[:, None, None]
 
     def points(self, points: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
-        """See `Frame`."""
+        """Points (..., 2) x, y in pixels of the image of size (H, W) -> in pixels of the frame."""
         scaled: NDArray[np.float64] = points * (self.side / max(size))
         return scaled
 
     def resize(self, low: tuple[int, int], size: tuple[int, int]) -> Callable[[Tensor], Tensor]:
-        """See `Frame`."""
+        """Return what maps logits (n, *low) of the frame to logits (n, H, W) of the image."""
         scale_masks = require("ultralytics.utils.ops", "ultralytics").scale_masks
         gain = self.side / max(size)
         ratio = [

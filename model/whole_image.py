@@ -1,4 +1,4 @@
-"""Baseline: every pixel, whatever the prompt."""
+"""Baseline: every pixel, for any prompt."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ._baseline import Baseline, Seen
 
 
 class WholeImage(Baseline):
-    """Every pixel, whatever the prompt."""
+    """Every pixel, for any prompt."""
 
     name = "whole_image"
     prompts = frozenset({"points", "boxes", "masks", "texts"})
 
     def segment(self, seen: Seen, prompt: Prompts) -> NDArray[np.bool_]:
-        """See `Baseline`."""
+        """Every pixel, for any prompt, (H, W) bool."""
         del prompt
         return np.ones(seen.size, dtype=bool)

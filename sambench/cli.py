@@ -5,7 +5,6 @@ wrong (images failed, a check found problems); 2 the input cannot be used; 130 i
 129 ended by SIGTERM and SIGHUP: what was done is kept.
 """
 
-import argparse
 import contextlib
 import importlib
 import logging
@@ -17,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sambench
-from sambench.commands._options import check_ranges
-from sambench.errors import UserError
+from sambench.commands._arguments import Parser
+from sambench.commands._options import add_task_options
+from sambench.errors import UserError, nearest
 
 COMMANDS = {
     "run": "score a model on a task and a dataset",
@@ -32,36 +32,41 @@ COMMANDS = {
     "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",
     "new": "write the template of a model, a task or a dataset",
-    "check-model": "try whether a model keeps its contract",
-    "check-task": "try whether a task keeps its contract",
-    "check-dataset": "read a dataset and look for what is wrong",
+    "check": "try whether a model or a task keeps its contract, or what is wrong with a dataset",
 }
+
+WITH_TASKS = {
+    "run": "sambench run --task NAME --help",
+    "score": "sambench score --task NAME --help",
+    "reproduce": "sambench reproduce TASK --help",
+    "check": "sambench check task NAME --help",
+}
+"""Commands whose arguments are also those of the tasks that ``tasks(arguments)`` in their module
+names, and what shows these."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments, rest = _parse(words)
     logging.basicConfig(
         stream=sys.stderr,
-        level=logging.DEBUG if arguments.verbose else logging.WARNING,
+        level=logging.DEBUG if {"-v", "--verbose"} & set(words) else logging.WARNING,
         format="%(levelname)s: %(message)s",
         force=True,
     )
     try:
-        check_ranges(arguments)
         with _ended_like_ctrl_c():
-            return int(arguments.main(arguments, rest))
+            return _run(words)
     except UserError as error:
         print(f"sambench: {error}", file=sys.stderr)
         return 2
     except Ended as error:
         with contextlib.suppress(OSError):  # a terminal that hung up takes no words
-            print(f"sambench: ended by {error.signal.name}; {_how_to_go_on(arguments)}",
+            print(f"sambench: ended by {error.signal.name}; {_how_to_go_on(words)}",
                   file=sys.stderr)  # fmt: skip
         return 128 + error.signal
     except KeyboardInterrupt:
-        print(f"sambench: interrupted; {_how_to_go_on(arguments)}", file=sys.stderr)
+        print(f"sambench: interrupted; {_how_to_go_on(words)}", file=sys.stderr)
         return 130
     except MemoryError as error:
         print(
@@ -82,8 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _how_to_go_on(arguments: argparse.Namespace) -> str:
-    fresh = ", without --fresh," if getattr(arguments, "fresh", False) else ""
+def _how_to_go_on(words: Sequence[str]) -> str:
+    fresh = ", without --fresh," if "--fresh" in words else ""
     return f"the same command{fresh} continues."
 
 
@@ -133,24 +138,57 @@ def _ended_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
-        prog="sambench", description="Zero-shot evaluation of promptable segmentation models."
-    )
+def _run(words: list[str]) -> int:
+    if not words or words[0].startswith("-"):
+        _overview().read(words)
+    name = words[0] if words else ""
+    if name not in COMMANDS:
+        raise UserError(f"sambench has no command {name!r}; {nearest(name, COMMANDS)}")
+    arguments = parser_of(name, words[1:]).read(words[1:])
+    return int(_module(name).main(arguments))
+
+
+def _overview() -> Parser:
+    """The parser of ``sambench`` itself: it knows the commands by name."""
+    parser = Parser("sambench", "Zero-shot evaluation of promptable segmentation models.")
     parser.add_argument("--version", action="version", version=f"sambench {sambench.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        module = _module(name)
-        command = commands.add_parser(name, help=summary, description=module.__doc__)
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
-        command.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
-        module.add(command)
-        command.set_defaults(main=module.main)
-    return parser.parse_known_args(words)
+        commands.add_parser(name, prog=f"sambench {name}", description=None, help=summary)
+    return parser
+
+
+def parser_of(name: str, words: Sequence[str] = ()) -> Parser:
+    """The parser of a command.
+
+    Args:
+        name: of the command.
+        words: what follows it. Of the tasks that they name, each option is an argument too.
+
+    Raises:
+        UserError: there is no such task, or the words cannot be used.
+    """
+    parser = _own_parser(name)
+    if name not in WITH_TASKS:
+        return parser
+    specs = _module(name).tasks(_own_parser(name, add_help=False).look(words))
+    if specs:
+        add_task_options(parser, specs)
+    else:
+        parser.epilog = f"For the options of a task: {WITH_TASKS[name]}"
+    return parser
+
+
+def _own_parser(name: str, **more: Any) -> Parser:
+    module = _module(name)
+    parser = Parser(f"sambench {name}", module.__doc__, **more)
+    parser.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
+    module.add(parser)
+    return parser
 
 
 def _module(command: str) -> Any:
-    return importlib.import_module(f"sambench.commands.{command.replace('-', '_')}")
+    return importlib.import_module(f"sambench.commands.{command}")
 
 
 if __name__ == "__main__":

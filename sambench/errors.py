@@ -9,9 +9,19 @@ class UserError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of the known names was likely meant: ``did you mean a or b?`` or the whole list."""
+    """Say which of the known names was likely meant: ``did you mean a or b?`` or the whole list.
+
+    Likely are names spelt alike, and a name that alone has one of the words typed, as
+    points_per_side has side.
+    """
     names = sorted(known)
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    by_word = [[known for known in names if word in _words(known)] for word in _words(name)]
+    alone = [having[0] for having in by_word if len(having) == 1]
+    close = list(dict.fromkeys(alone + get_close_matches(name, names, n=3, cutoff=0.5)))
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known are {', '.join(names) or 'none'}."
+
+
+def _words(name: str) -> list[str]:
+    return name.replace("-", "_").split("_")

@@ -23,11 +23,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.findings import Finding as Finding
+from sambench.options import Range as Range
+from sambench.options import check_fields
+from sambench.prompts import Masks as Masks
+from sambench.prompts import Prompts as Prompts
+from sambench.shown import Curve as Curve
+from sambench.shown import Histogram as Histogram
+from sambench.shown import Marks as Marks
+from sambench.shown import Metric as Metric
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
+from sambench.truths import Layer as Layer
 from sambench.truths import Regions as Regions
 from sambench.truths import Segments as Segments
+from sambench.truths import Truth as Truth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,117 +61,6 @@ def file_stamp(path: Path) -> str | None:
     except OSError:
         return None
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
-
-
-def masks_at_once(size: tuple[int, int], device: str) -> int:
-    """How many masks to enlarge to (H, W) together: bounds memory and time, not results.
-
-    Few stay in a processor's cache and under the size from which each allocation is mapped anew,
-    which halves the time; a GPU wants many. Models pass through about 1024 x 1024 on the way.
-    """
-    budget = 1 << (22 if device == "cpu" else 27)
-    return max(1, budget // max(size[0] * size[1], 1 << 20))
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """B prompts for one image; each may combine points, a box and a mask.
-
-    Attributes:
-        points: (B, N, 2) float, (x, y) in pixels of the original image.
-        labels: (B, N) int, 1 foreground, 0 background, -1 padding that is to be ignored.
-        boxes: (B, 4) float, (x0, y0, x1, y1) in pixels of the original image.
-        masks: (B, 1, h, w) low-resolution logits as the same model returned them in
-            `Masks.logits`: array or tensor.
-        texts: B noun phrases.
-    """
-
-    points: NDArray[Any] | None = None
-    labels: NDArray[Any] | None = None
-    boxes: NDArray[Any] | None = None
-    masks: Any | None = None
-    texts: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        given = [len(part) for part in self._parts()]
-        if not given or len(set(given)) != 1:
-            raise ValueError(f"prompts of one batch need equal, known lengths, got {given}")
-        if (self.points is None) != (self.labels is None):
-            raise ValueError("points and labels go together: give both or neither")
-
-    def _parts(self) -> Iterator[Any]:
-        parts = (self.points, self.labels, self.boxes, self.masks, self.texts)
-        return (part for part in parts if part is not None)
-
-    def __len__(self) -> int:
-        return len(next(self._parts()))
-
-    def __getitem__(self, index: slice) -> Prompts:
-        """The prompts of a slice of the batch."""
-
-        def cut(part: Any) -> Any:
-            return None if part is None else part[index]
-
-        return Prompts(
-            cut(self.points), cut(self.labels), cut(self.boxes), cut(self.masks), cut(self.texts)
-        )
-
-    def kinds(self) -> frozenset[str]:
-        """Which kinds of prompt are present: points, boxes, masks, texts."""
-        named = {
-            "points": self.points,
-            "boxes": self.boxes,
-            "masks": self.masks,
-            "texts": self.texts,
-        }
-        return frozenset(name for name, part in named.items() if part is not None)
-
-
-@dataclass(frozen=True)
-class Masks:
-    """A model's answer: C candidate masks for each of B prompts.
-
-    Attributes:
-        logits: (B, C, h, w) float tensor at the model's own resolution; > 0 is foreground.
-        iou: (B, C) float tensor, the quality that the model predicts for each mask.
-        size: (H, W) of the original image.
-        resize: brings (n, h, w) logits to (n, H, W): the model's own un-padding and interpolation.
-    """
-
-    logits: Tensor
-    iou: Tensor
-    size: tuple[int, int]
-    resize: Callable[[Tensor], Tensor]
-
-    def at_image_size(self) -> Tensor:
-        """Logits at the size of the original image, (B, C, H, W)."""
-        flat = self.resize(self.logits.flatten(0, 1))
-        return flat.reshape(*self.logits.shape[:2], *self.size)
-
-    def binary(self) -> NDArray[np.bool_]:
-        """Masks at the size of the original image, (B, C, H, W) bool: logits > 0."""
-        from sambench.masks.upsampling import binary
-
-        flat = self.logits.flatten(0, 1)
-        step = masks_at_once(self.size, flat.device.type)
-        masks = np.empty((len(flat), *self.size), dtype=bool)
-        for start in range(0, len(flat), step):
-            stop = start + step
-            masks[start:stop] = binary(self.resize, flat[start:stop]).cpu().numpy()
-        return masks.reshape(*self.logits.shape[:2], *self.size)
-
-    def take(self, channel: Tensor | NDArray[Any]) -> Masks:
-        """Keep one candidate of each prompt: channel (B,) int -> Masks with C = 1."""
-        import torch
-
-        index = torch.as_tensor(channel, device=self.logits.device, dtype=torch.long)
-        rows = torch.arange(len(index), device=self.logits.device)
-        logits, iou = self.logits[rows, index], self.iou[rows, index]
-        return Masks(logits[:, None], iou[:, None], self.size, self.resize)
-
-    def most_confident(self) -> Masks:
-        """Keep the candidate of highest predicted IoU of each prompt (the first of equal ones)."""
-        return self.take(self.iou.argmax(dim=1))
 
 
 @dataclass(frozen=True)
@@ -189,7 +89,7 @@ class ModelCard:
 class Model(ABC):
     """A promptable segmentation model.
 
-    A model that does a task by itself may also have that task's method (see the task), such as
+    A model that does a task by itself may also have that task's method (see `Task.direct`), such as
     ``boundaries(image)``; the task then scores its output directly.
     """
 
@@ -198,6 +98,8 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    device: str = "cpu"
+    """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
 
@@ -216,13 +118,21 @@ class Model(ABC):
         """
 
     def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
     ) -> Masks:
-        """As `predict`, for one who drops masks whose predicted IoU is not above `iou`.
+        """As `predict`, for one who drops masks whose predicted IoU is not above the threshold.
 
         A model may save itself those: it gives their predicted IoU, but logits of zero.
         """
         return self.predict(embedding, prompts, multimask=multimask)
+
+    def direct(self, method: str) -> Callable[..., Any] | None:
+        """The model's own way to a task's prediction; None if it has none.
+
+        Args:
+            method: its name, as `Task.direct` gives it; empty if the task knows of none.
+        """
+        return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
         """An embedding as named tensors, for a cache on disk; no model has to offer it."""
@@ -285,7 +195,7 @@ class Dataset(Mapping[str, Sample]):
 
     card: DatasetCard
     truths: ClassVar[tuple[type, ...]]
-    """The types of truth it can give; the first is the default."""
+    """The types of truth it can give, subclasses of `Truth`; the first is the default."""
     neutral: ClassVar[frozenset[str]] = frozenset({"root"})
     """Constructor options that only say where files are: what is in them is identified itself."""
 
@@ -352,26 +262,57 @@ class Dataset(Mapping[str, Sample]):
 
 
 class Task(ABC):
-    """A question put to a model: a frozen dataclass whose fields are the options."""
+    """A question put to a model: a frozen dataclass whose fields are the options.
+
+    A numeric option may say what it takes: ``points: Annotated[int, Range(1)] = 1``. No option may
+    bear the name of an argument of the commands, such as limit.
+    """
 
     truth: ClassVar[type]
     """The type of truth it needs."""
-    metric: ClassVar[str]
-    """The metric to rank by."""
-    needs: ClassVar[frozenset[str]]
-    """Kinds of prompt that the model must take; a property where they depend on the options."""
     direct: ClassVar[str] = ""
-    """The method of a model that gives this task's prediction itself, if the task knows one."""
+    """The method of a model that gives this task's prediction itself, if the task knows one.
+
+    A task calls it as ``model.direct(self.direct)``, never by its name.
+    """
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
-    """Choices that move the number and are no option: they stand in the protocol card."""
+    """Choices that move the number and are not options: they stand in the protocol card."""
     scoring: ClassVar[frozenset[str]] = frozenset()
     """Options that move only scores: predictions are kept when they change."""
     foreign: ClassVar[Mapping[str, Any]] = {}
     """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Kinds of prompt that the model must take: a class variable, or a property of options."""
+        raise AttributeError(f"task {type(self).__name__} does not say which prompts it needs")
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that it may give, the one to rank by first: a class variable or a property.
+
+        A metric of the estimator that is not declared is printed as a plain number and not ranked.
+        """
+        return ()
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric to rank by."""
+        if not self.metrics:
+            raise AttributeError(f"task {type(self).__name__} declares no metrics")
+        return self.metrics[0].name
+
+    def __post_init__(self) -> None:
+        """Refuse options outside the range of their annotation (a `sambench.options.Range`).
+
+        Raises:
+            UserError: an option is out of range; it is named, with what it takes.
+        """
+        check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
         """Refuse, before anything is predicted, a dataset that the options do not fit.
@@ -406,9 +347,29 @@ class Task(ABC):
         """As `estimator`, of the main metric by category; None where records know of none."""
         return None
 
-    def details(self, records: Sequence[JSON]) -> JSON:
-        """All images -> data for plots and breakdowns beside the metrics."""
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """How many objects there are of each category of `by_category`; empty if not known."""
         return {}
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """All images -> curves and histograms to draw beside the metrics."""
+        return ()
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """What of a prediction may be drawn over its image, by name; the first one is the answer.
+
+        Every other layer is hidden until someone asks for it.
+        """
+        return {}
+
+    def asked(self, prediction: Prediction, truth: Any) -> Layer | None:
+        """What of the truth the first layer should show, so that errors can be drawn; or None."""
+        layer: Layer | None = truth.layer()
+        return layer
+
+    def marks(self, record: JSON, prediction: Prediction | None, truth: Any) -> Marks:
+        """The prompts to draw over an image; the prediction is None where it was not kept."""
+        return Marks()
 
     def save(self, prediction: Prediction, stem: Path) -> Path:
         """Write a prediction to a file whose name starts with stem; returns the file."""

@@ -68,8 +68,8 @@ def read_boxes(path: Path) -> dict[str, Boxes]:
     As for pycocotools, a score is any number, and a box may have no area or lie outside its image.
 
     Raises:
-        UserError: no such list, a value that is no finite number, a box of negative sides, or boxes
-            that are fractions of the image; the entry is named.
+        UserError: no such list, a value that is not finite, a box of negative sides, or boxes that
+            are fractions of the image; the entry is named.
     """
     rows: dict[str, list[list[float]]] = defaultdict(list)
     greatest = 0.0

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Masks, Model, Prompts
+from sambench.interfaces import JSON, Embedding, Layer, Masks, Model, Prompts
 from sambench.masks.clicks import Click, errors, first_click, next_click, random_click
 from sambench.masks.rle import encode
 from sambench.metrics.iou import iou
@@ -92,6 +92,18 @@ class Clicked:
     clicks: list[list[tuple[int, int, bool]]]
     masks: list[list[JSON]]
     candidates: list[list[JSON]]
+
+    def layers(self) -> dict[str, Layer]:
+        """The masks after the first prompt, and, where there were more, after the last."""
+        prompted = [masks for masks in self.masks if masks]
+        first = {"Prediction": Layer(masks=[own[0] for own in prompted])}
+        if all(len(own) == 1 for own in prompted):
+            return first
+        return {**first, "After the last prompt": Layer(masks=[own[-1] for own in prompted])}
+
+    def asked(self, truth: Instances) -> Layer:
+        """The masks of the objects that were clicked on."""
+        return Layer(masks=[truth.rles[i] for i in self.objects])
 
 
 def targets_of(sample_id: str, truth: Instances, crowd: bool) -> tuple[list[int], list[Target]]:

@@ -12,10 +12,13 @@ import numpy as np
 from sambench.data.json_input import At, names, read
 from sambench.data.json_masks import check_runs, read_run_lengths
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset, Sample
+from sambench.files import write_json
+from sambench.interfaces import JSON, Dataset, Layer, Marks, Sample
 from sambench.metrics.detection.assignment import Detections
-from sambench.store.result import write_json
 from sambench.truths import Instances
+
+MOST_DRAWN = 50
+"""Of hundreds of masks of an image only so many are drawn."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,16 @@ class Found:
     image_id: int | str
     detections: Detections
     objects: tuple[int, ...] = ()
+
+    def layer(self) -> Layer:
+        """The masks, of hundreds the most confident."""
+        order = np.argsort(-self.detections.scores, kind="stable")[:MOST_DRAWN]
+        return Layer(masks=[self.detections.rles[i] for i in order])
+
+    def marks(self) -> Marks:
+        """The boxes that were prompted with, of hundreds the first."""
+        boxes = self.detections.boxes
+        return Marks() if boxes is None else Marks(boxes=boxes[:MOST_DRAWN].tolist())
 
 
 def image_id(sample: Sample) -> int | str:
@@ -98,7 +111,7 @@ def read_entries(
         what: the members that an entry needs, for the message.
 
     Raises:
-        UserError: it is no list.
+        UserError: it is not a list.
     """
     return read(path).items(f"a COCO results file, a list of objects with {what}")
 
@@ -107,7 +120,7 @@ def found_in(entries: Sequence[At]) -> Found:
     """The results of one image.
 
     Raises:
-        UserError: a value is of another type, or the mask is no run-length encoding.
+        UserError: a value is of another type, or the mask is not a run-length encoding.
     """
     for key in ("prompt", "annotation_id"):
         _require_all_or_none(entries, key)

@@ -146,7 +146,9 @@ def _read_npy(path: Path) -> NDArray[Any]:
     try:
         values = np.load(path, allow_pickle=False)
     except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
-        raise UserError(f"{path} is no NumPy array ({error}); save one with numpy.save.") from None
+        raise UserError(
+            f"{path} is not a NumPy array ({error}); save one with numpy.save."
+        ) from None
     if not isinstance(values, np.ndarray):
         raise UserError(f"{path} is an archive of NumPy arrays; save the map with numpy.save.")
     return values

@@ -182,7 +182,7 @@ def check_direction(seen: Sequence[Seen]) -> None:
 
 
 def check_thin(seen: Sequence[Seen]) -> None:
-    """Say so where maps are to be scored as they are and are no thin lines."""
+    """Say so where maps are to be scored as they are and are not thin lines."""
     upright = [one for one in seen if one.strong <= INVERTED * one.pixels]
     strong, blocked = sum(one.strong for one in upright), sum(one.blocked for one in upright)
     if blocked > THICK * strong:

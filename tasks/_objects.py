@@ -1,9 +1,12 @@
-"""Which annotated objects a task asks for, as far as that is known before a run."""
+"""Annotated objects: which a task asks for, and what their records show beside the metrics."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from sambench.errors import UserError
-from sambench.interfaces import Dataset
+from sambench.interfaces import JSON, Dataset, Histogram
 
 SINGLE = "annotate single objects, or set iscrowd to 0 where that is what they are"
 """What to do for a task that has no option to count crowd regions."""
@@ -26,3 +29,17 @@ def require_objects(dataset: Dataset, ids: Sequence[str], remedy: str) -> None:
             f"all {crowds} annotations of dataset {dataset.card.name} are crowd regions (iscrowd), "
             f"which do not count, so there is nothing to score; {remedy}."
         )
+
+
+BINS = 20
+
+
+def iou_histogram(values: Iterable[float]) -> Histogram:
+    """How many objects have which IoU, in 20 bins of [0, 1]."""
+    counts, edges = np.histogram([*values], bins=BINS, range=(0, 1))
+    return Histogram("IoU", tuple(edges.round(6).tolist()), tuple(counts.tolist()))
+
+
+def category_counts(records: Sequence[JSON]) -> dict[str, int]:
+    """How many objects records list of each category, by its id as text."""
+    return Counter(str(category) for record in records for category in record["categories"])

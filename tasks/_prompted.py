@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Embedding, Model, Prompts, Sample, Task
+from sambench.files import read_json, write_json
+from sambench.interfaces import JSON, Embedding, Layer, Model, Prompts, Sample, Task
 from sambench.masks import rle
 from sambench.masks.clicks import first_click
-from sambench.store.result import read_json, write_json
 from sambench.truths import Segments
 
 from ._label_files import read_labels, write_labels
@@ -42,13 +42,17 @@ class PromptedTask(Task):
     truth: ClassVar[type] = Segments
 
     @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+    def needs(self) -> frozenset[str]:
         """Kind of prompt that these options use."""
         return frozenset({"boxes" if self.prompt == "box" else "points"})
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Segments:
         """One mask for each segment, laid over each other."""
         return answered(model, embedding, sample.truth, self.prompt, self.mask, self.top)
+
+    def layers(self, prediction: Segments) -> Mapping[str, Layer]:
+        """The masks of all segments."""
+        return {"Prediction": prediction.layer()}
 
     def save(self, prediction: Segments, stem: Path) -> Path:
         """Write a PNG of labels and a JSON of what they are."""
@@ -62,7 +66,7 @@ class PromptedTask(Task):
 def answered(
     model: Model, embedding: Embedding, truth: Segments, prompt: Prompt, mask: Choice, top: Top
 ) -> Segments:
-    """Prompt for each segment that is no crowd, and lay the masks over each other.
+    """Prompt for each segment that is not a crowd region, and lay the masks over each other.
 
     Args:
         model: answers the prompts.

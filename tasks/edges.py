@@ -5,20 +5,31 @@ The experiment of Segment Anything, section 7.2 and appendix D.2 (Kirillov et al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.errors import UserError
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Embedding,
+    Estimator,
+    Layer,
+    Masks,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.metrics.edges import boundaries
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
+from sambench.options import Range
 from sambench.truths import Boundaries
 
 from ._edge_files import find_map, in_steps, read_map, write_map
@@ -27,18 +38,11 @@ from ._edge_survey import check_thin, scaled, survey
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sambench.masks.everything import Grid
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
-
-
-@runtime_checkable
-class EdgeDetector(Protocol):
-    """A model that finds boundaries by itself."""
-
-    def boundaries(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Edge map (H, W), any range of non-negative values."""
+HUMAN = (0.700762, 0.897659)
+"""Recall and precision of people on BSDS, as the benchmark's own plots have them."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +50,36 @@ class Edges(Task):
     """Boundaries from the masks of a grid of points, scored as the Berkeley benchmark does.
 
     Attributes:
-        side: points along each side of the grid.
-        box_nms: of two masks whose boxes overlap by more, the less confident is dropped.
+        points_per_side: points along each side of the grid.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
         boundary: which pixels of a mask are its outer boundary.
         suppression: edge NMS that thins the map: of the structured-edge toolbox, Canny's, none.
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
         matching: berkeley reproduces the benchmark, exact is the true maximum matching.
         seed: of the outlier links of the berkeley matching.
-        scale: value that stands for 1 in maps made elsewhere; 0 tells it from all of them.
+        scale: value that stands for 1 in maps from another program; 0 infers it from all of them.
     """
 
-    side: int = 16
-    box_nms: float = 0.7
+    points_per_side: Annotated[int, Range(1)] = 16
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
-    smooth: float = 1.0
+    smooth: Annotated[float, Range(0)] = 1.0
     matching: Literal["berkeley", "exact"] = "berkeley"
-    seed: int = 0
-    scale: float = 0.0
+    seed: Annotated[int, Range(0)] = 0
+    scale: Annotated[float, Range(0)] = 0.0
 
     truth: ClassVar[type] = Boundaries
-    metric: ClassVar[str] = "ODS"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("ODS", "F-measure of boundaries at the best threshold of the whole dataset"),
+        Metric("OIS", "F-measure of boundaries, each image at its own best threshold"),
+        Metric("AP", "average precision of boundaries over all recalls"),
+        Metric("R50", "recall of boundaries at 50 % precision"),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "boundaries"
+    """image -> edge map (H, W), any range of non-negative values."""
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset(
@@ -86,12 +97,18 @@ class Edges(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
-        if isinstance(model, EdgeDetector):
-            return in_steps(normalised(np.asarray(model.boundaries(sample.image), np.float32)))
-        from sambench.masks.everything import grid
+        if (find := model.direct(self.direct)) is not None:
+            return in_steps(normalised(np.asarray(find(sample.image), np.float32)))
+        from sambench.masks.grid import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
-        found = grid(model, embedding, size, side=self.side, nms_threshold=self.box_nms)
+        found = grid(
+            model,
+            embedding,
+            size,
+            points_per_side=self.points_per_side,
+            box_nms_thresh=self.box_nms_thresh,
+        )
         edges = edge_map(_at_image_size(found), size, self.boundary)
         return in_steps(normalised(edges.float().cpu().numpy()))
 
@@ -107,12 +124,26 @@ class Edges(Task):
         """ODS, OIS, AP, R50."""
         return boundaries.boundary_estimator(np.array([record["counts"] for record in records]))
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Precision against recall over the thresholds."""
         scores = boundaries.boundary_scores(np.array([record["counts"] for record in records]))
         known = scores.curve[scores.curve[:, 0] > 0]  # thresholds that leave any pixel
-        recall, precision = known[:, 0].tolist(), known[:, 1].tolist()
-        return {"curves": {"precision-recall": {"x": recall, "y": precision}}}
+        curve = Curve(
+            "precision-recall",
+            tuple(known[:, 0].tolist()),
+            tuple(known[:, 1].tolist()),
+            x_label="recall",
+            y_label="precision",
+            equal_f=True,
+            points={"human": HUMAN},
+            caption="Human: one annotator of BSDS against the others, F .787, as the benchmark "
+            "draws it.",
+        )
+        return (curve,)
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The edge map."""
+        return {"Prediction": Layer(map=prediction)}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map before edge NMS as a 16-bit PNG."""
@@ -130,8 +161,6 @@ class Edges(Task):
         Raises:
             UserError: the scale is not clear, or no map has an edge.
         """
-        if not (math.isfinite(self.scale) and self.scale >= 0):
-            raise UserError(f"--scale {self.scale} is no value above 0; give 1, 255 or 65535.")
         seen = survey(stems)
         scale = scaled(seen, self.scale)
         if self.suppression == "none":
@@ -142,7 +171,7 @@ class Edges(Task):
 def suppressed(
     edges: NDArray[np.float32], suppression: Suppression, smooth: float
 ) -> NDArray[np.float64]:
-    """Smooth a map with a Gaussian of so many pixels, then thin it; "none" returns it as it is."""
+    """Smooth a map with a Gaussian (sigma in pixels), then thin it; "none" returns it unchanged."""
     if suppression == "none":
         return edges.astype(np.float64)
     from scipy.ndimage import gaussian_filter
@@ -158,7 +187,7 @@ def normalised(edges: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.zeros_like(edges) if high <= low else (edges - low) / np.float32(high - low)
 
 
-def _at_image_size(found: Grid) -> Iterator[Tensor]:
+def _at_image_size(found: Masks) -> Iterator[Tensor]:
     """Logits of the masks that survived, (n, H, W), a few at a time."""
     for start in range(0, len(found.logits), MASKS_AT_ONCE):
-        yield found.resize(found.logits[start : start + MASKS_AT_ONCE])
+        yield found.resize(found.logits[start : start + MASKS_AT_ONCE, 0])

@@ -1,4 +1,4 @@
-"""Foreground: find the salient object of an image without being told where it is.
+"""Foreground: find the salient object of an image without a prompt for it.
 
 Salient object segmentation: everything is segmented, the masks are ranked by a centre prior and by
 their predicted IoU, and the best one, or all of them by rank, become the map. The measures are
@@ -10,25 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Embedding,
+    Estimator,
+    Layer,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.masks import rle
 from sambench.metrics import saliency
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._edge_files import find_map, in_steps, read_map, write_map
-
-
-@runtime_checkable
-class SaliencyDetector(Protocol):
-    """A model that finds the salient object by itself."""
-
-    def saliency(self, image: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Map (H, W) in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +40,42 @@ class Foreground(Task):
     """A map of the salient object from masks of everything, against its mask.
 
     Attributes:
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
-        nms: of two masks whose boxes overlap by more, the one of lower predicted IoU is dropped.
-        center: deviation of the centre prior's Gaussian, as a part of each side of the image; 0
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
+        center: deviation of the centre prior's Gaussian, as a fraction of each side of the image; 0
             for no prior.
         border: a mask loses rank by the part of the image's border that it covers.
-        output: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
+        fusion: best is the highest ranked mask; soft adds the ranks of all masks of a pixel.
         stretch: the map is stretched to [0, 1] by its own range before it is scored.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
-    center: float = 0.25
+    points_per_side: Annotated[int, Range(1)] = 16
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.7
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.8
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
+    center: Annotated[float, Range(0)] = 0.25
     border: bool = True
-    output: Literal["best", "soft"] = "soft"
+    fusion: Literal["best", "soft"] = "soft"
     stretch: bool = True
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "Smeasure"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("Smeasure", "mean S-measure, structural similarity of map and mask"),
+        Metric("maxF", "mean F-measure (beta^2 0.3) at the best of 256 thresholds"),
+        Metric("meanF", "mean F-measure (beta^2 0.3) over 256 thresholds"),
+        Metric("adaptiveF", "mean F-measure (beta^2 0.3) at twice the map's mean"),
+        Metric("maxE", "mean E-measure (enhanced alignment) at the best of 256 thresholds"),
+        Metric("meanE", "mean E-measure (enhanced alignment) over 256 thresholds"),
+        Metric("adaptiveE", "mean E-measure (enhanced alignment) at twice the map's mean"),
+        Metric("MAE", "mean absolute error of the map", higher_is_better=False),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "saliency"
+    """image -> map (H, W) in [0, 1]."""
     paper: ClassVar[str] = "sambench run --task foreground --model sam_vit_h --dataset duts"
     scoring: ClassVar[frozenset[str]] = frozenset({"stretch"})
     facts: ClassVar[Mapping[str, Any]] = {
@@ -73,16 +89,18 @@ class Foreground(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Map (H, W) float32 in [0, 1] in steps of 1/65535; zero where no mask is left."""
-        if isinstance(model, SaliencyDetector):
-            return in_steps(np.clip(np.asarray(model.saliency(sample.image), np.float32), 0, 1))
-        from sambench.masks.everything import GridOptions, candidates
+        if (find := model.direct(self.direct)) is not None:
+            return in_steps(np.clip(np.asarray(find(sample.image), np.float32), 0, 1))
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
-        options = GridOptions(self.side, True, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, True, self.pred_iou_thresh, self.stability_score_thresh
+        )
         found = candidates(model, embedding, size, options)
         found = found.take(np.flatnonzero(rle.areas(found.rles)))
-        found = found.take(nms(found.boxes, found.iou, self.nms))
+        found = found.take(nms(found.boxes, found.iou, self.box_nms_thresh))
         return in_steps(self._map(found.rles, found.iou.astype(np.float64), size))
 
     def _map(
@@ -91,7 +109,7 @@ class Foreground(Task):
         """Masks and their predicted IoU -> map (H, W) in [0, 1]."""
         ranks = [quality * self._rank(mask) for mask, quality in _each(rles, iou)]
         values = np.zeros(size)
-        if self.output == "best":
+        if self.fusion == "best":
             ranks = [float(i == np.argmax(ranks)) for i in range(len(ranks))]
         for mask, rank in _each(rles, ranks):
             values += mask * rank
@@ -116,11 +134,16 @@ class Foreground(Task):
         """S-measure, F- and E-measure (max, mean, adaptive), MAE."""
         return saliency.saliency_estimator(records)
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """F-measure against the threshold."""
         curve = saliency.f_and_e_curves(records)["F"].mean(axis=0)
         levels = np.arange(saliency.LEVELS)[::-1] / (saliency.LEVELS - 1)
-        return {"curves": {"F-threshold": {"x": levels.tolist(), "y": curve.tolist()}}}
+        x, y = tuple(levels.tolist()), tuple(curve.tolist())
+        return (Curve("F-threshold", x, y, x_label="threshold", y_label="mean F-measure"),)
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The map of the salient object."""
+        return {"Prediction": Layer(map=prediction)}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map as a 16-bit PNG."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,13 @@ from sambench.interfaces import (
     Dataset,
     Embedding,
     Estimator,
+    Histogram,
+    Layer,
+    Marks,
     Masks,
+    Metric,
     Model,
+    Prediction,
     Prompts,
     Sample,
     Task,
@@ -33,6 +38,7 @@ from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import lvis
 from sambench.metrics.detection.assignment import Detections
 from sambench.metrics.statistics import by_group, ratios
+from sambench.options import Range
 from sambench.truths import Instances as Truth
 
 from . import _official
@@ -45,12 +51,57 @@ from ._box_file import (
     check_coverage,
     read_boxes,
 )
-from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
-from ._objects import SINGLE, require_objects
-from ._sizes import BINS, of_size
+from ._coco_results import (
+    Found,
+    image_id,
+    read_all,
+    read_results,
+    require_image,
+    write_results,
+)
+from ._objects import SINGLE, category_counts, iou_histogram, require_objects
+from ._sizes import BINS, by_frequency, by_size, of_size
 
 KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
 """Types of IoU, by what AP's name begins with."""
+
+
+def _precisions(start: str, words: str) -> tuple[Metric, ...]:
+    """AP of a type of IoU, at single thresholds, by size and by frequency."""
+    whole = Metric(f"{start}AP", f"AP of {words} over IoU .50:.05:.95", "percent")
+    strict = (Metric(f"{start}AP{t}", f"AP of {words} at IoU .{t}", "percent") for t in (50, 75))
+    return whole, *strict, *by_size(whole), *by_frequency(whole)
+
+
+BUDGETS = {
+    **{str(most): f"{most} masks per image and category" for most in (1, 10, 100)},
+    str(lvis.MAX_DETS): f"{lvis.MAX_DETS} masks per image",
+    "all": "any number of masks",
+}
+"""How many detections recall is measured with, by what stands in its name."""
+
+
+def _recall(budget: str, words: str) -> tuple[Metric, ...]:
+    """AR of masks within a number of detections, and by size."""
+    description = f"AR of masks over IoU .50:.05:.95, {words}"
+    whole = Metric(f"AR@{budget}", description, "percent")
+    return whole, *by_size(whole)
+
+
+AVERAGE_PRECISION = (
+    *_precisions("", "masks"),
+    *(metric for budget in BUDGETS.items() for metric in _recall(*budget)),
+    *_precisions("Boundary", "masks by the lesser of mask and Boundary IoU"),
+    *_precisions("box", "boxes"),
+)
+"""What may be measured of masks with scores: of COCO, of LVIS, and of LVIS without a limit."""
+_MEAN = Metric("mIoU", "mean IoU over objects", "percent")
+OVERLAP = (
+    _MEAN,
+    *by_size(_MEAN),
+    Metric("BoundaryIoU", "mean Boundary IoU over objects", "percent"),
+)
+"""What is measured of the masks of annotated boxes."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +115,7 @@ class Instances(Task):
         refine: prompt once more with the box and the mask taken, and keep the single mask or the
             most confident of three; or not.
         confidence: the score of a mask: the detector's, or that times the predicted IoU.
-        max_boxes: so many boxes of an image, the most confident; 0 takes 300 of LVIS, else all.
+        max_boxes: boxes per image, the most confident; 0 takes 300 for LVIS, else all.
         min_score: boxes of a lower score are left out; none are where it is not given.
         coverage: exact: the file has boxes for every image of the dataset and for no other; any:
             images without boxes count as such, other images are left out.
@@ -78,7 +129,7 @@ class Instances(Task):
     mask: Literal["confident", "single", "box-iou"] = "confident"
     refine: Literal["no", "single", "confident"] = "no"
     confidence: Literal["detector", "times-iou"] = "detector"
-    max_boxes: int = 0
+    max_boxes: Annotated[int, Range(0)] = 0
     min_score: float | None = None
     coverage: Coverage = "exact"
     crowd: bool = False
@@ -87,8 +138,7 @@ class Instances(Task):
     source: Literal["prompts", "elsewhere"] = "prompts"
 
     truth: ClassVar[type] = Truth
-    metric: ClassVar[str] = "mIoU"
-    needs: ClassVar[frozenset[str]] = frozenset({"boxes"})
+    needs = frozenset({"boxes"})
     paper: ClassVar[str] = (
         "sambench run --task instances --preset sam --detections vitdet_h.json --model sam_vit_h "
         "--dataset coco"
@@ -112,10 +162,6 @@ class Instances(Task):
         "hq-sam": {"mask": "single"},
     }
 
-    def __post_init__(self) -> None:
-        if self.scored:
-            object.__setattr__(self, "metric", "AP")
-
     def __getstate__(self) -> dict[str, Any]:
         """The options: a detector's boxes stay behind when a task goes to a scoring process."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -124,6 +170,11 @@ class Instances(Task):
     def scored(self) -> bool:
         """Whether masks have scores and are measured by AP."""
         return self.detections is not None or self.source == "elsewhere"
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """AP of masks with scores, mIoU of those of annotated boxes."""
+        return AVERAGE_PRECISION if self.scored else OVERLAP
 
     @cached_property
     def boxes(self) -> dict[str, Boxes]:
@@ -237,6 +288,22 @@ class Instances(Task):
         if self.evaluator == "official":
             return None
         return detection.category_precision([record["segm"] for record in records])
+
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """Objects of each category; not known of masks with scores."""
+        return {} if self.scored else category_counts(records)
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Histogram]:
+        """The IoU of all objects, of masks without scores."""
+        return () if self.scored else (iou_histogram(v for r in records for v in r["iou"]),)
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The masks, of hundreds the most confident."""
+        return {"Prediction": prediction.layer()}
+
+    def marks(self, record: JSON, prediction: Prediction | None, truth: Truth) -> Marks:
+        """The boxes that were prompted with."""
+        return Marks() if prediction is None else prediction.marks()
 
     def _precision(self, matches: list[JSON], records: Sequence[JSON]) -> Estimator:
         if "frequency" not in records[0]:

@@ -9,24 +9,54 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
+from sambench.files import as_text, read_json, write_json
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Dataset,
+    Embedding,
+    Estimator,
+    Histogram,
+    Layer,
+    Marks,
+    Metric,
+    Model,
+    Sample,
+    Task,
+)
 from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
 from sambench.metrics.iou import iou
-from sambench.metrics.statistics import ratios
-from sambench.store.result import as_text, read_json, write_json
+from sambench.metrics.statistics import by_group, ratios
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, Rules, click_on_all
-from ._objects import SINGLE, require_objects
+from ._objects import SINGLE, category_counts, iou_histogram, require_objects
 
 TARGETS = (80, 85, 90, 95)
+MAIN = 90
 CURVE = (1, 3, 5, 10, 20)
+
+
+def _clicks(target: int) -> Metric:
+    words = f"mean number of clicks until an object reaches IoU .{target}"
+    return Metric(f"NoC@{target}", words, "clicks", higher_is_better=False)
+
+
+def _failures(target: int) -> Metric:
+    words = f"objects that do not reach IoU .{target} before the last click"
+    return Metric(f"NoF@{target}", words, "objects", higher_is_better=False)
+
+
+def _overlap(clicks: int) -> Metric:
+    words = f"mean IoU over objects after {clicks} click{'s' if clicks > 1 else ''}"
+    return Metric(f"mIoU@{clicks}", words, "percent", group="clicks", member=str(clicks), of="mIoU")
 
 
 @dataclass(frozen=True)
@@ -43,14 +73,18 @@ class Interactive(Task):
         repeat: whether a pixel may be clicked twice.
     """
 
-    clicks: int = 20
-    stop: float = 0.95
+    clicks: Annotated[int, Range(1)] = 20
+    stop: Annotated[float, Range(0)] = 0.95
     mask: Choice = "confident"
     feedback: bool = True
     repeat: bool = False
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "NoC@90"
+    metrics = (
+        *map(_clicks, (MAIN, *(target for target in TARGETS if target != MAIN))),
+        *map(_overlap, CURVE),
+        *map(_failures, TARGETS),
+    )
     paper: ClassVar[str] = "sambench run --task interactive --model sam_vit_b --dataset davis345"
     facts: ClassVar[Mapping[str, Any]] = {
         "click": "centre of the larger of missed and extra region, exact Euclidean, the image "
@@ -65,7 +99,7 @@ class Interactive(Task):
     }
 
     @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+    def needs(self) -> frozenset[str]:
         """Kinds of prompt that these options use."""
         return frozenset({"points", "masks"} if self.feedback else {"points"})
 
@@ -94,13 +128,7 @@ class Interactive(Task):
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """NoC and NoF at each target, mIoU after k clicks."""
-        needed = {
-            target: [
-                [clicks_needed(ious, target / 100, self.clicks) for ious in record["iou"]]
-                for record in records
-            ]
-            for target in TARGETS
-        }
+        needed = {target: self._needed(records, target) for target in TARGETS}
         means: dict[str, list[list[float]]] = {f"NoC@{t}": needed[t] for t in TARGETS}
         for count in (k for k in CURVE if k <= self.clicks):
             means[f"mIoU@{count}"] = [[iou_after(o, count) for o in r["iou"]] for r in records]
@@ -115,13 +143,45 @@ class Interactive(Task):
 
         return estimate
 
-    def details(self, records: Sequence[JSON]) -> JSON:
-        """Mean IoU after each click."""
+    def _needed(self, records: Sequence[JSON], target: int) -> list[list[float]]:
+        """For each image and object the clicks until an IoU of so many percent."""
+        return [
+            [clicks_needed(ious, target / 100, self.clicks) for ious in record["iou"]]
+            for record in records
+        ]
+
+    def by_category(self, records: Sequence[JSON]) -> Estimator:
+        """NoC@90 of the objects of each category."""
+        return by_group([r["categories"] for r in records], self._needed(records, MAIN))
+
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """Objects of each category."""
+        return category_counts(records)
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """Mean IoU after each click, and the IoU of all objects after the first."""
         objects = [ious for record in records for ious in record["iou"]]
-        return {
-            "mIoU_by_clicks": mean_curve(objects, self.clicks).tolist(),
-            "objects": len(objects),
-        }
+        curve = Curve(
+            "mIoU-clicks",
+            tuple(range(1, self.clicks + 1)),
+            tuple(mean_curve(objects, self.clicks).tolist()),
+            x_label="clicks",
+            y_label="mIoU",
+            unit="percent",
+        )
+        return curve, iou_histogram(ious[0] for ious in objects)
+
+    def layers(self, prediction: Clicked) -> Mapping[str, Layer]:
+        """The masks after the first click, and after the last."""
+        return prediction.layers()
+
+    def asked(self, prediction: Clicked, truth: Instances) -> Layer:
+        """The masks of the objects that were clicked on."""
+        return prediction.asked(truth)
+
+    def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
+        """The clicks."""
+        return Marks(record["clicks"])
 
     def save(self, prediction: Clicked, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""

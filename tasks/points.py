@@ -8,22 +8,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
+from sambench.files import as_text, read_json, write_json
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Dataset,
+    Embedding,
+    Estimator,
+    Histogram,
+    Layer,
+    Marks,
+    Metric,
+    Model,
+    Sample,
+    Task,
+)
 from sambench.masks.rle import decode
 from sambench.metrics import iou as mask_metrics
+from sambench.metrics.interactive import mean_curve
 from sambench.metrics.statistics import by_group, ratios
-from sambench.store.result import as_text, read_json, write_json
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
-from ._objects import require_objects
+from ._objects import category_counts, iou_histogram, require_objects
+from ._sizes import by_size
 
 REPORTED = (1, 2, 3, 5, 9)
+_FIRST = Metric(
+    "mIoU", "mean IoU over objects after the first prompt", "percent", group="points", member="1"
+)
 SMALL, LARGE = 32**2, 96**2
 
 
@@ -45,18 +64,38 @@ class Points(Task):
         seed: of the random clicks.
     """
 
-    points: int = 1
+    points: Annotated[int, Range(1)] = 1
     first: First = "center"
     next: Next = "error-center"
     mask: Choice = "confident-then-single"
     feedback: bool = True
     repeat: bool = True
-    min_error: int = 0
+    min_error: Annotated[int, Range(0)] = 0
     crowd: bool = False
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "mIoU"
+    metrics = (
+        _FIRST,
+        Metric(
+            "mIoU_oracle",
+            "mean over objects of the best IoU of all masks given for the first prompt",
+            "percent",
+        ),
+        Metric("BoundaryIoU", "mean Boundary IoU over objects after the first prompt", "percent"),
+        *by_size(_FIRST),
+        *(
+            Metric(
+                f"mIoU@{count}",
+                f"mean IoU over objects after {count} prompts",
+                "percent",
+                group="points",
+                member=str(count),
+                of="mIoU",
+            )
+            for count in REPORTED[1:]
+        ),
+    )
     paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
     facts: ClassVar[Mapping[str, Any]] = {
         "IoU": "at the image's original size, logits > 0; an object with an empty mask is left out",
@@ -84,7 +123,7 @@ class Points(Task):
     }  # fmt: skip
 
     @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]  # read only, from the options
+    def needs(self) -> frozenset[str]:
         """Kinds of prompt that these options use."""
         kinds = {"boxes"} if self.first == "box" else {"points"}
         if self.points > 1:
@@ -142,6 +181,37 @@ class Points(Task):
         """Mean over the objects of each category of the IoU after the first prompt."""
         values = [[iou[0] for iou in r["iou"]] for r in records]
         return by_group([r["categories"] for r in records], values)
+
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """Objects of each category."""
+        return category_counts(records)
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """Mean IoU after each prompt, and the IoU of all objects after the first."""
+        objects = [iou for record in records for iou in record["iou"]]
+        curve = Curve(
+            "mIoU-points",
+            tuple(range(1, self.points + 1)),
+            tuple(mean_curve(objects, self.points).tolist()),
+            x_label="points",
+            y_label="mIoU",
+            unit="percent",
+        )
+        return curve, iou_histogram(iou[0] for iou in objects)
+
+    def layers(self, prediction: Clicked) -> Mapping[str, Layer]:
+        """The masks after the first prompt, and after the last."""
+        return prediction.layers()
+
+    def asked(self, prediction: Clicked, truth: Instances) -> Layer:
+        """The masks of the objects that were clicked on."""
+        return prediction.asked(truth)
+
+    def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
+        """The clicks, and the boxes where these came first."""
+        if prediction is None or self.first != "box":
+            return Marks(record["clicks"])
+        return Marks(record["clicks"], truth.boxes[prediction.objects].tolist())
 
     def save(self, prediction: Clicked, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""

@@ -1,4 +1,4 @@
-"""Proposals: find all objects of an image, whatever they are, by a grid of points.
+"""Proposals: find all objects of an image, regardless of category, by a grid of points.
 
 The experiment of Segment Anything, section 7.3 and appendix D.3 (Kirillov et al., 2023).
 """
@@ -9,29 +9,49 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Dataset, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Dataset,
+    Embedding,
+    Estimator,
+    Layer,
+    Marks,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
+from sambench.options import Range
 from sambench.truths import Instances
 
 from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
 from ._objects import SINGLE, require_objects
+from ._sizes import FREQUENCIES, SIZES, by_frequency, by_size
 
 if TYPE_CHECKING:
-    from sambench.masks.candidates import Candidates
+    from sambench.masks.mask_data import MaskData
 
 
-@runtime_checkable
-class Proposer(Protocol):
-    """A model that proposes objects by itself."""
+def _recalls(start: str, kind: str) -> tuple[Metric, ...]:
+    """AR at each budget, the largest first, by size and by frequency."""
+    wholes = [
+        Metric(f"{start}AR@{k}", f"AR of {kind} over IoU .50:.05:.95, {k} proposals", "percent")
+        for k in sorted(recall.BUDGETS, reverse=True)
+    ]
+    return tuple(m for w in wholes for m in (w, *by_size(w), *by_frequency(w)))
 
-    def propose(self, image: NDArray[np.uint8]) -> tuple[Sequence[JSON], NDArray[np.float64]]:
-        """N masks as COCO run-length encodings of the image's size, and (N,) scores."""
+
+PARTS = {"AR": ""} | {f"AR{k}": f", {word}" for k, word in (SIZES | FREQUENCIES).items()}
+"""Name of a recall -> what a label says of which objects it is of."""
 
 
 @dataclass(frozen=True)
@@ -39,30 +59,37 @@ class Proposals(Task):
     """Average recall of the masks of a grid of points, regardless of category.
 
     Attributes:
-        side: points along each side of the grid.
-        multimask: several candidates for each point, or the single one.
-        nms: of two masks whose boxes overlap by more, the lower ranked is dropped.
+        points_per_side: points along each side of the grid.
+        multimask: several candidate masks per point, or a single one.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the lower ranked is
+            suppressed.
         rank: by quality: predicted IoU in suppression, its mean with the stability score among
             what is left; or random, for a model without a predicted IoU.
-        limit: proposals of an image that count, the best ranked.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
+        max_proposals: proposals of an image that count, the best ranked.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
         seed: of the random ranks.
     """
 
-    side: int = 64
+    points_per_side: Annotated[int, Range(1)] = 64
     multimask: bool = True
-    nms: float = 0.9
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.9
     rank: Literal["quality", "random"] = "quality"
-    limit: int = 1000
-    min_iou: float = 0.0
-    min_stability: float = 0.0
-    seed: int = 0
+    max_proposals: Annotated[int, Range(1)] = 1000
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.0
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.0
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "AR@1000"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        *_recalls("", "masks"),
+        *_recalls("box", "boxes"),
+        Metric("masks", "proposals of an image, mean", "count", None),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "propose"
+    """image -> N masks as COCO run-length encodings of the image's size, and (N,) scores."""
     paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
     facts: ClassVar[Mapping[str, Any]] = {
         "AR": "class-agnostic, mean over IoU .50:.05:.95; crowd regions ask for nothing",
@@ -74,7 +101,12 @@ class Proposals(Task):
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sam": {},
-        "single-output": {"side": 128, "multimask": False, "nms": 0.95, "rank": "random"},
+        "single-output": {
+            "points_per_side": 128,
+            "multimask": False,
+            "box_nms_thresh": 0.95,
+            "rank": "random",
+        },
     }
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
@@ -82,13 +114,13 @@ class Proposals(Task):
         require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
-        """At most `limit` masks with their scores, all of category 1."""
-        if isinstance(model, Proposer):
-            rles, scores = model.propose(sample.image)
+        """At most `max_proposals` masks with their scores, all of category 1."""
+        if (propose := model.direct(self.direct)) is not None:
+            rles, scores = propose(sample.image)
         else:
             rles, scores = self._from_grid(model, embedding, sample)
         scores = np.asarray(scores, dtype=np.float64)
-        order = np.argsort(-scores, kind="stable")[: self.limit]
+        order = np.argsort(-scores, kind="stable")[: self.max_proposals]
         ranked = tuple(rles[i] for i in order)
         categories = np.ones(len(order), dtype=np.int64)
         return Found(image_id(sample), Detections(ranked, scores[order], categories))
@@ -97,10 +129,12 @@ class Proposals(Task):
         self, model: Model, embedding: Embedding, sample: Sample
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         from sambench.masks import rle
-        from sambench.masks.everything import GridOptions, candidates
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
-        options = GridOptions(self.side, self.multimask, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh
+        )
         size = sample.image.shape[0], sample.image.shape[1]
         found = candidates(model, embedding, size, options)
         found = found.take(np.flatnonzero(rle.areas(found.rles)))
@@ -109,7 +143,7 @@ class Proposals(Task):
             priority = quality = rng.random(len(found))
         else:
             priority, quality = found.iou.astype(np.float64), _quality(found)
-        kept = nms(found.boxes, priority, self.nms)
+        kept = nms(found.boxes, priority, self.box_nms_thresh)
         return found.take(kept).rles, quality[kept]
 
     def score(self, prediction: Found, truth: Instances) -> JSON:
@@ -141,14 +175,32 @@ class Proposals(Task):
 
         return estimate
 
-    def details(self, records: Sequence[JSON]) -> JSON:
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Recall against the number of proposals, for all objects and for each bucket."""
         values = recall.average_recall([record["mask"] for record in records])(
             np.ones(len(records))
         )
         names = [name.partition("@")[0] for name in values if _at(name, recall.CURVE[0])]
-        curves = {name: [values[f"{name}@{k}"] for k in recall.CURVE] for name in names}
-        return {"recall": {"proposals": list(recall.CURVE), **curves}}
+        return [
+            Curve(
+                f"recall-proposals{PARTS[name]}",
+                recall.CURVE,
+                tuple(values[f"{name}@{k}"] for k in recall.CURVE),
+                x_label="proposals",
+                y_label=f"recall{PARTS[name]}",
+                unit="percent",
+                log=True,
+            )
+            for name in names
+        ]
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The masks, of hundreds the most confident."""
+        return {"Prediction": prediction.layer()}
+
+    def marks(self, record: JSON, prediction: Prediction | None, truth: Instances) -> Marks:
+        """Boxes, where the masks of a saved prediction have some."""
+        return Marks() if prediction is None else prediction.marks()
 
     def save(self, prediction: Found, stem: Path) -> Path:
         """Write COCO results JSON."""
@@ -163,7 +215,7 @@ class Proposals(Task):
         return read_all(path, dataset.ids, dataset)
 
 
-def _quality(found: Candidates) -> NDArray[np.float64]:
+def _quality(found: MaskData) -> NDArray[np.float64]:
     """Mean of predicted IoU and stability; a mask whose stability is not defined has none."""
     return (found.iou.astype(np.float64) + np.nan_to_num(found.stability)) / 2
 

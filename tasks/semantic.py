@@ -1,7 +1,7 @@
 """Semantic: label each pixel with a class, each segment prompted from its truth.
 
 The measure of PASCAL VOC (Everingham et al., IJCV 2015); the prompts are boxes or clicks of the
-annotated segments, so that it tells how well masks cover their class and not what they are.
+annotated segments, so it measures how well masks cover their class, not recognition.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sambench.interfaces import JSON, Estimator
+from sambench.interfaces import JSON, Estimator, Metric
 from sambench.metrics import panoptic
 from sambench.truths import Segments
 
@@ -21,7 +21,11 @@ from ._prompted import PromptedTask
 class Semantic(PromptedTask):
     """mIoU of classes whose masks are prompted with boxes or clicks of annotated segments."""
 
-    metric: ClassVar[str] = "mIoU"
+    metrics = (
+        Metric("mIoU", "IoU of each class over all pixels, mean over classes", "percent"),
+        Metric("accuracy", "pixels of the right class", "percent"),
+        Metric("mean_accuracy", "pixels of the right class, mean over classes", "percent"),
+    )
     paper: ClassVar[str] = "sambench run --task semantic --model sam_vit_h --dataset sceneparsing"
     facts: ClassVar[Mapping[str, Any]] = {
         "categories": "are given with the prompts: masks are measured, not recognition",

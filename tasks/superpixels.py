@@ -10,16 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Embedding,
+    Estimator,
+    Layer,
+    Metric,
+    Model,
+    Prediction,
+    Sample,
+    Task,
+)
 from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
-from sambench.truths import Regions
+from sambench.options import Range
+from sambench.truths import Regions, borders
 
 from ._label_files import read_labels, write_labels
 
@@ -27,44 +38,48 @@ BEST = {"ASA": np.nanmax, "BR": np.nanmax, "UE": np.nanmin}
 WORST = {"ASA": np.nanmin, "BR": np.nanmin, "UE": np.nanmax}
 
 
-@runtime_checkable
-class Partitioner(Protocol):
-    """A model that partitions an image by itself."""
-
-    def superpixels(self, image: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-        """Labels (H, W)."""
-
-
 @dataclass(frozen=True)
 class Superpixels(Task):
     """A partition from masks of everything and what they leave, against drawn regions.
 
     Attributes:
-        side: points along each side of the grid.
-        min_iou: the predicted IoU must be above this; 0 keeps all.
-        min_stability: the stability score must be at least this; 0 keeps all.
-        nms: of two masks whose boxes overlap by more, the one of lower predicted IoU is dropped.
+        points_per_side: points along each side of the grid.
+        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
+        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
+            all.
+        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
+            predicted IoU is suppressed.
         top: which of two masks lies above the other: the smaller, or that of the higher stability
             score or predicted IoU.
         min_region: connected regions of fewer pixels are given to the nearest larger one.
         annotators: how the annotators of an image are combined: mean, or the best or worst value
             of each measure.
-        tolerance: radius of boundary recall as a part of the image's diagonal.
+        tolerance: radius of boundary recall as a fraction of the image's diagonal.
     """
 
-    side: int = 16
-    min_iou: float = 0.7
-    min_stability: float = 0.8
-    nms: float = 0.7
+    points_per_side: Annotated[int, Range(1)] = 16
+    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.7
+    stability_score_thresh: Annotated[float, Range(0, 1)] = 0.8
+    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
     top: Literal["small", "stable", "iou"] = "small"
-    min_region: int = 16
+    min_region: Annotated[int, Range(0)] = 16
     annotators: Literal["mean", "best", "worst"] = "mean"
-    tolerance: float = superpixels.TOLERANCE
+    tolerance: Annotated[float, Range(0, 1)] = superpixels.TOLERANCE
 
     truth: ClassVar[type] = Regions
-    metric: ClassVar[str] = "ASA"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("ASA", "achievable segmentation accuracy, mean over images"),
+        Metric("BR", "boundary recall, mean over images"),
+        Metric(
+            "UE",
+            "undersegmentation error of Neubert and Protzel, mean over images",
+            higher_is_better=False,
+        ),
+        Metric("superpixels", "superpixels of an image, mean", "count", None),
+    )
+    needs = frozenset({"points"})
     direct: ClassVar[str] = "superpixels"
+    """image -> labels (H, W)."""
     paper: ClassVar[str] = "sambench run --task superpixels --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset({"annotators", "tolerance"})
     facts: ClassVar[Mapping[str, Any]] = {
@@ -78,15 +93,17 @@ class Superpixels(Task):
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.int32]:
         """Labels (H, W) from 0."""
-        if isinstance(model, Partitioner):
-            return np.asarray(model.superpixels(sample.image)).astype(np.int32)
-        from sambench.masks.everything import GridOptions, candidates
+        if (divide := model.direct(self.direct)) is not None:
+            return np.asarray(divide(sample.image)).astype(np.int32)
         from sambench.masks.geometry import nms
+        from sambench.masks.grid import GridOptions, candidates
 
         size = sample.image.shape[0], sample.image.shape[1]
-        options = GridOptions(self.side, True, self.min_iou, self.min_stability)
+        options = GridOptions(
+            self.points_per_side, True, self.pred_iou_thresh, self.stability_score_thresh
+        )
         found = candidates(model, embedding, size, options)
-        found = found.take(nms(found.boxes, found.iou, self.nms))
+        found = found.take(nms(found.boxes, found.iou, self.box_nms_thresh))
         above: dict[str, NDArray[Any]] = {
             "small": -rle.areas(found.rles), "stable": found.stability, "iou": found.iou,
         }  # fmt: skip
@@ -117,6 +134,10 @@ class Superpixels(Task):
         return np.array(
             [combine(row) if np.isfinite(row).any() else np.nan for row in rows], dtype=np.float64
         )
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """The borders of the superpixels."""
+        return {"Prediction": Layer(map=borders(prediction))}
 
     def save(self, prediction: NDArray[np.int32], stem: Path) -> Path:
         """Write the labels as a 16-bit PNG."""

@@ -10,17 +10,20 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from sambench.errors import UserError
+from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import (
     JSON,
     Dataset,
     Embedding,
     Estimator,
+    Layer,
     Masks,
+    Metric,
     Model,
     Prompts,
     Sample,
@@ -28,7 +31,7 @@ from sambench.interfaces import (
 )
 from sambench.masks import rle
 from sambench.metrics import concepts
-from sambench.store.result import as_text, read_json, write_json
+from sambench.options import Range
 from sambench.truths import Concepts
 
 from ._coco_results import read_all
@@ -70,17 +73,43 @@ class Text(Task):
 
     Attributes:
         min_score: predictions of at least this score count.
-        negatives: so many of the phrases that an image does not show are asked; -1 asks all.
+        negatives: number of phrases asked per image that it does not show; -1 asks all.
         seed: of the draw of negatives.
     """
 
-    min_score: float = 0.5
-    negatives: int = -1
-    seed: int = 0
+    min_score: Annotated[float, Range(0, 1)] = 0.5
+    negatives: Annotated[int, Range(-1)] = -1
+    seed: Annotated[int, Range(0)] = 0
 
     truth: ClassVar[type] = Concepts
-    metric: ClassVar[str] = "cgF1"
-    needs: ClassVar[frozenset[str]] = frozenset({"texts"})
+    metrics = (
+        Metric("cgF1", "classification-gated F1: pmF1 times IL_MCC", "percent"),
+        Metric("pmF1", "micro F1 of masks over positive pairs, IoU .50:.05:.95", "percent"),
+        Metric("IL_MCC", "Matthews correlation of predicted and true presence", decimals=2),
+        Metric("IL_precision", "precision of predicted presence", "percent"),
+        Metric("IL_recall", "recall of predicted presence", "percent"),
+        Metric("IL_F1", "F1 of predicted presence", "percent"),
+        Metric(
+            "IL_FPR",
+            "negative pairs for which anything is predicted",
+            "percent",
+            higher_is_better=False,
+        ),
+        Metric(
+            "positive_macro_F1",
+            "mean F1 of the positive pairs that have a prediction, IoU .50:.05:.95",
+            "percent",
+        ),
+        *(
+            Metric(f"cgF1@{at}", f"classification-gated F1 at IoU .{at}", "percent")
+            for at in (50, 75)
+        ),
+        *(
+            Metric(f"pmF1@{at}", f"micro F1 of masks over positive pairs at IoU .{at}", "percent")
+            for at in (50, 75)
+        ),
+    )
+    needs = frozenset({"texts"})
     paper: ClassVar[str] = (
         "sambench run --task text --model hf:facebook/sam3,text=true --dataset saco_gold"
     )
@@ -160,6 +189,10 @@ class Text(Task):
         """cgF1 and its parts."""
         return concepts.concept_f1([record["pairs"] for record in records])
 
+    def layers(self, prediction: Named) -> Mapping[str, Layer]:
+        """The masks of all phrases."""
+        return {"Prediction": Layer(masks=[mask for own in prediction.rles for mask in own])}
+
     def save(self, prediction: Named, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""
         path = stem.with_name(stem.name + ".json")
@@ -177,7 +210,7 @@ class Text(Task):
         try:
             return Named(**{name: _tuples(value) for name, value in content.items()})
         except (TypeError, AttributeError) as error:
-            raise UserError(f"{path} is no prediction of the task text ({error}).") from None
+            raise UserError(f"{path} is not a prediction of the task text ({error}).") from None
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Told]:
         """Read COCO results JSON of all images; a category's name is its phrase.

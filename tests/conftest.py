@@ -6,11 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
 
 # Timing and memory of a test should not depend on how many cores a machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor should what a property test finds depend on how busy they are.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -33,7 +39,7 @@ def minisam():  # type: ignore[no-untyped-def]
 
 
 def of_benchmarks(name):  # type: ignore[no-untyped-def]
-    """A module of benchmarks/, which is no part of the package."""
+    """A module of benchmarks/, which is not a part of the package."""
     spec = importlib.util.spec_from_file_location(
         f"benchmarks_{name}", ROOT / f"benchmarks/{name}.py"
     )
@@ -71,13 +77,22 @@ def records_text(result, records, ids=None, seconds=None):  # type: ignore[no-un
         ids: all images of the dataset; those of the records if None.
         seconds: of each step, of every image.
     """
+    from sambench.store.code import digest_of, modules_of
+    from sambench.store.options import raw_options
+    from sambench.store.tasks import task_of_result
+
     protocol = result.protocol
+    task = task_of_result(result, Path(result.task))
     about = {
-        "model": protocol["model"],
+        "task": result.task,
+        "options": raw_options(task),
         "choices": protocol["task"],
+        "label": result.model,
+        "model": protocol["model"],
         "dataset": protocol["dataset"],
     }
-    header = {"format": 2, "plan": {}, "about": about, "ids": ids or list(records)}
+    plan = {"scores": {"code": digest_of(modules_of(task))}}
+    header = {"format": 2, "plan": plan, "about": about, "ids": ids or list(records)}
     lines = [
         {"id": id, "image": "0", "record": record, "seconds": seconds or {}}
         for id, record in records.items()

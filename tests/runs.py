@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from sambench import registry
 from sambench.cli import main
+from sambench.registry.files import Neighbours
 
 PARTS = Path(__file__).parent / "parts"
 
@@ -117,7 +117,8 @@ def _process() -> Iterator[None]:
     before = set(sys.modules)
     importlib.invalidate_caches()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry._BESIDE, "folders", {})
+        others = [each for each in sys.meta_path if not isinstance(each, Neighbours)]
+        patch.setattr(sys, "meta_path", others)
         patch.setattr(sys, "path", list(sys.path))
         yield
     for name in sys.modules.keys() - before:

@@ -1,6 +1,7 @@
 """What the documentation shows works: its commands and its Python run as they stand."""
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -86,3 +87,5 @@ def test_the_site_builds(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "cli" / "index.html").is_file()
     assert "points" in (tmp_path / "tasks" / "index.html").read_text(encoding="utf-8")
+    schema = json.loads((tmp_path / "result.schema.json").read_text(encoding="utf-8"))
+    assert "metrics" in schema["$defs"]["ResultFile"]["required"]

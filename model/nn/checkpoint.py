@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sambench.data.download import cache_dir, download, sha256
+from sambench.data.download import cache_dir, download
 from sambench.errors import UserError
+from sambench.files import sha256
 
 from .sam import BUILDERS, PIXEL_MEAN, PIXEL_STD, SamNet, build_sam
 from .state_file import difference, matched, not_weights, read_state, shared_prefix

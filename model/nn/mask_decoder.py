@@ -83,7 +83,7 @@ class MaskDecoder(nn.Module):
             sparse: (P, T, C) tokens of points and boxes.
             dense: (P, N, C) encoded masks, or None.
             multimask: three masks for each prompt, or one.
-            above: prompts none of whose masks has a predicted IoU above it are not enlarged: their
+            above: prompts none of whose masks has a predicted IoU above it are not upsampled: their
                 logits are zero.
 
         Returns:

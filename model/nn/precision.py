@@ -28,7 +28,7 @@ def check(device: torch.device, precision: str) -> None:
 
 
 @contextmanager
-def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+def arithmetic(device: torch.device | str, precision: str) -> Iterator[None]:
     """Compute without gradients in the given arithmetic; weights stay float32.
 
     With bfloat16 and float16, PyTorch's autocast runs matrix products in half precision and keeps
@@ -41,7 +41,7 @@ def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
         with (
             torch.no_grad(),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32),
-            torch.autocast(device.type, half, enabled=half is not None),
+            torch.autocast(torch.device(device).type, half, enabled=half is not None),
         ):
             yield
     finally:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sambench.errors import UserError
-from sambench.masks.upsampling import Enlargement
+from sambench.masks.upsampling import Upsampling
 
 from .image_encoder import ImageEncoder
 from .mask_decoder import MaskDecoder
@@ -100,10 +100,10 @@ def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
     return F.pad(normal.permute(2, 0, 1), (0, side - width, 0, side - height))
 
 
-def enlargement(
+def upsampling(
     inner: tuple[int, int], size: tuple[int, int], low: int, side: int = IMAGE_SIZE
-) -> Enlargement:
-    """How low-resolution logits come to the original image: enlarge, cut the padding, resize.
+) -> Upsampling:
+    """How low-resolution logits come to the original image: upsample, cut the padding, resize.
 
     Args:
         inner: (h, w) of the image in the network's input.
@@ -114,7 +114,7 @@ def enlargement(
     times = side // low
     rows, columns = (min(length // times + 2, low) for length in inner)  # padding need not be
     steps = (((rows, columns), (times * rows, times * columns)),)
-    return Enlargement(size, steps if inner == size else (*steps, (inner, size)))
+    return Upsampling(size, steps if inner == size else (*steps, (inner, size)))
 
 
 def to_input_pixels(

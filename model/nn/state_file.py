@@ -177,7 +177,7 @@ def _not_of_pytorch(path: Path) -> str | None:
 
 
 def _foreign_classes(path: Path) -> list[str]:
-    """Classes and functions that a file names and that are no part of a set of tensors."""
+    """Classes and functions that a file names and that are not part of a set of tensors."""
     return list(dict.fromkeys(name for name in _globals(path) if not re.match(_OF_TENSORS, name)))
 
 
@@ -194,7 +194,7 @@ def _globals(path: Path) -> Iterator[str]:
                 for _ in range(4):  # PyTorch's old format: a magic number and others come first
                     yield from _globals_in(file)
     except Exception:  # noqa: BLE001 (a damaged one raises anything)
-        return  # it is no pickle, or ends too early: what was found is enough
+        return  # it is not a pickle, or ends too early: what was found is enough
 
 
 def _globals_in(file: Any) -> Iterator[str]:
@@ -258,7 +258,7 @@ def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def check_finite(state: Mapping[str, Tensor], where: str) -> None:
-    """Refuse weights that are no numbers.
+    """Refuse weights that are not finite.
 
     Raises:
         UserError: names the tensor.

@@ -193,7 +193,7 @@ class TokenToImage(Crossing):
     """Tokens ask, the image answers."""
 
     def places(self, position: Tensor, image: Tensor | None = None) -> Places:
-        """See `Crossing.places`. The key's bias would cancel in the softmax over places."""
+        """The keys of the places, and their values if shared; a key bias cancels in the softmax."""
         shared = position if image is None else image + position
         key = torch.einsum("nd,hcd->hcn", shared, self.by_head(self.k_proj.weight))
         return Places(key, None if image is None else self.split(self.v_proj(image)[None])[0])
@@ -224,7 +224,7 @@ class ImageToToken(Crossing):
     """The image asks, tokens answer."""
 
     def places(self, position: Tensor, image: Tensor | None = None) -> Places:
-        """See `Crossing.places`. Here the places' projection is the query, with its bias."""
+        """The projection of the places, which are the query here, with its bias."""
         shared = self.q_proj(position if image is None else image + position)
         key = self.split(shared[None])[0].mT.contiguous()
         return Places(key, key.mT if image is not None else None)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from sambench.interfaces import Masks
 
-from ..nn.sam import SamNet, enlargement, input_size, to_input_pixels
+from ..nn.sam import SamNet, input_size, to_input_pixels, upsampling
 from .losses import Terms, losses
 from .objects import Objects, grid_valid, on_grid
 from .simulation import correction, later_rounds, noised_box, point_in
@@ -168,7 +168,7 @@ class Interaction:
         with self.arithmetic:
             logits, iou = decode(self.net, features, prompts, size)
         with torch.no_grad():
-            resize = enlargement(input_size(*size, side), size, logits.shape[-1], side)
+            resize = upsampling(input_size(*size, side), size, logits.shape[-1], side)
             binary = Masks(logits.detach(), iou.detach(), size, resize).binary()
         return Answer(logits, iou, binary)
 

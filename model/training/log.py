@@ -6,17 +6,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON
+from sambench.interfaces import JSON, Curve
 
 from .losses import FOCAL_WEIGHT
-
-if TYPE_CHECKING:
-    from sambench.report.pages.plots import Curve
 
 log = logging.getLogger(__name__)
 LOG = "log.jsonl"
@@ -36,7 +32,7 @@ def read_log(path: Path, steps: int) -> list[JSON]:
     """The lines of a log up to that step; a line cut off when its writer was killed is none.
 
     Raises:
-        UserError: another line is no line of a log.
+        UserError: another line is not a line of a log.
     """
     lines: list[JSON] = []
     written = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
@@ -74,21 +70,26 @@ def draw(lines: Sequence[JSON], folder: Path) -> None:
     from sambench.report.pages.plots import curves_plot
 
     for name, parts, y in (("loss", LOSSES, "loss"), ("iou", QUALITY, "IoU of simulated sessions")):
-        curves = _curves(lines, parts)
+        curves = _curves(lines, parts, y)
         if curves:
-            plot = curves_plot(name, curves, "step", y, marker=False)
+            plot = curves_plot(name, curves)
             (folder / f"{name}.svg").write_text(plot.svg, encoding="utf-8")
             (folder / f"{name}.png").write_bytes(plot.png)
 
 
-def _curves(lines: Sequence[JSON], parts: Mapping[str, tuple[str, float]]) -> dict[str, Curve]:
+def _curves(
+    lines: Sequence[JSON], parts: Mapping[str, tuple[str, float]], y: str
+) -> dict[str, Curve]:
     """Means over windows of steps; steps without objects have no values."""
     known = [line for line in lines if line["loss"] is not None]
     windows = np.array_split(np.arange(len(known)), min(POINTS, len(known))) if known else []
     return {
-        label: (
-            [float(np.mean([known[i]["step"] for i in window])) for window in windows],
-            [float(np.mean([known[i][name] for i in window])) * weight for window in windows],
+        label: Curve(
+            label,
+            tuple(float(np.mean([known[i]["step"] for i in window])) for window in windows),
+            tuple(float(np.mean([known[i][name] for i in window])) * weight for window in windows),
+            x_label="step",
+            y_label=y,
         )
         for label, (name, weight) in parts.items()
         if windows

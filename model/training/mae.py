@@ -49,7 +49,7 @@ def sam_from_mae(path: Path, folder: Path, seed: int = 0) -> Path:
     if want != have:
         odd = sorted(n for n in want.keys() | have.keys() if want.get(n) != have.get(n))[0]
         raise UserError(
-            f"{path} is no ViT of MAE's that SAM has: {odd} differs or is missing; give "
+            f"{path} is not a ViT of MAE's that SAM has: {odd} differs or is missing; give "
             "mae_pretrain_vit_base.pth, _large or _huge."
         )
     net.image_encoder.load_state_dict(encoder, strict=False)
@@ -65,13 +65,13 @@ def encoder_from_mae(weights: Mapping[str, Tensor], path: Path) -> dict[str, Ten
     (1, 64, 64, C) of an image of 1024 pixels; ViT-H's patches of 14 pixels become 16.
 
     Raises:
-        UserError: it is no ViT of a known width.
+        UserError: it is not a ViT of a known width.
     """
     kept = {_renamed(n): t.float() for n, t in weights.items() if not re.match(LEFT_OUT, n)}
     positions, patches = kept.get("pos_embed"), kept.get("patch_embed.proj.weight")
     if positions is None or patches is None or positions.shape[-1] not in ARCHITECTURES:
         raise UserError(
-            f"{path} is no ViT of MAE's that SAM has; give mae_pretrain_vit_base.pth, _large or "
+            f"{path} is not a ViT of MAE's that SAM has; give mae_pretrain_vit_base.pth, _large or "
             "_huge."
         )
     kept["pos_embed"] = resized_positions(positions, GRID)

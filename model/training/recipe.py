@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.options import Range, check_fields
 
 OF_THE_ENCODER = ("layer_decay", "drop_path")
 """Choices that change nothing unless the image encoder learns."""
@@ -34,38 +36,23 @@ class Recipe:
         seed: of all random draws.
     """
 
-    steps: int
-    batch: int = 1
-    masks: int = 64
-    clicks: int = 8
-    lr: float = 8e-4
-    warmup: int = 250
-    weight_decay: float = 0.1
-    layer_decay: float = 0.8
-    drop_path: float = 0.4
-    dropout: float = 0.1
+    steps: Annotated[int, Range(1)]
+    batch: Annotated[int, Range(1, 10**6)] = 1
+    masks: Annotated[int, Range(1)] = 64
+    clicks: Annotated[int, Range(0)] = 8
+    lr: Annotated[float, Range(above=0)] = 8e-4
+    warmup: Annotated[int, Range(0)] = 250
+    weight_decay: Annotated[float, Range(0)] = 0.1
+    layer_decay: Annotated[float, Range(0, 1)] = 0.8
+    drop_path: Annotated[float, Range(0, below=1)] = 0.4
+    dropout: Annotated[float, Range(0, below=1)] = 0.1
     whole: bool = False
     every_iou: bool = False
     bf16: bool = False
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
 
     def __post_init__(self) -> None:
-        least = {"steps": 1, "batch": 1, "masks": 1, "clicks": 0, "warmup": 0, "seed": 0}
-        for name, value in asdict(self).items():
-            if name in least and value < least[name]:
-                raise UserError(f"--{name} {value} is too small; give {least[name]} or more.")
-        for name in ("drop_path", "dropout"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise UserError(f"--{name.replace('_', '-')} {value} is not from 0 to below 1.")
-        if not 0 <= self.layer_decay <= 1:
-            raise UserError(f"--layer-decay {self.layer_decay} is not from 0 to 1.")
-        if not 0 < self.lr < float("inf"):
-            raise UserError(f"--lr {self.lr} is no learning rate; give one such as 8e-4.")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise UserError(
-                f"--weight-decay {self.weight_decay} is no decay; give one such as 0.1, or 0."
-            )
+        check_fields(self)
         if self.warmup >= self.steps:
             raise UserError(
                 f"a warm-up of {self.warmup} steps leaves nothing of {self.steps}; give more "

@@ -73,7 +73,7 @@ class Session:
         sam = fit_to_train(model)
         self.output.mkdir(parents=True, exist_ok=True)
         with (
-            team(str(sam.device)) as processes,
+            team(sam.device) as processes,
             state.alone(self.output) if processes.first else nullcontext(),
         ):
             frozen = None

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 BOX_NOISE, MOST_NOISE = 0.1, 20.0
-"""Standard deviation as a part of the box's side, and the most pixels that a side may move."""
+"""Standard deviation as a fraction of the box's side, and the most pixels that a side may move."""
 
 
 class Point(NamedTuple):

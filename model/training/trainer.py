@@ -77,7 +77,7 @@ class Trainer:
         self.pixels = SeenPixels(self.dataset, self.ids)
         self._drawn = torch.zeros(recipe.batch, DIGEST, dtype=torch.uint8)  # of this step's images
         self._features = self._choose_features()
-        chunk = CHUNK.get(self.model.device.type, recipe.masks)
+        chunk = CHUNK.get(torch.device(self.model.device).type, recipe.masks)
         self._interaction = Interaction(
             net, recipe.clicks, chunk, recipe.every_iou, self._arithmetic()
         )
@@ -90,7 +90,7 @@ class Trainer:
     def _arithmetic(self) -> AbstractContextManager[object]:
         if not self.recipe.bf16:
             return nullcontext()
-        return torch.autocast(self.model.device.type, torch.bfloat16)
+        return torch.autocast(torch.device(self.model.device).type, torch.bfloat16)
 
     def plan(self) -> JSON:
         """All that moves a number: two trainings of one plan give the same model."""
@@ -112,13 +112,13 @@ class Trainer:
         """One step of the optimizer, after `accumulate`; returns the line for the log.
 
         Raises:
-            UserError: the loss is no number; the model is as before the step.
+            UserError: the loss is not a number; the model is as before the step.
         """
         lr = self.recipe.lr * rate(self.step, self.recipe.steps, self.recipe.warmup)
         set_rate(self.optimizer, lr)
         if not all(np.isfinite(value) for value in sums.values()):
             raise UserError(
-                f"the loss is no number at step {self.step + 1}; give a smaller --lr, or leave "
+                f"the loss is not a number at step {self.step + 1}; give a smaller --lr, or leave "
                 "--bf16 out."
             )
         self.between_steps = False
@@ -205,7 +205,7 @@ class Trainer:
 
         What the decoder drops is therefore the same wherever its features came from.
         """
-        device = self.model.device
+        device = torch.device(self.model.device)
         seed = np.random.default_rng([self.recipe.seed, purpose, self.step, place])
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(int(seed.integers(2**62)))

@@ -1,82 +1,57 @@
-"""Does a dataset keep the contract of `Dataset`, and do its annotations fit its images?"""
+"""Does a dataset keep the contract of `Dataset`, and do its annotations fit its images?
+
+What is wrong with a truth, the truth says itself: see `sambench.truths`. A run refuses an image
+with such a truth; doubts, and what is looked at here beside, no run refuses.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sambench.checks.findings import Finding, Report
+from sambench.checks.findings import Report
 from sambench.data.images import taken_for_labels
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset
-from sambench.masks.rle import decode
-from sambench.truths import Boundaries, Concepts, Instances
+from sambench.findings import Finding
+from sambench.interfaces import Dataset, Sample
+from sambench.store.sources import digest_pixels
+from sambench.truths import Instances, Truth, problems
 
-BOX_SLACK = 2.0
-"""Annotated boxes come from polygons; their masks' own boxes may differ by a little, in pixels."""
-CHECKS = (
-    "card",
-    "ids",
-    "fingerprint",
-    "images",
-    "masks",
-    "labels",
-    "boxes",
-    "boundaries",
-    "phrases",
-    "duplicates",
-)
+READABLE = "Return (H, W, 3) uint8 RGB and its truth, the same at every reading."
+LABELS = "Take what is brighter than a threshold as the object, or store labels without loss."
 
 
-def check_dataset(dataset: Dataset, limit: int = 0) -> Report:
-    """Read a dataset and look for what is wrong.
+def check_dataset(
+    dataset: Dataset, limit: int = 0, look: Callable[[Sample], None] | None = None
+) -> Report:
+    """Read a dataset, with all types of truth that it gives, and look for what is wrong.
 
     Args:
         dataset: what is to be checked.
-        limit: only so many images, from the first; 0 reads all.
+        limit: only so many images, from the first; 0 reads all, and compares their number with the
+            card.
+        look: called with each image and its truth of the first type, where both can be read.
     """
-    findings = [*_card(dataset), *_ids(dataset), *_fingerprint(dataset)]
+    images = _Images(dataset, look)
     ids = dataset.ids[: limit or None]
-    problems: list[tuple[str, str]] = []
-    digests: dict[str, str] = {}
-    counted = 0
-    for id in ids:
-        try:
-            found, objects = _image(dataset, id, digests)
-        except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is a finding)
-            reason = str(error) if isinstance(error, UserError) else f"{error!r}"
-            found, objects = [("images", f"{id}: {reason}")], 0
-        problems += found
-        counted += objects
-    findings += _grouped(problems)
+    findings = [*_card(dataset), *_ids(dataset), *_fingerprint(dataset)]
+    findings += (finding for id in ids for finding in images.findings(id))
+    facts = {"images": len(ids), "masks": images.found["masks"]}
     if not limit:
-        findings += _counts(dataset, counted)
-    facts: JSON = {"images": len(ids), "masks": counted}
-    return Report(tuple(findings), CHECKS, facts)
+        findings += _counts(dataset, images.found)
+    kinds = (kind.__name__.lower() for kind in dataset.truths)
+    names = ("card", "ids", "fingerprint", "images", "duplicates", "labels", *kinds)
+    return Report(tuple(findings), names, facts)
 
 
-_REMEDIES = {
-    "images": "Return (H, W, 3) uint8 RGB, the same at every reading.",
-    "masks": "Give run lengths of the image's own size, with at least one pixel; leave out others.",
-    "labels": "Take what is brighter than a threshold as the object, or store labels without loss.",
-    "boxes": "Give boxes as x0, y0, x1, y1 in pixels of the image: COCO's own are x, y, w, h.",
-    "boundaries": "Give (H, W) bool of the image's size for each annotator.",
-    "phrases": "Give each a text, and for each annotator the masks, of the image's own size.",
-    "duplicates": "Keep one of each, or say in the card's note why they are there.",
-}
-
-
-def _grouped(problems: Iterable[tuple[str, str]]) -> Iterator[Finding]:
-    """One finding for each kind of problem, with its first examples."""
-    kinds: dict[str, list[str]] = {}
-    for check, problem in problems:
-        kinds.setdefault(check, []).append(problem)
-    for check, found in kinds.items():
-        shown = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
-        yield Finding(check, shown, _REMEDIES[check])
+def problems_of(dataset: Dataset, look: Callable[[Sample], None] | None = None) -> list[str]:
+    """What `check_dataset` finds in all images, one sentence each, without what is minor."""
+    report = check_dataset(dataset, look=look)
+    return [finding.problem for finding in report.findings if not finding.minor]
 
 
 def _card(dataset: Dataset) -> Iterator[Finding]:
@@ -113,80 +88,68 @@ def _fingerprint(dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def _counts(dataset: Dataset, masks: int) -> Iterator[Finding]:
-    have = {"images": len(dataset), "masks": masks}
+def _counts(dataset: Dataset, found: Counter[str]) -> Iterator[Finding]:
+    have = {"images": len(dataset), **found}
     for what, wanted in dataset.card.expected.items():
         if what in have and have[what] != wanted:
             yield Finding(
                 "card",
-                f"there are {have[what]} {what}, the card expects {wanted}",
+                f"{dataset.card.name} has {have[what]} {what}, its card expects {wanted}",
                 "Fetch what is missing, or correct the card.",
             )
 
 
-def _image(dataset: Dataset, id: str, digests: dict[str, str]) -> tuple[list[tuple[str, str]], int]:
-    """Problems of one image and its number of objects."""
-    image = dataset.read_image(id)
-    problems: list[tuple[str, str]] = []
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        return [("images", f"{id} is {image.shape} {image.dtype}")], 0
-    if not np.array_equal(image, dataset.read_image(id)):
-        problems.append(("images", f"{id} is another at the second reading"))
-    twin = digests.setdefault(hashlib.sha256(image.tobytes()).hexdigest(), id)
-    if twin != id:
-        problems.append(("duplicates", f"{id} has the same pixels as {twin}"))
-    size = (image.shape[0], image.shape[1])
-    objects = 0
-    if Instances in dataset.truths:
-        truth = dataset.read_truth(id, Instances)
-        problems += _instances(id, truth, size)
-        doubt = taken_for_labels(truth)
-        problems += [("labels", f"{id} has {doubt}")] if doubt else []
-        objects = len(truth)
-    if Boundaries in dataset.truths:
-        problems += _boundaries(id, dataset.read_truth(id, Boundaries), size)
-    if Concepts in dataset.truths:
-        problems += _concepts(id, dataset.read_truth(id, Concepts), size)
-    return problems, objects
+class _Images:
+    """Looks at images one by one; remembers how many objects they have, and which pixels."""
+
+    def __init__(self, dataset: Dataset, look: Callable[[Sample], None] | None) -> None:
+        self.dataset, self.look = dataset, look
+        self.found = Counter({"images with masks": 0, "masks": 0})
+        self._digests: dict[str, str] = {}
+
+    def findings(self, id: str) -> Iterator[Finding]:
+        """What is wrong or doubtful about an image and its truths, each said once."""
+        found = dict.fromkeys(_caught(self._image(id)))
+        return (replace(finding, problem=f"{id}: {finding.problem}") for finding in found)
+
+    def _image(self, id: str) -> Iterator[Finding]:
+        image = self.dataset.read_image(id)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            yield Finding("images", f"the image is {image.shape} {image.dtype}", READABLE)
+            return
+        if not np.array_equal(image, self.dataset.read_image(id)):
+            yield Finding("images", "the image is another at the second reading", READABLE)
+        twin = self._digests.setdefault(digest_pixels(image), id)
+        if twin != id:
+            remedy = "Keep one of each, or say in the card's note why they are there."
+            yield Finding("duplicates", f"the same pixels as {twin}", remedy, minor=True)
+        counted: list[Instances] = []
+        for kind in self.dataset.truths:
+            yield from _caught(self._truth(Sample(id, image, None), kind, counted))
+        for objects in counted[:1]:
+            self.found += Counter({"masks": len(objects), "images with masks": bool(len(objects))})
+
+    def _truth(self, sample: Sample, kind: type, counted: list[Instances]) -> Iterator[Finding]:
+        truth: Any = self.dataset.read_truth(sample.id, kind)
+        size = sample.image.shape[0], sample.image.shape[1]
+        wrong = list(problems(truth, kind, size))
+        yield from wrong
+        objects = truth.objects() if isinstance(truth, Truth) else None
+        counted += [] if objects is None else [objects]
+        if wrong:
+            return
+        if self.look is not None and kind is self.dataset.truths[0]:
+            self.look(replace(sample, truth=truth))
+        yield from truth.doubts()
+        grey = "" if objects is None else taken_for_labels(objects)
+        if grey:
+            yield Finding("labels", f"its objects may be none: {grey}", LABELS)
 
 
-def _instances(id: str, truth: Instances, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    seen: dict[Any, Any] = {}
-    for index, rle in enumerate(truth.rles):
-        name = f"{id}, annotation {truth.ids[index]}"
-        if tuple(rle["size"]) != size or truth.size != size:
-            yield "masks", f"{name}: mask of {tuple(rle['size'])} in an image of {size}"
-            continue
-        mask = decode([rle])[0]
-        if not mask.any():
-            yield "masks", f"{name}: no pixel"
-            continue
-        twin = seen.setdefault(rle["counts"], truth.ids[index])
-        if twin != truth.ids[index]:
-            yield "duplicates", f"{name}: the same mask as {twin}"
-        x, y = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-        tight = np.array([x[0], y[0], x[-1] + 1, y[-1] + 1], np.float64)
-        apart = float(np.abs(tight - truth.boxes[index]).max())
-        if apart > BOX_SLACK and not truth.crowd[index]:
-            box = [round(float(v), 1) for v in truth.boxes[index]]
-            yield "boxes", f"{name}: box {box}, its mask spans {tight.astype(int).tolist()}"
-
-
-def _boundaries(id: str, truth: Boundaries, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    for number, drawn in enumerate(truth.annotators):
-        if drawn.shape != size or drawn.dtype != np.bool_:
-            yield "boundaries", f"{id}, annotator {number}: {drawn.shape} {drawn.dtype}"
-    if not any(drawn.any() for drawn in truth.annotators):
-        yield "boundaries", f"{id}: nobody drew a boundary"
-
-
-def _concepts(id: str, truth: Concepts, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    if not len(truth.phrases) == len(truth.annotations) == len(truth.exhaustive):
-        yield "phrases", f"{id}: phrases, annotations and exhaustive are of different lengths"
-        return
-    for phrase, annotators in zip(truth.phrases, truth.annotations, strict=True):
-        sizes = {tuple(rle["size"]) for masks in annotators for rle in masks}
-        if not phrase.strip() or not annotators:
-            yield "phrases", f"{id}: {phrase!r} has no text or no annotator"
-        elif sizes - {size}:
-            yield "phrases", f"{id}, {phrase!r}: masks of {sizes - {size}} in an image of {size}"
+def _caught(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The same; whatever is raised on the way is a finding, too."""
+    try:
+        yield from findings
+    except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is a finding)
+        reason = str(error) if isinstance(error, UserError) else repr(error)
+        yield Finding("images", reason, READABLE)

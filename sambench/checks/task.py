@@ -7,14 +7,16 @@ import math
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sambench.checks.findings import Finding, Report
+from sambench.checks.findings import Report, carry_out, raised
+from sambench.findings import Finding
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
+from sambench.shown import as_details
 
 TOLERANCE = 1e-9
 SMOOTHED = 1e-3
@@ -31,6 +33,7 @@ class Trial:
         predict: runs the GPU half on a sample.
         predictions: one for each sample.
         records: one for each sample.
+        facts: the numbers, once they were computed.
     """
 
     task: Task
@@ -38,6 +41,7 @@ class Trial:
     predict: Callable[[Sample], Prediction]
     predictions: list[Prediction]
     records: list[JSON]
+    facts: JSON = field(default_factory=dict)
 
 
 def check_task(task: Task, model: Model, dataset: Dataset, images: int = 3) -> Report:
@@ -49,18 +53,13 @@ def check_task(task: Task, model: Model, dataset: Dataset, images: int = 3) -> R
         dataset: with the truth that it needs.
         images: how many, two or more.
     """
-    findings = list(declared(task))
+    findings = tuple(declared(task))
     try:
         trial = _trial(task, model, dataset, images)
-        for check in CHECKS:
-            findings += check(trial)
-        facts: JSON = dict(task.estimator(trial.records)(np.ones(len(trial.records))))
     except Exception as error:  # noqa: BLE001 (whatever the task raises is a finding)
-        problem = f"it raised {type(error).__name__}: {error}"
-        findings.append(Finding("run", problem, "Run it under a debugger on this dataset."))
-        facts = {}
-    names = ("declared", *(check.__name__.replace("_", " ") for check in CHECKS))
-    return Report(tuple(findings), names, facts)
+        return Report((*findings, raised("run", error)), ("declared", "run"), {})
+    report = carry_out(CHECKS, trial, trial.facts)
+    return replace(report, findings=findings + report.findings, checks=("declared", *report.checks))
 
 
 def _trial(task: Task, model: Model, dataset: Dataset, images: int) -> Trial:
@@ -137,12 +136,21 @@ def numbers(trial: Trial) -> Iterator[Finding]:
     """The metric to rank by is among the numbers; neither order nor repetition moves them."""
     count = len(trial.records)
     value = _value(trial)
+    trial.facts.update(value)
     if trial.task.metric not in value:
         yield Finding(
             "numbers",
             f"metric {trial.task.metric} is not among {', '.join(value)}",
             "Return the metric to rank by from the estimator.",
         )
+    names = {metric.name for metric in trial.task.metrics}
+    for name in value:
+        if name not in names:
+            yield Finding(
+                "numbers",
+                f"metric {name} is not declared: it is shown as a plain number and never ranked",
+                f'Add Metric("{name}", "what it is", unit, higher_is_better) to metrics.',
+            )
     backwards = trial.task.estimator(trial.records[::-1])(np.ones(count))
     if not _close(backwards, value):
         yield Finding(
@@ -207,4 +215,20 @@ def _close(a: dict[str, float], b: dict[str, float], tolerance: float = TOLERANC
     )
 
 
-CHECKS = (plain_records, determinism, numbers, resampling, saving)
+def drawings(trial: Trial) -> Iterator[Finding]:
+    """Curves can be kept in a result, and layers fit their images."""
+    json.dumps(as_details(trial.task.curves(trial.records)), allow_nan=False)
+    for prediction, sample in zip(trial.predictions, trial.samples, strict=True):
+        for name, layer in trial.task.layers(prediction).items():
+            sizes = {tuple(rle["size"]) for rle in layer.masks}
+            sizes |= set() if layer.map is None else {layer.map.shape}
+            if sizes - {sample.image.shape[:2]}:
+                yield Finding(
+                    "drawings",
+                    f"layer {name} of image {sample.id} is of another size than the image",
+                    "Give masks and maps (H, W) at the size of the image.",
+                )
+                return
+
+
+CHECKS = (plain_records, determinism, numbers, resampling, saving, drawings)

@@ -34,9 +34,9 @@ class Understood:
         self._twins: list[str] = []
 
     def add(self, sample: Sample) -> None:
-        """Count the objects of one image; truth of other kinds has none."""
-        truth = sample.truth
-        if not isinstance(truth, Instances):
+        """Count the objects of one image, where its truth knows of any."""
+        truth: Instances | None = sample.truth.objects()
+        if truth is None:
             return
         counted = ~truth.crowd
         self.objects[sample.id] = int(counted.sum())

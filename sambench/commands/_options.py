@@ -1,18 +1,27 @@
-"""What several commands share: lists of plug-ins, options of tasks as flags, the device."""
+"""What several commands share: lists of plug-ins, options of tasks as arguments, the device."""
 
 from __future__ import annotations
 
-import argparse
 import re
+from argparse import SUPPRESS, Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from sambench.commands._arguments import OPTION, Parser, Typed, add_options
 from sambench.data.suites import SUITES
-from sambench.errors import UserError, nearest
-from sambench.registry import construct, find, names, option_types, resolve, split_spec
+from sambench.engine.models import choose_device as choose_device
+from sambench.engine.models import load_model as load_model
+from sambench.errors import UserError
+from sambench.options import Range
+from sambench.registry import find, names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from sambench.engine.settings import Settings
+
+COUNT = Typed(Annotated[int, Range(0)])
+WORKERS = Typed(Annotated[int, Range(0, 1024)])
+RESAMPLES = Typed(Annotated[int, Range(0, 10**6)])
 
 
 def split_list(text: str, kind: str) -> list[str]:
@@ -39,7 +48,7 @@ def split_list(text: str, kind: str) -> list[str]:
     return specs
 
 
-def add_own_tasks(parser: argparse.ArgumentParser) -> None:
+def add_own_tasks(parser: Parser) -> None:
     """Add ``--task``, for commands that read what was made of a task of the user's own."""
     parser.add_argument(
         "--task", dest="own", action="append", default=[], type=Path, metavar="FILE",
@@ -47,104 +56,45 @@ def add_own_tasks(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-RANGES: dict[str, tuple[float, float]] = {
-    "limit": (0, 10**12),
-    "workers": (0, 1024),
-    "resamples": (0, 10**6),
-    "batch": (1, 10**6),
-    "actors": (1, 10**5),
-    "gpus": (0, 1024),
-    "patience": (0, 10**9),
-    "images": (0, 10**6),
-    "seed": (0, 2**63 - 1),
-    "page": (0, 10**9),
-    "save_every": (1, 10**12),
-}
-"""What numbers may be, in every command that takes them."""
-
-
-def check_ranges(arguments: argparse.Namespace) -> None:
-    """Refuse numbers that make no sense, before anything is loaded.
+def add_task_options(parser: Parser, specs: Sequence[str]) -> None:
+    """Add each option that at least one of the tasks has, and ``--preset``.
 
     Raises:
-        UserError: it names the option, and what it takes.
+        UserError: there is no such task.
     """
-    for name, (least, most) in RANGES.items():
-        value = getattr(arguments, name, None)
-        if value is None or least <= value <= most:
-            continue
-        flag = f"--{name.replace('_', '-')} {value}"
-        if value > most:
-            raise UserError(f"{flag} is too large; give {most} or less.")
-        raise UserError(f"{flag} is too small; give {least} or more.")
+    classes: dict[str, Any] = {name: find("task", name) for name, _ in map(split_spec, specs)}
+    several = "s" if len(classes) > 1 else ""
+    group = parser.add_argument_group(f"options of the task{several} {', '.join(classes)}")
+    presets = [name for cls in classes.values() for name in cls.presets]
+    if presets:
+        group.add_argument(
+            "--preset", dest=f"{OPTION}preset", default=SUPPRESS, metavar="NAME",
+            choices=list(dict.fromkeys(presets)),
+            help=f"named set of options: {', '.join(dict.fromkeys(presets))}",
+        )  # fmt: skip
+    add_options(group, classes)
 
 
-def flags(rest: list[str]) -> dict[str, str]:
-    """``--points 3 --refine --seed=1`` -> options by name; a flag without a value is true.
+def load_tasks(specs: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Tasks by name, or as given where one occurs again.
 
-    Raises:
-        UserError: a word that belongs to no flag.
+    Args:
+        specs: names with options.
+        options: given as arguments; each is for the tasks that have it.
     """
-    options: dict[str, str] = {}
-    waiting: str | None = None
-    for word in rest:
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            waiting = None if equals else name.replace("-", "_")
-            options[name.replace("-", "_")] = value if equals else "true"
-        elif waiting is not None:
-            options[waiting] = word
-            waiting = None
-        else:
-            raise UserError(f"{word!r} belongs to no option; see --help.")
-    return options
-
-
-def no_more(rest: list[str], command: str) -> None:
-    """Refuse words that a command does not know.
-
-    Raises:
-        UserError: there are any.
-    """
-    if rest:
-        raise UserError(f"{' '.join(rest)} is not understood; see sambench {command} --help.")
-
-
-def load_tasks(specs: list[str], rest: list[str]) -> dict[str, Any]:
-    """Tasks by name, or as given where one occurs again, with the flags that are options of it.
-
-    Raises:
-        UserError: a flag that no task has.
-    """
-    extra = flags(rest)
-    used: set[str] = set()
     tasks: dict[str, Any] = {}
-    known: set[str] = set()
     for spec in specs:
-        name, options = split_spec(spec)
+        name, own = split_spec(spec)
         cls = find("task", name)
-        names = {*option_types(cls), *(["preset"] if cls.presets else [])}  # type: ignore[attr-defined]
-        known |= names
-        used |= names & set(extra)
-        own = {key: value for key, value in extra.items() if key in names}
-        tasks[spec if name in tasks else name] = cls(**resolve(cls, name, {**options, **own}))
-    for unknown in set(extra) - used:
-        raise UserError(
-            f"no option --{unknown.replace('_', '-')} for {', '.join(specs)}; "
-            f"{nearest(unknown, known)}"
-        )
+        given = {**own, **options_of(cls, options)}
+        tasks[spec if name in tasks else name] = cls(**resolve(cls, name, given))
     return tasks
 
 
-def load_model(spec: str, device: str) -> Any:
-    """A model on a device, if it can choose one."""
-    name, options = split_spec(spec)
-    cls = find("model", name)
-    if "device" in option_types(cls):
-        options.setdefault("device", device)
-    elif device != "cpu":
-        raise UserError(f"model {name} runs on the CPU only; leave --device out.")
-    return construct("model", name, options)
+def options_of(cls: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that a task has."""
+    names = {*option_types(cls), *(["preset"] if cls.presets else [])}
+    return {key: value for key, value in options.items() if key in names}
 
 
 def with_precision(spec: str, precision: str) -> str:
@@ -161,40 +111,45 @@ def with_precision(spec: str, precision: str) -> str:
     return f"{spec}{',' if ':' in spec else ':'}precision={precision}"
 
 
-def choose_device(wanted: str) -> str:
-    """``auto`` is the first GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: Parser) -> None:
     """Add ``--device``."""
     parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, ...; default: a GPU if there is one"
+        "--device", default="auto", help="cpu, cuda, cuda:1, ...; auto: a GPU if there is one"
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: Parser) -> None:
     """Add what says how a run is carried out, and where its results go."""
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    add_limit(parser)
     parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for results")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
-    parser.add_argument("--workers", type=int, help="scoring processes; default: cores less one")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples")
+    parser.add_argument(
+        "--workers", type=WORKERS, help="scoring processes; default: one less than there are cores"
+    )
+    add_resamples(parser)
     parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")
 
 
-def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
+def add_limit(parser: Parser) -> None:
+    """Add ``--limit``."""
+    parser.add_argument("--limit", type=COUNT, default=0, help="only the first N images; 0: all")
+
+
+def add_resamples(parser: Parser) -> None:
+    """Add ``--resamples``."""
+    parser.add_argument(
+        "--resamples", type=RESAMPLES, default=1000, help="bootstrap resamples; 0: no intervals"
+    )
+
+
+def run_settings(arguments: Namespace) -> Settings:
     """The settings that `add_run_options` and the command's own arguments give.
 
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.engine.jobs import Settings, default_workers, read_ids
+    from sambench.engine.settings import Settings, default_workers, read_ids
 
     workers = arguments.workers
     return Settings(
@@ -206,5 +161,4 @@ def run_settings(arguments: argparse.Namespace, device: str) -> Settings:
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         save_predictions=getattr(arguments, "save_predictions", False),
-        device=device,
     )

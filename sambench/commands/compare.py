@@ -3,7 +3,8 @@
 sambench compare runs/points/coco/sam_vit_h.json runs/points/coco/mobile_sam.json
 
 A and B are results, records, or folders with one of them; the records must lie beside. A difference
-is B minus A; a star marks those whose interval leaves zero out.
+is B minus A; a star marks those whose interval leaves zero out, an arrow down the metrics of which
+the lower value is the better one.
 """
 
 from __future__ import annotations
@@ -13,31 +14,35 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sambench.commands._options import add_own_tasks, no_more
+from sambench.commands._arguments import Parser
+from sambench.commands._options import COUNT, add_own_tasks, add_resamples
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sambench.interfaces import Metric
     from sambench.store.comparing import Comparison, Difference
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("a", type=Path, metavar="A", help="result that the other is held against")
     parser.add_argument("b", type=Path, metavar="B", help="result")
-    parser.add_argument("--resamples", type=int, default=1000, help="paired bootstrap resamples")
-    parser.add_argument("--seed", type=int, default=0, help="of the resamples")
-    parser.add_argument("--images", type=int, default=10, help="how many that differ most")
+    add_resamples(parser)
+    parser.add_argument("--seed", type=COUNT, default=0, help="of the paired resamples")
+    parser.add_argument("--images", type=COUNT, default=10, help="how many that differ most")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     add_own_tasks(parser)
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Compare."""
-    from sambench.store.comparing import compare, read_side, to_json
+    from sambench.store.comparing import compare, to_json
+    from sambench.store.run import read_run
 
-    no_more(rest, "compare")
     comparison = compare(
-        read_side(arguments.a, arguments.own),
-        read_side(arguments.b, arguments.own),
+        read_run(arguments.a, arguments.own),
+        read_run(arguments.b, arguments.own),
         resamples=arguments.resamples,
         seed=arguments.seed,
         images=arguments.images,
@@ -47,30 +52,53 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _text(comparison: Comparison) -> str:
+    from sambench.report.numbers import legend, terminal_name, terminal_value
+    from sambench.shown import find_metric
+
+    main = find_metric(comparison.declared, comparison.metric)
+    title = terminal_name(main)
+    metrics = [find_metric(comparison.declared, name) for name in comparison.metrics]
     first, second = comparison.names
     lines = [f"A {first}", f"B {second}", f"{comparison.images} images that both have scored"]
     if any(comparison.only):
         lines.append("left out: {} images of A only, {} of B only".format(*comparison.only))
     lines += [f"they differ by choice too: {choice}" for choice in comparison.choices]
-    lines += _table("metric", comparison.metrics)
+    named = [terminal_name(metric) for metric in metrics]
+    lines += _table("metric", named, metrics, list(comparison.metrics.values()))
     if comparison.categories:
-        lines += ["", *_table(f"{comparison.metric} by category", comparison.categories)]
+        names, rows = list(comparison.categories), list(comparison.categories.values())
+        lines += ["", *_table(f"{title} by category", names, [main] * len(rows), rows)]
     if comparison.furthest:
-        lines += ["", f"images that differ most in {comparison.metric}"]
-        lines += [f"{id}  {a:.4f}  {b:.4f}  {b - a:+.4f}" for id, a, b in comparison.furthest]
-    return "\n".join(lines)
+        lines += ["", f"images that differ most in {title}"]
+        for id, a, b in comparison.furthest:
+            numbers = (*(terminal_value(main, v) for v in (a, b)), terminal_value(main, b - a, "+"))
+            lines.append("  ".join([id, *numbers]))
+    return "\n".join([*lines, "", *legend(metrics)])
 
 
-def _table(head: str, rows: dict[str, Difference]) -> list[str]:
-    width = max(len(head), *map(len, rows))
-    titles = f"{head:<{width}}       A       B     B - A   95 % interval"
-    return [titles, *(f"{name:<{width}}  {_row(row)}" for name, row in rows.items())]
+def _table(
+    head: str, names: Sequence[str], metrics: Sequence[Metric], rows: Sequence[Difference]
+) -> list[str]:
+    cells = [_row(metric, row) for metric, row in zip(metrics, rows, strict=True)]
+    width = max(len(head), *map(len, names))
+    widths = [max(6, *map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
+    titles = (f"{text:>{w}}" for text, w in zip(("A", "B", "B - A"), widths, strict=True))
+    lines = [f"{head:<{width}}  {'  '.join(titles)}   95 % interval"]
+    for name, (*numbers, interval) in zip(names, cells, strict=True):
+        shown = (f"{number:>{w}}" for number, w in zip(numbers, widths, strict=True))
+        lines.append(f"{name:<{width}}  {'  '.join(shown)}   {interval}")
+    return lines
 
 
-def _row(row: Difference) -> str:
-    star = " *" if row.significant else ""
+def _row(metric: Metric, row: Difference) -> tuple[str, str, str, str]:
+    """Both values, their difference and its interval."""
+    from sambench.report.numbers import terminal_value
+
     difference = row.difference
-    return (
-        f"{row.first:6.4f}  {row.second:6.4f}   {difference.value:+.4f}   "
-        f"{difference.low:+.4f} to {difference.high:+.4f}{star}"
+    value, low, high = (
+        terminal_value(metric, number, "+")
+        for number in (difference.value, difference.low, difference.high)
     )
+    star = " *" if row.significant else ""
+    first, second = (terminal_value(metric, number) for number in (row.first, row.second))
+    return first, second, value, f"{low} to {high}{star}"

@@ -10,13 +10,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from sambench.commands._options import no_more
+from sambench.commands._arguments import Parser
 from sambench.errors import UserError
 from sambench.interfaces import Dataset
 from sambench.registry import entries, find, load
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("action", choices=["list", "fetch", "check"])
     parser.add_argument("name", nargs="?", default="", help="dataset with options")
@@ -24,9 +24,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sheet", type=Path, help="PNG file of ten images with their truth")
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Carry out the action; 1 if a check found problems."""
-    no_more(rest, "data")
     if arguments.sheet and arguments.action != "check":
         raise UserError("--sheet belongs to sambench data check NAME; leave it out.")
     if arguments.action == "list":
@@ -64,12 +63,12 @@ def _fetch(name: str, root: str) -> int:
 
 
 def _check(spec: str, sheet: Path | None) -> int:
+    from sambench.checks.dataset import problems_of
     from sambench.checks.understood import Understood
-    from sambench.data.sources import check
 
     dataset = load("dataset", spec)
     understood = Understood(dataset)
-    problems = check(dataset, understood.add)
+    problems = problems_of(dataset, understood.add)
     for line in understood.lines():
         print(line)
     for problem in problems:

@@ -2,21 +2,20 @@
 
 import argparse
 
-from sambench.commands._options import no_more
+from sambench.commands._arguments import Parser
 from sambench.data.suites import SUITES
 from sambench.registry import Entry, entries
 
 KINDS = ("model", "task", "dataset")
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("kind", nargs="?", choices=[f"{kind}s" for kind in KINDS])
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Print one line a plug-in; those that cannot be used say why."""
-    no_more(rest, "list")
     for kind in KINDS:
         if arguments.kind in (None, f"{kind}s"):
             print(f"{kind}s")

@@ -9,42 +9,42 @@ import json
 import sys
 from pathlib import Path
 
-from sambench.commands._options import add_own_tasks, no_more
+from sambench.commands._arguments import Parser
+from sambench.commands._options import add_limit, add_own_tasks, add_resamples
 
 LISTED = 20
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("folders", type=Path, nargs="+", help="folders of records, or such files")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for the results")
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples")
+    add_limit(parser)
+    add_resamples(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
     add_own_tasks(parser)
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Merge; 1 if any result is incomplete."""
     from sambench.report.table import result_table
     from sambench.store.merging import merge
 
-    no_more(rest, "merge")
-    merged = merge(
+    runs = merge(
         arguments.folders,
         arguments.output,
         limit=arguments.limit,
         resamples=arguments.resamples,
         own=arguments.own,
     )
-    for each in merged:
-        left = list(each.result.failed)
+    for run in runs:
+        left = list(run.result.failed)
         if left:
             more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
             names = ", ".join(left[:LISTED])
-            print(f"{each.path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
+            print(f"{run.records_path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
         if not arguments.json:
-            print(result_table(each.result, each.task.paper))
+            print(result_table(run.result, run.task.paper))
     if arguments.json:
-        print(json.dumps([each.result.to_json() for each in merged], indent=2))
-    return 0 if all(each.result.complete and each.result.defined for each in merged) else 1
+        print(json.dumps([run.result.to_json() for run in runs], indent=2))
+    return 0 if all(run.result.complete and run.result.defined for run in runs) else 1

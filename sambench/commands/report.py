@@ -8,17 +8,22 @@ sambench report results --check              is every file valid and the leaderb
 
 import argparse
 from pathlib import Path
+from typing import Annotated
 
-from sambench.commands._options import add_own_tasks, no_more
+from sambench.commands._arguments import Parser, Typed
+from sambench.commands._options import COUNT, add_own_tasks
 from sambench.errors import UserError
-from sambench.report.collect import read_runs, result_files
+from sambench.options import Range
 from sambench.report.formats import FORMATS
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import read_published
 from sambench.report.upkeep import check, published_for, update
+from sambench.store.run import find_runs
+
+SIDE = Typed(Annotated[int, Range(16)])
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("paths", nargs="*", type=Path, default=[Path("results")], metavar="PATH")
     parser.add_argument("-o", "--output", type=Path, help="folder for the site")
@@ -36,17 +41,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="a dataset whose images the site may show, such as coco:root=DIR; may be repeated",
     )
     parser.add_argument(
-        "--images", type=int, default=60, help="images to draw for each leaderboard of the site"
+        "--images", type=COUNT, default=60, help="images to draw for each leaderboard of the site"
     )
     add_own_tasks(parser)
-    parser.add_argument("--side", type=int, default=640, help="longest side of a drawn image")
+    parser.add_argument(
+        "--image-size", type=SIDE, default=640, help="longest side of a drawn image, in pixels"
+    )
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Report; 1 if a check found problems."""
-    no_more(rest, "report")
-    if arguments.images < 0 or arguments.side < 16:
-        raise UserError("--images is not negative and --side at least 16; give others.")
     if arguments.check or arguments.update:
         return _keep(arguments)
     boards = _boards(arguments)
@@ -60,7 +64,7 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
         arguments.output,
         datasets=open_datasets(boards, arguments.dataset),
         images=arguments.images,
-        side=arguments.side,
+        side=arguments.image_size,
     )
     print(index)
     return 0
@@ -70,7 +74,7 @@ def _boards(arguments: argparse.Namespace) -> list[Board]:
     tables = []
     if not arguments.no_published:
         tables = read_published(arguments.published or published_for(arguments.paths))
-    return make_boards(read_runs(arguments.paths, arguments.own), tables)
+    return make_boards(find_runs(arguments.paths, arguments.own), tables)
 
 
 def _keep(arguments: argparse.Namespace) -> int:
@@ -86,5 +90,5 @@ def _keep(arguments: argparse.Namespace) -> int:
     for problem in found:
         print(problem)
     if not found:
-        print(f"{len(result_files(folder))} results valid, leaderboard current")
+        print(f"{len(find_runs([folder]))} results valid, leaderboard current")
     return 1 if found else 0

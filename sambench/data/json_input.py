@@ -1,4 +1,4 @@
-"""JSON files made by others: parsed strictly, each value asked for by its type and range.
+"""JSON files from other programs: parsed strictly, each value read with its type and range.
 
 A value of another type that can only mean one thing is read as meant: a number written as text, a
 whole number written with a decimal point. Anything else is refused with its place in the file.
@@ -93,7 +93,7 @@ class At:
         """A member of an object.
 
         Raises:
-            UserError: it is no object, or lacks the member.
+            UserError: it is not an object, or lacks the member.
         """
         try:
             return At(self.value[key], self, key)
@@ -179,7 +179,7 @@ def read(path: Path) -> At:
     """Parse a JSON file.
 
     Raises:
-        UserError: it cannot be read, is no JSON, or has a member twice in one object, of which
+        UserError: it cannot be read, is not JSON, or has a member twice in one object, of which
             parsers keep one or the other.
     """
     try:
@@ -198,7 +198,7 @@ def read(path: Path) -> At:
     except RecursionError:
         raise UserError(f"{path} is nested too deeply to be read; correct the file.") from None
     except ValueError as error:
-        raise UserError(f"{path} is no valid JSON ({_reason(error)}).") from None
+        raise UserError(f"{path} is not valid JSON ({_reason(error)}).") from None
 
 
 class _TwiceError(Exception):

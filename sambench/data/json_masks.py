@@ -1,4 +1,4 @@
-"""Run-length encodings of masks in JSON files made by others, as COCO defines them: checked."""
+"""Run-length encodings of masks in JSON files from other programs, checked against COCO."""
 
 from __future__ import annotations
 

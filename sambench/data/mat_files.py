@@ -80,7 +80,7 @@ def load_mat(
         content: dict[str, Any] = loadmat(io.BytesIO(_checked(data)), mat_dtype=mat_dtype)
     except Exception as error:  # noqa: BLE001 (a damaged one raises anything)
         what = str(error) or type(error).__name__
-        raise UserError(f"{path} is no readable MATLAB file ({what}); {remedy}.") from None
+        raise UserError(f"{path} is not a readable MATLAB file ({what}); {remedy}.") from None
     return content
 
 

@@ -10,19 +10,16 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from sambench.data.archives import BadArchive, unpack
-from sambench.data.download import cache_dir, download, only_one, sha256
-from sambench.data.images import taken_for_labels
+from sambench.data.download import cache_dir, download, only_one
 from sambench.errors import UserError
-from sambench.interfaces import Dataset, Sample
-from sambench.truths import Boundaries, Instances, Regions, Segments
+from sambench.files import sha256
+from sambench.interfaces import Dataset
 
 log = logging.getLogger(__name__)
 RECORD = "fetched.txt"
@@ -178,56 +175,3 @@ def status(dataset: type[Dataset], root: str = "") -> str:
     except UserError:
         return "missing, can be fetched" if sources(dataset) else "missing, by hand"
     return "ready"
-
-
-def check(dataset: Dataset, look: Callable[[Sample], None] | None = None) -> list[str]:
-    """Read everything once and tell what is wrong, one sentence each; empty if all is well.
-
-    Args:
-        dataset: what is to be read.
-        look: called with each sample that can be read.
-    """
-    problems: list[str] = []
-    masks, with_masks = 0, 0
-    for id in dataset.ids:
-        try:
-            sample = dataset[id]
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        if look is not None:
-            look(sample)
-        problems += [f"{id}: {problem}" for problem in _wrong(sample.truth, sample.image.shape)]
-        if isinstance(sample.truth, Instances):
-            masks, with_masks = masks + len(sample.truth), with_masks + bool(len(sample.truth))
-    found = {"images": len(dataset), "images with masks": with_masks, "masks": masks}
-    expected = dataset.card.expected
-    return problems + [
-        f"{dataset.card.name} has {found[key]} {key}, its card expects {expected[key]}"
-        for key in found
-        if key in expected and expected[key] != found[key]
-    ]
-
-
-def _wrong(truth: object, shape: tuple[int, ...]) -> Iterator[str]:
-    """What is wrong with one truth beside an image of this shape."""
-    if isinstance(truth, Instances):
-        if truth.size != shape[:2]:
-            yield f"the image has size {shape[:2]}, its masks {truth.size}"
-        empty = [truth.ids[i] for i in range(len(truth)) if not truth.mask(i).any()]
-        if empty:
-            yield f"empty masks: annotations {', '.join(map(str, empty))}"
-        doubt = taken_for_labels(truth)
-        if doubt:
-            yield f"its objects may be none: {doubt}"
-    elif isinstance(truth, Boundaries | Regions):
-        sizes = {np.shape(drawn) for drawn in truth.annotators}
-        if sizes != {shape[:2]}:
-            what = type(truth).__name__.lower()
-            yield f"the image has size {shape[:2]}, its {what} {sorted(sizes)}"
-    elif isinstance(truth, Segments):
-        if truth.size != shape[:2]:
-            yield f"the image has size {shape[:2]}, its segments {truth.size}"
-        areas = np.bincount(truth.labels.ravel(), minlength=len(truth) + 1)[1:]
-        if len(areas) > len(truth) or not areas.all():
-            yield "segments and labels do not belong together"

@@ -1,4 +1,4 @@
-"""Lists of names in text files, as people's programs write them."""
+"""Lists of names in text files, in the encodings that programs write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_lines(path: Path) -> list[str]:
     """The lines of a text file that are not blank, without the blanks around them.
 
     Raises:
-        UserError: it cannot be read, or is no text.
+        UserError: it cannot be read, or is not text.
     """
     try:
         data = path.read_bytes()

@@ -40,13 +40,26 @@ class Clock:
         return seconds
 
 
+def on_gpu(device: str) -> bool:
+    """Whether a device is a GPU that PyTorch can measure, which one of another runtime may not be.
+
+    Args:
+        device: cpu, cuda, cuda:1 and so on.
+    """
+    if not device.startswith("cuda"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _host_mark() -> Callable[[], float]:
     start = time.perf_counter()
     return lambda: time.perf_counter() - start
 
 
 def _gpu_mark(device: str) -> Callable[[], Callable[[], float]] | None:
-    if not device.startswith("cuda"):
+    if not on_gpu(device):
         return None
     import torch
 

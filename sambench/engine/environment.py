@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from sambench.engine.clock import on_gpu
 from sambench.interfaces import JSON
 
 PACKAGES = ("torch", "numpy", "scipy", "pycocotools", "scikit-image", "numba")
@@ -33,7 +34,7 @@ def peak_memory(device: str = "cpu") -> JSON:
         "host_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
         "worker_rss": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit,
     }
-    if device.startswith("cuda"):
+    if on_gpu(device):
         torch = _torch()
         peak["gpu_allocated"] = torch.cuda.max_memory_allocated(device)
         peak["gpu_reserved"] = torch.cuda.max_memory_reserved(device)
@@ -42,7 +43,7 @@ def peak_memory(device: str = "cpu") -> JSON:
 
 def forget_peak(device: str) -> None:
     """Begin to measure the GPU's peak memory anew; a process's own cannot be reset."""
-    if device.startswith("cuda"):
+    if on_gpu(device):
         _torch().cuda.reset_peak_memory_stats(device)
 
 
@@ -60,7 +61,7 @@ def _version(name: str) -> str:
 
 
 def _device_name(device: str) -> str:
-    return str(_torch().cuda.get_device_name(device)) if device.startswith("cuda") else device
+    return str(_torch().cuda.get_device_name(device)) if on_gpu(device) else device
 
 
 def _cpu_name() -> str:

@@ -9,27 +9,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
 from sambench.engine.environment import environment, forget_peak, peak_memory
-from sambench.engine.jobs import (
-    Job,
+from sambench.engine.loop import Loop, Parts, Sink, WorkItem
+from sambench.engine.recorder import (
+    OpenRun,
     Recorder,
-    Settings,
-    end_session,
     finish,
-    open_job,
+    folders_of,
+    note_cost,
+    opened,
     progress_of,
 )
-from sambench.engine.loop import Loop, Parts, Sink, Todo
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.registry import load, option_types, spec_of, split_spec
 from sambench.store.code import has_source
-from sambench.store.paths import predictions_folder
 from sambench.store.plan import describe
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
@@ -37,8 +38,8 @@ from sambench.store.sources import Sources, drop_changed, images_of
 log = logging.getLogger(__name__)
 Tasks = Mapping[str, Task]
 """Tasks by name; where one occurs more than once, by name with options: ``points:points=3``."""
-Work = Callable[[Sequence[Todo], Sink], JSON | None]
-"""Does images and tells the sink what came of it; may return what to note of the session."""
+Work = Callable[[Sequence[WorkItem], Sink], None]
+"""Does images and tells the sink what came of each."""
 
 
 def evaluate(
@@ -108,7 +109,7 @@ class Engine(Protocol):
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Refuse what does not fit, as far as that is known before the run."""
 
-    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[OpenRun]:
         """Bring the records of a run to completeness."""
 
 
@@ -119,28 +120,28 @@ class Local:
     model: Model
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
-        """See `check_fit`."""
+        """Refuse a task that model or dataset do not fit, before anything is predicted."""
         check_fit(name, task, self.model, dataset)
 
-    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[OpenRun]:
         """See `carry_out`."""
         return carry_out(tasks, self.model, dataset, settings)
 
 
-def results(jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings) -> list[Result]:
-    """Each job's result; those without any record are told last, so that no other is lost.
+def results(runs: Sequence[OpenRun], ids: tuple[str, ...], settings: Settings) -> list[Result]:
+    """The result of each run; one without any record is refused last, so that no other is lost.
 
     Raises:
-        UserError: a job has no record.
+        UserError: a run has no record.
     """
-    done = [finish(job, ids, settings) for job in jobs if job.records.index.offsets]
-    for job in jobs:
-        if not job.records.index.offsets:
-            raise UserError(f"no image could be scored; see {job.records.path}.")
+    done = [finish(run, ids, settings) for run in runs if run.records.index.offsets]
+    for run in runs:
+        if not run.records.index.offsets:
+            raise UserError(f"no image could be scored; see {run.records.path}.")
     return done
 
 
-def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[Job]:
+def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> list[OpenRun]:
     """Bring the records of a run, or of a shard of it, to completeness; no result is made.
 
     Raises:
@@ -151,19 +152,20 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
         model = settings.cache.stated(model)
     headers = headers_of(tasks, model, dataset)
     check_images(tasks.values(), dataset, ids)
-    with opened(headers, list(tasks.values()), settings) as jobs:
-        folders = folders_of(jobs, settings)
-        parts = Parts([job.task for job in jobs], folders, model, dataset)
+    with opened(headers, list(tasks.values()), settings) as runs:
+        folders = folders_of(runs, settings)
+        parts = Parts([run.task for run in runs], folders, model, dataset)
 
-        def work(todo: Sequence[Todo], sink: Sink) -> None:
+        def work(todo: Sequence[WorkItem], sink: Sink) -> None:
+            forget_peak(str(model.device))
             loop = Loop(parts, settings, sink)
             try:
                 loop.run(todo)
             finally:
                 loop.close()
 
-        complete(jobs, ids, settings, images_of(dataset), work)
-    return jobs
+        complete(runs, ids, settings, images_of(dataset), work, partial(session, model))
+    return runs
 
 
 def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
@@ -178,66 +180,58 @@ def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
     return [describe(name, task, model, dataset) for name, task in named.values()]
 
 
-@contextlib.contextmanager
-def opened(
-    headers: Sequence[JSON], tasks: Sequence[Task], settings: Settings
-) -> Iterator[list[Job]]:
-    """The jobs of a run, their records open; they are closed at the end."""
-    jobs: list[Job] = []
-    try:
-        for header, task in zip(headers, tasks, strict=True):
-            jobs.append(open_job(header, task, settings))
-        yield jobs
-    finally:
-        for job in jobs:
-            job.records.close()
-
-
-def folders_of(jobs: Sequence[Job], settings: Settings) -> list[Any]:
-    """Where each job's predictions are saved, None where they are not."""
-    return [predictions_folder(job.stem) if settings.save_predictions else None for job in jobs]
-
-
 def complete(
-    jobs: Sequence[Job], ids: tuple[str, ...], settings: Settings, sources: Sources, work: Work
+    runs: Sequence[OpenRun],
+    ids: tuple[str, ...],
+    settings: Settings,
+    sources: Sources,
+    work: Work,
+    cost: Callable[[], JSON],
 ) -> None:
-    """Have all that is missing or has changed done, what failed before last; note what it cost."""
+    """Have all that is missing or has changed done, what failed before last; note what it cost.
+
+    Args:
+        runs: one for each task.
+        ids: the images of all shards.
+        settings: how the run is carried out.
+        sources: tell which images have changed.
+        work: does images.
+        cost: gives, after the work or what there was of it, its peak memory and where it was done.
+    """
     mine = settings.shard.take(ids) if settings.shard else ids
-    for job in jobs:
-        _drop_changed(job, mine, sources)
-    wanted = {id: tuple(j for j, job in enumerate(jobs) if job.needs(id)) for id in mine}
-    todo = [Todo(id, needed) for id, needed in wanted.items() if needed]
-    todo.sort(key=lambda item: any(item.id in job.tried for job in jobs))
+    for run in runs:
+        _drop_changed(run, mine, sources)
+    wanted = {id: tuple(n for n, run in enumerate(runs) if run.needs(id)) for id in mine}
+    todo = [WorkItem(id, needed) for id, needed in wanted.items() if needed]
+    todo.sort(key=lambda item: any(item.id in run.tried for run in runs))
     if not todo:
         return
     start = time.perf_counter()
-    forget_peak(settings.device)
-    told: JSON | None = None
-    with progress_of(jobs, mine, settings) as progress:
-        recorder = Recorder(progress, jobs)
+    with progress_of(runs, mine, settings) as progress:
+        recorder = Recorder(progress, runs)
         try:
-            told = work(todo, recorder)
+            work(todo, recorder)
         finally:
             if recorder.count:
                 seconds = time.perf_counter() - start
-                end_session(jobs, {"wall": seconds, **session(settings), **(told or {})})
+                note_cost(runs, {"wall": seconds, **cost()})
 
 
-def _drop_changed(job: Job, ids: Sequence[str], sources: Sources) -> None:
+def _drop_changed(run: OpenRun, ids: Sequence[str], sources: Sources) -> None:
     """Let records go that are no longer of what is there, and say so."""
-    known = sum(id in job.records for id in ids)
-    moved = job.records.index.header.get("place", "") not in {"", job.header["place"]}
-    changed = drop_changed(job.records, ids, sources, moved=moved)
+    known = sum(id in run.records for id in ids)
+    moved = run.records.index.header.get("place", "") not in {"", run.header["place"]}
+    changed = drop_changed(run.records, ids, sources, moved=moved)
     if changed:
         log.warning(
             "%s: %d of %d %s changed since they were scored (first %s) and are done anew",
-            job.records.path, len(changed), known, sources.what, changed[0],
+            run.records.path, len(changed), known, sources.what, changed[0],
         )  # fmt: skip
 
 
-def session(settings: Settings) -> JSON:
+def session(model: Model) -> JSON:
     """What to note of a session in this process: peak memory, hardware, versions."""
-    device = settings.device
+    device = str(model.device)
     return {"memory": peak_memory(device), "environment": environment(device)}
 
 
@@ -249,7 +243,7 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
     """
     check_truth(name, task, dataset)
     lacking = task.needs - model.prompts
-    if lacking and not (task.direct and hasattr(model, task.direct)):
+    if lacking and model.direct(task.direct) is None:
         raise UserError(
             f"task {name} prompts with {', '.join(sorted(lacking))}, which model "
             f"{model.card.name} does not take; {_way_out(task, model)}choose another model."

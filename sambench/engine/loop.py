@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from sambench.engine.jobs import Settings
-from sambench.engine.timed_model import Session, out_of_memory
-from sambench.engine.workers import Scored, Scorer, ahead, score_image
+from sambench.engine.settings import Settings
+from sambench.engine.timed_model import Predictor, out_of_memory
+from sambench.engine.workers import Score, Scorer, ahead, score_image
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
 from sambench.store.paths import file_stem
-from sambench.store.records import Made
+from sambench.store.records import Provenance
 from sambench.store.sources import digest_pixels
 from sambench.store.timing import WARMUP
+from sambench.truths import require_sound
 
 log = logging.getLogger(__name__)
 
 
-class Todo(NamedTuple):
+class WorkItem(NamedTuple):
     """An image, and which of the tasks need it."""
 
     id: str
@@ -31,10 +32,10 @@ class Todo(NamedTuple):
 class Sink(Protocol):
     """Takes what the loop gives, in any order."""
 
-    def scored(self, job: int, id: str, line: JSON) -> None:
+    def scored(self, task: int, id: str, line: JSON) -> None:
         """An image was scored for a task; the line is as `store.records` has it, but for the id."""
 
-    def failed(self, job: int, id: str, error: Exception) -> None:
+    def failed(self, task: int, id: str, error: Exception) -> None:
         """It could not be."""
 
 
@@ -43,7 +44,7 @@ class Parts:
     """What images are run through.
 
     Attributes:
-        tasks: in the order that a `Todo` counts them.
+        tasks: in the order that a `WorkItem` counts them.
         folders: where each task's predictions are saved; None where they are not.
         model: embeds and predicts.
         dataset: gives images and truth.
@@ -55,24 +56,73 @@ class Parts:
     dataset: Dataset
 
 
-class Timed(NamedTuple):
-    """What is known of an image for a task before it is scored."""
+class Pending(NamedTuple):
+    """An image whose score for a task is being made, and what is known of it by then.
 
-    job: int
+    Attributes:
+        task: its place among the tasks of the run.
+        id: of the image.
+        provenance: what the record is made from.
+        seconds: of each step so far.
+        tasks: how many share the embedding.
+        warmup: the steps that were the first of their process.
+    """
+
+    task: int
     id: str
-    made: Made
+    provenance: Provenance
     seconds: dict[str, float]
-    tasks: int
-    warmup: tuple[str, ...]
+    tasks: int = 1
+    warmup: tuple[str, ...] = ()
+
+    def line(self, score: Score, *, first: bool) -> JSON:
+        """The scored image as `store.records` has it, but for the id.
+
+        Args:
+            score: the task's record.
+            first: whether it is the first score of its process, which is a warm-up.
+        """
+        warmup = [*self.warmup, *(["score"] if first else [])]
+        stamp = self.provenance.stamp
+        return {
+            "image": self.provenance.image,
+            **({"stamp": stamp} if stamp is not None else {}),
+            "record": score.record,
+            **({"prediction": score.prediction} if score.prediction else {}),
+            "seconds": {**self.seconds, "score": score.seconds},
+            **({"tasks": self.tasks} if self.tasks > 1 else {}),
+            **({WARMUP: warmup} if warmup else {}),
+        }
+
+
+class Lines:
+    """Makes scores into lines of records.
+
+    Args:
+        sink: takes them.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._processes: set[int] = set()
+
+    def take(self, pending: Pending, outcome: Score | Exception) -> None:
+        """Pass on what came of scoring an image."""
+        if isinstance(outcome, Exception):
+            self._sink.failed(pending.task, pending.id, outcome)
+            return
+        line = pending.line(outcome, first=outcome.process not in self._processes)
+        self._processes.add(outcome.process)
+        self._sink.scored(pending.task, pending.id, line)
 
 
 @dataclass(frozen=True)
 class _Read:
     """An image with the truths that its tasks need, what it is, and how long reading took."""
 
-    todo: Todo
+    item: WorkItem
     sample: Sample
-    made: Made
+    provenance: Provenance
     truths: dict[type, Any]
     seconds: float
 
@@ -89,13 +139,12 @@ class Loop:
     def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
         self._parts, self._settings, self._sink = parts, settings, sink
         cache = settings.cache.open(parts.model) if settings.cache else None
-        self._session = Session(parts.model, parts.tasks, settings.device, cache)
-        self._scorer = Scorer(settings.workers, self._scored)
-        self._processes: set[int] = set()
+        self._predictor = Predictor(parts.model, cache)
+        self._scorer = Scorer(settings.workers, Lines(sink).take)
         self._warm = False
         self._batch = settings.batch
 
-    def run(self, todo: Sequence[Todo]) -> None:
+    def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
 
         On Ctrl-C what has been scored, or is being scored, is still kept.
@@ -113,7 +162,7 @@ class Loop:
         """Stop the workers."""
         self._scorer.close(keep=False)
 
-    def _batches(self, todo: Sequence[Todo]) -> Iterator[list[_Read]]:
+    def _batches(self, todo: Sequence[WorkItem]) -> Iterator[list[_Read]]:
         """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
         batch: list[_Read] = []
         for item, future in ahead(self._read, todo):
@@ -127,20 +176,25 @@ class Loop:
         if batch:
             yield batch
 
-    def _read(self, todo: Todo) -> _Read:
+    def _read(self, item: WorkItem) -> _Read:
         start = time.perf_counter()
         dataset = self._parts.dataset
-        kinds = {self._parts.tasks[job].truth for job in todo.tasks}
-        stamp = dataset.stamp(todo.id)  # before it is read: a change meanwhile shows later
-        sample = Sample(todo.id, dataset.read_image(todo.id), None)
-        truths: dict[type, Any] = {kind: dataset.read_truth(todo.id, kind) for kind in kinds}
+        kinds = {self._parts.tasks[task].truth for task in item.tasks}
+        stamp = dataset.stamp(item.id)  # before it is read: a change meanwhile shows later
+        sample = Sample(item.id, dataset.read_image(item.id), None)
+        height, width = sample.image.shape[:2]
+        truths: dict[type, Any] = {
+            kind: require_sound(dataset.read_truth(item.id, kind), kind, (height, width))
+            for kind in kinds
+        }
         seconds = time.perf_counter() - start
-        return _Read(todo, sample, Made(digest_pixels(sample.image), stamp), truths, seconds)
+        provenance = Provenance(digest_pixels(sample.image), stamp)
+        return _Read(item, sample, provenance, truths, seconds)
 
     def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
         try:
-            made = self._session.embed([read.sample.image for read in batch])
+            made = self._predictor.embed([read.sample.image for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) > 1:
                 log.warning("embedding %d images together failed: %s", len(batch), error)
@@ -148,7 +202,7 @@ class Loop:
                     self._batch = len(batch) // 2
                 yield from (found for read in batch for found in self._embed([read]))
             else:
-                self._failed(batch[0].todo, error)
+                self._failed(batch[0].item, error)
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
             yield read, embedding, {"read": read.seconds, **seconds}
@@ -157,48 +211,21 @@ class Loop:
         """Prompt for each task, and hand over to the scorer."""
         warmup = () if self._warm else ("embed", "decode", "post")
         self._warm = True
-        for job in read.todo.tasks:
-            task, folder = self._parts.tasks[job], self._parts.folders[job]
+        id, tasks = read.item
+        for number in tasks:
+            task, folder = self._parts.tasks[number], self._parts.folders[number]
             truth = read.truths[task.truth]
             sample = replace(read.sample, truth=truth)
             try:
-                prediction, spent = self._session.predict(task, embedding, sample)
+                prediction, spent = self._predictor.predict(task, embedding, sample)
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-                self._sink.failed(job, read.todo.id, error)
+                self._sink.failed(number, id, error)
                 continue
             spent = {**seconds, **spent}
-            key = Timed(job, read.todo.id, read.made, spent, len(read.todo.tasks), warmup)
-            stem = folder / file_stem(read.todo.id) if folder else None
-            self._scorer.submit(key, score_image, task, prediction, truth, stem)
+            pending = Pending(number, id, read.provenance, spent, len(tasks), warmup)
+            stem = folder / file_stem(id) if folder else None
+            self._scorer.submit(pending, score_image, task, prediction, truth, stem)
 
-    def _failed(self, todo: Todo, error: Exception) -> None:
-        for job in todo.tasks:
-            self._sink.failed(job, todo.id, error)
-
-    def _scored(self, key: Timed, outcome: Scored | Exception) -> None:
-        if isinstance(outcome, Exception):
-            self._sink.failed(key.job, key.id, outcome)
-            return
-        line = line_of(key, outcome, first=outcome.process not in self._processes)
-        self._processes.add(outcome.process)
-        self._sink.scored(key.job, key.id, line)
-
-
-def line_of(key: Timed, outcome: Scored, *, first: bool) -> JSON:
-    """A scored image as `store.records` has it, but for the id.
-
-    Args:
-        key: what is known of it.
-        outcome: the task's record.
-        first: whether it is the first score of its process, which is a warm-up.
-    """
-    warmup = [*key.warmup, *(["score"] if first else [])]
-    return {
-        "image": key.made.image,
-        **({"stamp": key.made.stamp} if key.made.stamp is not None else {}),
-        "record": outcome.record,
-        **({"prediction": outcome.prediction} if outcome.prediction else {}),
-        "seconds": {**key.seconds, "score": outcome.seconds},
-        **({"tasks": key.tasks} if key.tasks > 1 else {}),
-        **({WARMUP: warmup} if warmup else {}),
-    }
+    def _failed(self, item: WorkItem, error: Exception) -> None:
+        for task in item.tasks:
+            self._sink.failed(task, item.id, error)

@@ -26,12 +26,12 @@ from sambench.engine.evaluation import (
     check_images,
     check_truth,
     complete,
-    folders_of,
     headers_of,
-    opened,
 )
-from sambench.engine.jobs import Job, Settings
-from sambench.engine.loop import Loop, Parts, Sink, Todo
+from sambench.engine.loop import Loop, Parts, Sink, WorkItem
+from sambench.engine.models import load_model
+from sambench.engine.recorder import OpenRun, folders_of, opened
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.registry import import_files, imported_files
@@ -81,8 +81,6 @@ class Worker:
 
     def begin(self) -> tuple[list[JSON], JSON]:
         """Load model, tasks and dataset; returns what the run is, and where this is."""
-        from sambench.commands._options import load_model
-
         import_files(self._order.files)
         tasks: Tasks
         dataset: Dataset
@@ -92,9 +90,9 @@ class Worker:
         if settings.cache:
             model = settings.cache.stated(model)
         self._held = tasks, model, dataset
-        return headers_of(tasks, model, dataset), environment(settings.device)
+        return headers_of(tasks, model, dataset), environment(str(model.device))
 
-    def work(self, todo: list[Todo], folders: list[Path | None]) -> tuple[list[Event], JSON]:
+    def work(self, todo: list[WorkItem], folders: list[Path | None]) -> tuple[list[Event], JSON]:
         """Do some images; returns what came of them, and the peak of memory so far."""
         tasks, model, dataset = self._held
         if not hasattr(self, "_loop"):
@@ -102,15 +100,15 @@ class Worker:
             self._loop = Loop(parts, self._order.settings, self)
         self._events = []
         self._loop.run(todo)
-        return self._events, peak_memory(self._order.settings.device)
+        return self._events, peak_memory(str(model.device))
 
-    def scored(self, job: int, id: str, line: JSON) -> None:
+    def scored(self, task: int, id: str, line: JSON) -> None:
         """See `Sink`."""
-        self._events.append((job, id, line))
+        self._events.append((task, id, line))
 
-    def failed(self, job: int, id: str, error: Exception) -> None:
+    def failed(self, task: int, id: str, error: Exception) -> None:
         """See `Sink`."""
-        self._events.append((job, id, _portable(error)))
+        self._events.append((task, id, _portable(error)))
 
 
 def _portable(error: Exception) -> Exception:
@@ -142,10 +140,10 @@ class OnRay:
     patience: float = PATIENCE
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
-        """See `evaluation.check_truth`; what the model takes is known when an actor has it."""
+        """Check task and dataset; the prompts that the model takes are checked by the actors."""
         check_truth(name, task, dataset)
 
-    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[Job]:
+    def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[OpenRun]:
         """See `evaluation.carry_out`.
 
         Raises:
@@ -157,15 +155,18 @@ class OnRay:
         order = Order(self.model, self.device, tuple(imported_files()), parts, quiet)
         with _Crew(_connected(self, settings), self, order) as crew:
             headers, place = crew.first()
-            with opened(headers, list(tasks.values()), settings) as jobs:
-                folders = folders_of(jobs, settings)
+            with opened(headers, list(tasks.values()), settings) as runs:
+                folders = folders_of(runs, settings)
 
-                def work(todo: Sequence[Todo], sink: Sink) -> JSON:
-                    peak = crew.work(todo, folders, sink)
-                    return {"environment": {**place, "actors": self.actors}, "memory": peak}
+                def work(todo: Sequence[WorkItem], sink: Sink) -> None:
+                    crew.work(todo, folders, sink)
 
-                complete(jobs, settings.ids(dataset), settings, images_of(dataset), work)
-        return jobs
+                def cost() -> JSON:
+                    where = {**place, "actors": self.actors}
+                    return {"environment": where, "memory": dict(crew.peak)}
+
+                complete(runs, settings.ids(dataset), settings, images_of(dataset), work, cost)
+        return runs
 
 
 def _connected(engine: OnRay, settings: Settings) -> Any:
@@ -203,6 +204,9 @@ class _Crew:
         engine: how many actors, and what each gets.
         order: what each holds.
         clock: gives seconds.
+
+    Attributes:
+        peak: bytes of memory, by kind, of the actor that has used most of it so far.
     """
 
     def __init__(
@@ -218,11 +222,12 @@ class _Crew:
         room = {"num_cpus": 1 + order.settings.workers, "num_gpus": engine.gpus}
         self._actor = ray.remote(**room)(Worker)
         self._beginning: dict[Any, Any] = {}  # reference of `begin` -> actor
-        self._in_hand: dict[Any, tuple[Any, list[Todo]]] = {}  # of `work` -> actor, its images
+        self._in_hand: dict[Any, tuple[Any, list[WorkItem]]] = {}  # of `work` -> actor, its images
         self._ready: list[Any] = []
         self._headers: list[JSON] = []
         self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
+        self.peak: Counter[str] = Counter()
 
     def __enter__(self) -> _Crew:
         for _ in range(self._size):
@@ -242,23 +247,21 @@ class _Crew:
                 self._headers = begun[0]
                 return begun
 
-    def work(self, todo: Sequence[Todo], folders: list[Path | None], sink: Sink) -> JSON:
-        """Have images done by whoever is there; returns the peak of an actor's memory."""
+    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> None:
+        """Have images done by whoever is there."""
         size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
         queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
-        peak: Counter[str] = Counter()
         while queue or self._in_hand:
             self._hand_out(queue, folders)
             reference = self._next([*self._in_hand, *self._beginning])
             if reference in self._beginning:
                 self._begun(reference)
             elif reference is not None:
-                peak |= Counter(self._returned(reference, queue, sink))
+                self.peak |= Counter(self._returned(reference, queue, sink))
             elif self._in_hand:
                 self._give_up(queue, sink)
             else:
                 self._never_begun()
-        return dict(peak)
 
     def _next(self, waiting: list[Any]) -> Any | None:
         """What is done first; None if for too long nothing came from an actor that has work."""
@@ -268,7 +271,7 @@ class _Crew:
         done, _ = self._ray.wait(waiting, num_returns=1, timeout=left)
         return done[0] if done else None
 
-    def _give_up(self, queue: deque[list[Todo]], sink: Sink) -> None:
+    def _give_up(self, queue: deque[list[WorkItem]], sink: Sink) -> None:
         """Replace the actors that hang; others get their images."""
         now = self._clock()
         for actor in list({id(actor): actor for actor, _ in self._in_hand.values()}.values()):
@@ -312,7 +315,7 @@ class _Crew:
         self._ready.append(actor)
         return begun
 
-    def _hand_out(self, queue: deque[list[Todo]], folders: list[Path | None]) -> None:
+    def _hand_out(self, queue: deque[list[WorkItem]], folders: list[Path | None]) -> None:
         """Give every actor work, first to those who have least."""
         busy = Counter(id(actor) for actor, _ in self._in_hand.values())
         for _ in range(IN_HAND * len(self._ready)):
@@ -325,7 +328,7 @@ class _Crew:
             self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
             busy[id(actor)] += 1
 
-    def _returned(self, reference: Any, queue: deque[list[Todo]], sink: Sink) -> JSON:
+    def _returned(self, reference: Any, queue: deque[list[WorkItem]], sink: Sink) -> JSON:
         """Record what an actor did; if it died, others get its images."""
         actor, chunk = self._in_hand.pop(reference)
         try:
@@ -336,11 +339,11 @@ class _Crew:
             return {}
         self._deaths_in_a_row = 0
         self._heard[id(actor)] = self._clock()
-        for job, image, outcome in events:
+        for task, image, outcome in events:
             if isinstance(outcome, Exception):
-                sink.failed(job, image, outcome)
+                sink.failed(task, image, outcome)
             else:
-                sink.scored(job, image, outcome)
+                sink.scored(task, image, outcome)
         return dict(peak)
 
     def _got(self, reference: Any) -> Any:
@@ -350,7 +353,9 @@ class _Crew:
         except self._ray.exceptions.RayTaskError as error:
             raise _portable(error.cause) from error
 
-    def _bury(self, actor: Any, chunk: list[Todo], queue: deque[list[Todo]], sink: Sink) -> None:
+    def _bury(
+        self, actor: Any, chunk: list[WorkItem], queue: deque[list[WorkItem]], sink: Sink
+    ) -> None:
         """Hand back what a dead actor had: the images it was at one by one, to find the guilty."""
         others = [ref for ref, (owner, _) in self._in_hand.items() if owner is actor]
         for reference in others:
@@ -358,9 +363,9 @@ class _Crew:
         for item in reversed(chunk):
             self._deaths[item.id] += 1
             if len(chunk) == 1 and self._deaths[item.id] >= ATTEMPTS:
-                for job in item.tasks:
+                for task in item.tasks:
                     reason = f"it killed {ATTEMPTS} actors, or they hung at it."
-                    sink.failed(job, item.id, UserError(reason))
+                    sink.failed(task, item.id, UserError(reason))
             else:
                 queue.appendleft([item])
 

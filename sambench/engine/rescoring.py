@@ -8,15 +8,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sambench.data.download import sha256
-from sambench.engine.evaluation import check_fit, check_images, complete, opened
-from sambench.engine.jobs import Settings, finish
-from sambench.engine.loop import Sink, Timed, Todo, line_of
-from sambench.engine.workers import Scored, Scorer, ahead, score_image, score_saved
+import msgspec
+
+from sambench.engine.evaluation import check_fit, check_images, complete, session
+from sambench.engine.loop import Lines, Pending, Sink, WorkItem
+from sambench.engine.recorder import finish, opened
+from sambench.engine.settings import Settings
+from sambench.engine.workers import Scorer, ahead, score_image, score_saved
 from sambench.errors import UserError
+from sambench.files import read_json, sha256
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -30,10 +34,29 @@ from sambench.interfaces import (
 )
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe
-from sambench.store.records import Made, differences
-from sambench.store.result import Result, read_json
-from sambench.store.schema import has_types
+from sambench.store.records import Provenance, differences
+from sambench.store.result import Result
+from sambench.store.schema import parse
 from sambench.store.sources import PredictionFiles, Sources, digest_files
+from sambench.truths import require_sound
+
+
+class Predictions(msgspec.Struct, frozen=True):
+    """The part of a plan that moves predictions, as far as scoring them again needs it."""
+
+    model: JSON
+    dataset: JSON
+    code: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a run notes beside the predictions that it saves."""
+
+    task: str
+    label: str
+    options: JSON
+    model: JSON
+    predictions: Predictions
 
 
 class Saved(Model):
@@ -82,7 +105,7 @@ class OneFile:
         return self.stamped
 
     def digest(self, id: str) -> str:
-        """See `digest_files`."""
+        """SHA-256 of the predictions of an image."""
         return self.content
 
     def sources(self) -> Sources:
@@ -100,13 +123,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = read_json(path)
-    kinds = {"task": str, "label": str, "options": dict, "model": dict, "predictions": dict}
-    parts = {"model": dict, "dataset": dict, "code": str}
-    if not (has_types(found, kinds) and has_types(found["predictions"], parts)):
-        raise UserError(
-            f"{path} is not what a run notes of the predictions that it saves; run it again, or "
-            "take the file away to score them as made elsewhere."
-        )
+    parse(found, Manifest, str(path), "run it again, or remove the file to score them as foreign")
     return dict(found)
 
 
@@ -159,13 +176,13 @@ def rescore(
         own = task.surveyed([folder / file_stem(id) for id in dataset.ids])
     header = _header(name, own, folder, model, dataset)
     files = OneFile.of(folder, task, dataset) if folder.is_file() else PredictionFiles(folder)
-    with opened([header], [task], settings) as jobs:
+    with opened([header], [task], settings) as runs:
 
-        def work(todo: Sequence[Todo], sink: Sink) -> None:
+        def work(todo: Sequence[WorkItem], sink: Sink) -> None:
             _score(own, files, dataset, todo, settings.workers, sink)
 
-        complete(jobs, ids, settings, files.sources(), work)
-    return finish(jobs[0], ids, settings)
+        complete(runs, ids, settings, files.sources(), work, partial(session, model))
+    return finish(runs[0], ids, settings)
 
 
 def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset) -> JSON:
@@ -198,37 +215,28 @@ def _score(
     task: Task,
     files: PredictionFiles | OneFile,
     dataset: Dataset,
-    todo: Sequence[Todo],
+    todo: Sequence[WorkItem],
     workers: int,
     sink: Sink,
 ) -> None:
-    processes: set[int] = set()
+    def read(item: WorkItem) -> tuple[Any, Provenance]:
+        provenance = Provenance(files.digest(item.id), files.stamp(item.id))
+        truth: Any = dataset.read_truth(item.id, task.truth)
+        return require_sound(truth, task.truth, None), provenance
 
-    def scored(key: Timed, outcome: Scored | Exception) -> None:
-        if isinstance(outcome, Exception):
-            sink.failed(0, key.id, outcome)
-            return
-        first = outcome.process not in processes
-        processes.add(outcome.process)
-        sink.scored(0, key.id, line_of(key, outcome, first=first))
-
-    def read(item: Todo) -> tuple[Any, Made]:
-        made = Made(files.digest(item.id), files.stamp(item.id))
-        return dataset.read_truth(item.id, task.truth), made
-
-    scorer = Scorer(workers, scored)
+    scorer = Scorer(workers, Lines(sink).take)
     try:
         for item, future in ahead(read, todo):
             try:
-                truth, made = future.result()
+                truth, provenance = future.result()
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 sink.failed(0, item.id, error)
                 continue
-            key = Timed(0, item.id, made, {}, 1, ())
+            pending = Pending(0, item.id, provenance, {})
             if isinstance(files, OneFile):
-                scorer.submit(key, score_image, task, files.predictions[item.id], truth, None)
+                scorer.submit(pending, score_image, task, files.predictions[item.id], truth, None)
             else:
-                scorer.submit(key, score_saved, task, files.folder / file_stem(item.id), truth)
+                scorer.submit(pending, score_saved, task, files.folder / file_stem(item.id), truth)
         scorer.finish()
     finally:
         scorer.close(keep=False)

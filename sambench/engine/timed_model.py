@@ -1,4 +1,4 @@
-"""A model as a run calls it: steps are timed, what is no number is refused, memory may run out.
+"""A model as a run calls it: timed, its answers checked, fewer prompts where memory is short.
 
 When a call runs out of memory, prompts are given to the model half as many at a time from then on,
 and the image is done again; so are images that were to be embedded together. A model answers a
@@ -7,11 +7,11 @@ prompt by itself, so this moves no number.
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,34 +33,107 @@ NOT_FINITE = (
 log = logging.getLogger(__name__)
 
 
-class Session:
-    """Embeds images and has tasks prompt the model.
+class TimedModel(Model):
+    """Another model, whose calls are timed and whose answers are checked.
 
     Args:
-        model: it is copied, not its weights, so that its `prompt_batch` may be lowered.
-        tasks: whose direct methods are timed as decoding.
-        device: where the model is, for its clock.
+        model: that computes; nothing of it is changed.
+
+    Attributes:
+        clock: seconds of the steps "embed" and "decode", on the model's device.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
+        self.device = str(model.device)
+        self.clock = Clock(self.device)
+        self._most: int | None = None  # prompts at a time, once memory has run out
+        self._finite: list[Tensor] = []  # of each answer within `only_finite`
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
+        """Embed images, each (H, W, 3) uint8 RGB."""
+        with self.clock.measure("embed"):
+            return self._model.embed(images)
+
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        """Answer B prompts on an embedded image, no more at a time than memory holds."""
+        return self._answer(
+            lambda part: self._model.predict(embedding, part, multimask=multimask), prompts
+        )
+
+    def predict_above(
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
+    ) -> Masks:
+        """As `predict`, where only masks of a predicted IoU above the threshold are needed."""
+        return self._answer(
+            lambda part: self._model.predict_above(
+                embedding, part, pred_iou_thresh, multimask=multimask
+            ),
+            prompts,
+        )
+
+    def direct(self, method: str) -> Callable[..., Any] | None:
+        """The other model's own method for a task, which counts as decoding."""
+        own = self._model.direct(method)
+        return None if own is None else functools.partial(self._directly, own)
+
+    def pack(self, embedding: Embedding) -> dict[str, Tensor]:
+        """An embedding as the other model packs it."""
+        return self._model.pack(embedding)
+
+    def unpack(self, packed: Mapping[str, Tensor]) -> Embedding:
+        """The embedding that `pack` was given."""
+        return self._model.unpack(packed)
+
+    @contextlib.contextmanager
+    def only_finite(self) -> Iterator[None]:
+        """Check the answers to all prompts of an image, when the last is there.
+
+        They are looked at once: on a GPU each look waits for all that is under way.
+
+        Raises:
+            UserError: a logit or a predicted IoU is not a finite number.
+        """
+        self._finite.clear()
+        yield
+        if self._finite and not all(flag.item() for flag in self._finite):
+            raise UserError(NOT_FINITE)
+
+    def halve(self) -> bool:
+        """Answer half as many prompts at a time from now on; False if it is one at a time."""
+        fewer = self.prompt_batch // 2
+        if fewer:
+            self._most = self.prompt_batch = fewer
+        return bool(fewer)
+
+    def _answer(self, predict: Callable[[Prompts], Masks], prompts: Prompts) -> Masks:
+        step = self._most or len(prompts)
+        with self.clock.measure("decode"):
+            parts = [predict(prompts[i : i + step]) for i in range(0, len(prompts), step)]
+            answer = parts[0] if len(parts) == 1 else _joined(parts)
+        self._finite.append(is_finite(answer))
+        return answer
+
+    def _directly(self, own: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        with self.clock.measure("decode"):
+            found = own(*arguments, **options)
+        if isinstance(found, np.ndarray) and not np.isfinite(found).all():
+            raise UserError(NOT_FINITE)
+        return found
+
+
+class Predictor:
+    """Embeds images and has tasks prompt a model; says how long each step took.
+
+    Args:
+        model: it is not changed.
         cache: embeddings of earlier runs.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        tasks: Sequence[Task],
-        device: str = "cpu",
-        cache: EmbeddingCache | None = None,
-    ) -> None:
-        self._clock = Clock(device)
-        self._cache = cache
-        self._limit = 0  # prompts at a time, once memory has run out
-        self._finite: list[Tensor] = []  # of each answer for the image at hand
-        self._model = copy.copy(model)
-        vars(self._model)["predict"] = functools.partial(self._answer, self._model.predict)
-        if type(model).predict_above is not Model.predict_above:  # else it is that of predict
-            way = functools.partial(self._answer, self._model.predict_above)
-            vars(self._model)["predict_above"] = way
-        for name in {task.direct for task in tasks if hasattr(model, task.direct or " ")}:
-            vars(self._model)[name] = self._timed(getattr(self._model, name))
+    def __init__(self, model: Model, cache: EmbeddingCache | None = None) -> None:
+        self._model, self._cache = TimedModel(model), cache
+        self._clock = self._model.clock
 
     def embed(
         self, images: Sequence[NDArray[np.uint8]]
@@ -70,9 +143,8 @@ class Session:
         found = [self._load(image) for image in images]
         loading = self._clock.take()
         missing = [image for image, (hit, _) in zip(images, found, strict=True) if not hit]
-        with self._clock.measure("embed"):
-            made = iter(self._model.embed(missing) if missing else [])
-        seconds = {"embed": self._clock.take()["embed"] / max(1, len(missing))}
+        made = iter(self._model.embed(missing) if missing else [])
+        seconds = {"embed": self._clock.take().get("embed", 0.0) / max(1, len(missing))}
         embeddings: list[tuple[Embedding, dict[str, float]]] = []
         for image, (hit, embedding) in zip(images, found, strict=True):
             if hit:
@@ -84,18 +156,22 @@ class Session:
     def predict(
         self, task: Task, embedding: Embedding, sample: Sample
     ) -> tuple[Prediction, dict[str, float]]:
-        """A task's prediction for an image, and the seconds of decoding and of the rest."""
+        """A task's prediction for an image, and the seconds of decoding and of the rest.
+
+        Raises:
+            UserError: the model gave what is not a finite number.
+        """
         while True:
             self._clock.take()
-            self._finite.clear()
             try:
-                with self._clock.measure("post"):
+                with self._clock.measure("post"), self._model.only_finite():
                     prediction = task.predict(self._model, embedding, sample)
-                    self._require_finite()
                 break
             except RuntimeError as error:
-                if not self._halved(error):
+                if not out_of_memory(error) or not self._model.halve():
                     raise
+            most = self._model.prompt_batch
+            log.warning("out of GPU memory: going on with %d prompts at a time", most)
             _free_memory()
         seconds = self._clock.take()
         decode = seconds.get("decode", 0.0)
@@ -114,56 +190,6 @@ class Session:
         # What is stored is what is used: halved embeddings give the same numbers when they return.
         return self._model.unpack(packed)
 
-    def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(method)
-        def call(*arguments: Any, **options: Any) -> Any:
-            with self._clock.measure("decode"):
-                found = method(*arguments, **options)
-            if isinstance(found, np.ndarray) and not np.isfinite(found).all():
-                raise UserError(NOT_FINITE)
-            return found
-
-        return call
-
-    def _answer(
-        self,
-        predict: Callable[..., Masks],
-        embedding: Embedding,
-        prompts: Prompts,
-        *above: float,
-        multimask: bool,
-    ) -> Masks:
-        """The model's own way to masks, timed, on no more prompts at a time than memory holds."""
-        step = self._limit or len(prompts)
-        with self._clock.measure("decode"):
-            parts = [
-                predict(embedding, prompts[start : start + step], *above, multimask=multimask)
-                for start in range(0, len(prompts), step)
-            ]
-            answer = parts[0] if len(parts) == 1 else _joined(parts)
-        self._finite.append(is_finite(answer))
-        return answer
-
-    def _require_finite(self) -> None:
-        """Refuse an image for which the model gave what is no number.
-
-        Raises:
-            UserError: it did.
-        """
-        # Looked at once an image: on a GPU each look waits for all that is under way.
-        if self._finite and not all(flag.item() for flag in self._finite):
-            raise UserError(NOT_FINITE)
-
-    def _halved(self, error: RuntimeError) -> bool:
-        """Whether memory ran out and fewer prompts at a time may help: if so, ask for fewer."""
-        fewer = (self._limit or self._model.prompt_batch) // 2
-        if not out_of_memory(error) or not fewer:
-            return False
-        self._limit = fewer
-        vars(self._model)["prompt_batch"] = self._limit
-        log.warning("out of GPU memory: going on with %d prompts at a time", self._limit)
-        return True
-
 
 def is_finite(answer: Masks) -> Tensor:
     """Whether all logits and predicted IoUs are finite, as a tensor () bool where they are."""
@@ -172,42 +198,6 @@ def is_finite(answer: Masks) -> Tensor:
     # A sum is finite only if all its terms are, and is several times faster than to look at each.
     total = answer.logits.sum(dtype=torch.float32) + answer.iou.sum(dtype=torch.float32)
     return torch.isfinite(total)
-
-
-class FiniteModel(Model):
-    """A model whose answers are looked at: one that is not finite is refused.
-
-    Args:
-        model: that answers.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self.inner = model
-        self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
-
-    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
-        """See `Model`."""
-        return self.inner.embed(images)
-
-    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
-        """See `Model`.
-
-        Raises:
-            UserError: logits or predicted IoUs are not finite.
-        """
-        return _finite(self.inner.predict(embedding, prompts, multimask=multimask))
-
-    def predict_above(
-        self, embedding: Embedding, prompts: Prompts, iou: float, *, multimask: bool
-    ) -> Masks:
-        """See `Model` and `predict`."""
-        return _finite(self.inner.predict_above(embedding, prompts, iou, multimask=multimask))
-
-
-def _finite(answer: Masks) -> Masks:
-    if not is_finite(answer):
-        raise UserError(NOT_FINITE)
-    return answer
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -55,7 +55,7 @@ def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, F
                 future.cancel()
 
 
-class Scored(NamedTuple):
+class Score(NamedTuple):
     """A record, the seconds it took, its process, and the digest of the prediction if saved."""
 
     record: JSON
@@ -64,10 +64,10 @@ class Scored(NamedTuple):
     prediction: str = ""
 
 
-Scoring = Callable[..., Scored]
+Scoring = Callable[..., Score]
 
 
-def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | None) -> Scored:
+def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | None) -> Score:
     """Score one image, saving the prediction if a stem is given."""
     start = time.perf_counter()
     saved = ""
@@ -75,17 +75,17 @@ def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | Non
         stem.parent.mkdir(parents=True, exist_ok=True)
         saved = digest_files(saved_files(stem, task.save(prediction, stem)))
     record = task.score(prediction, truth)
-    return Scored(record, time.perf_counter() - start, os.getpid(), saved)
+    return Score(record, time.perf_counter() - start, os.getpid(), saved)
 
 
-def score_saved(task: Task, stem: Path, truth: Any) -> Scored:
+def score_saved(task: Task, stem: Path, truth: Any) -> Score:
     """Score one image from its saved prediction."""
     start = time.perf_counter()
-    return Scored(task.score(task.load(stem), truth), time.perf_counter() - start, os.getpid())
+    return Score(task.score(task.load(stem), truth), time.perf_counter() - start, os.getpid())
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Call:
     """A score to be made: what for, by which function, of what."""
 
     key: Any
@@ -101,20 +101,20 @@ class Scorer:
 
     Args:
         workers: number of processes; 0 scores in this one.
-        done: called with key and `Scored`, or with key and an exception.
+        done: called with key and `Score`, or with key and an exception.
     """
 
-    def __init__(self, workers: int, done: Callable[[Any, Scored | Exception], None]) -> None:
+    def __init__(self, workers: int, done: Callable[[Any, Score | Exception], None]) -> None:
         self._workers = workers
         self._done = done
-        self._waiting: dict[Future[Scored], _Work] = {}
+        self._waiting: dict[Future[Score], _Call] = {}
         self._pool: ProcessPoolExecutor | None = None
 
     def submit(self, key: Any, function: Scoring, *arguments: Any) -> None:
         """Have a prediction scored by a function above; waits only when too many are under way."""
-        work = _Work(key, function, arguments)
+        call = _Call(key, function, arguments)
         if self._workers:
-            self._start(work)
+            self._start(call)
             self._collect(keep=4 * self._workers)
         else:
             self._done(key, _caught(lambda: function(*arguments)))
@@ -132,22 +132,22 @@ class Scorer:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         if keep:
-            for future, work in self._waiting.items():
+            for future, call in self._waiting.items():
                 outcome = None if future.cancelled() else _caught(future.result)
                 # A signal to all processes of a job ends the workers, too: others do that work.
                 if outcome is not None and not isinstance(outcome, BrokenProcessPool):
-                    self._done(work.key, outcome)
+                    self._done(call.key, outcome)
 
-    def _start(self, work: _Work) -> None:
+    def _start(self, call: _Call) -> None:
         if self._pool is None:
             self._pool = _new_pool(self._workers)
         try:
             with _interrupts_blocked():  # the processes begin here
-                future = self._pool.submit(work.function, *work.arguments)
+                future = self._pool.submit(call.function, *call.arguments)
         except BrokenProcessPool:
-            self._rescue([work])
+            self._rescue([call])
         else:
-            self._waiting[future] = work
+            self._waiting[future] = call
 
     def _collect(self, keep: int) -> None:
         """Hand on what is done, in any order, until no more than so many are under way."""
@@ -159,40 +159,40 @@ class Scorer:
             for future in done:
                 self._hand_on(future)
 
-    def _hand_on(self, future: "Future[Scored]") -> None:
-        work = self._waiting.pop(future, None)
-        if work is None:  # rescued with another one
+    def _hand_on(self, future: "Future[Score]") -> None:
+        call = self._waiting.pop(future, None)
+        if call is None:  # rescued with another one
             return
         try:
             outcome = _caught(future.result)
         except CancelledError:
             return
         if isinstance(outcome, BrokenProcessPool):
-            self._rescue([work])
+            self._rescue([call])
         else:
-            self._done(work.key, outcome)
+            self._done(call.key, outcome)
 
-    def _rescue(self, works: list[_Work]) -> None:
-        """Score again what was under way when a process died, the given work among it."""
+    def _rescue(self, calls: list[_Call]) -> None:
+        """Score again what was under way when a process died, the given call among it."""
         if self._pool is not None:
             self._pool.shutdown(wait=True)  # every future of it now has a result or an error
         self._pool = None
         waiting, self._waiting = self._waiting, {}
-        for future, work in waiting.items():
+        for future, call in waiting.items():
             if future.exception() is None:
-                self._done(work.key, future.result())
+                self._done(call.key, future.result())
             else:
-                works.append(work)
-        for work in works:
-            self._done(work.key, _alone(work))
+                calls.append(call)
+        for call in calls:
+            self._done(call.key, _alone(call))
 
 
-def _alone(work: _Work) -> Scored | Exception:
+def _alone(call: _Call) -> Score | Exception:
     """Score in a process of its own, more than once if it is killed."""
     for _ in range(ATTEMPTS):
         with _new_pool(1) as pool:
             with _interrupts_blocked():
-                future = pool.submit(work.function, *work.arguments)
+                future = pool.submit(call.function, *call.arguments)
             outcome = _caught(future.result)
         if not isinstance(outcome, BrokenProcessPool):
             return outcome
@@ -202,7 +202,7 @@ def _alone(work: _Work) -> Scored | Exception:
     )
 
 
-def _caught(make: Callable[[], Scored]) -> Scored | Exception:
+def _caught(make: Callable[[], Score]) -> Score | Exception:
     try:
         return make()
     except CancelledError:

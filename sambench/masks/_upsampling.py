@@ -1,4 +1,4 @@
-"""Kernel that enlarges masks and measures them in one pass, without storing logits.
+"""Kernel that upsamples masks and measures them in one pass, without storing logits.
 
 Import this module inside a function: it brings in numba.
 
@@ -42,7 +42,7 @@ class Step(NamedTuple):
     columns: Axis
 
 
-class Found(NamedTuple):
+class Measured(NamedTuple):
     """What is to be known of n masks.
 
     Attributes:
@@ -203,10 +203,10 @@ def _twice(
 
 
 @inner
-def _enlarge_one(
-    logits: NDArray[Any], first: Step, second: Step, offset: Any, found: Found, n: int
+def _upsample_one(
+    logits: NDArray[Any], first: Step, second: Step, offset: Any, measured: Measured, n: int
 ) -> None:
-    """Enlarge and measure logits (h, w), the n-th."""
+    """Upsample and measure logits (h, w), the n-th."""
     twice = second.rows.low.size > 0
     # A mean of values below the floor is below -offset, whatever its rounding.
     rows, columns = _hot(logits, first, np.float32(-abs(offset) - 1e-3 * max(1, abs(offset))))
@@ -226,27 +226,29 @@ def _enlarge_one(
             _twice(logits, first, second, y, rings, scratch)
         else:
             _once(logits, first, y, rings[1])
-        above, below, area = _count(rings[1], axis, y, offset, found.masks[n, y], union)
-        found.above[n] += above
-        found.below[n] += below
+        above, below, area = _count(rings[1], axis, y, offset, measured.masks[n, y], union)
+        measured.above[n] += above
+        measured.below[n] += below
         if area:
             top, bottom = y if top < 0 else top, y
     if bottom >= 0:
         wide = _range(union)
-        found.boxes[n, 0], found.boxes[n, 1] = wide.start, top
-        found.boxes[n, 2], found.boxes[n, 3] = wide.stop - 1, bottom
+        measured.boxes[n, 0], measured.boxes[n, 1] = wide.start, top
+        measured.boxes[n, 2], measured.boxes[n, 3] = wide.stop - 1, bottom
 
 
 @compiled
-def enlarge(logits: NDArray[Any], first: Step, second: Step, offset: Any, found: Found) -> None:
-    """Enlarge masks and measure them.
+def upsample(
+    logits: NDArray[Any], first: Step, second: Step, offset: Any, measured: Measured
+) -> None:
+    """Upsample masks and measure them.
 
     Args:
         logits: (n, h, w) float32.
         first: the step to a frame.
         second: the step from the frame to the image; empty if the frame is the image.
-        offset: float32, see `Found`.
-        found: zeros; receives all.
+        offset: float32, see `Measured`.
+        measured: zeros; receives all.
     """
     for n in range(len(logits)):
-        _enlarge_one(logits[n], first, second, offset, found, n)
+        _upsample_one(logits[n], first, second, offset, measured, n)

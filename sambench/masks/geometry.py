@@ -1,8 +1,6 @@
-"""Geometry of masks and boxes: tight boxes, crops, non-maximum suppression, small regions."""
+"""Geometry of masks and boxes: tight boxes, non-maximum suppression, small regions."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -21,30 +19,6 @@ def boxes_of(masks: Tensor) -> Tensor:
         ends.append((lines.argmax(dim=1), last - lines.flip(1).argmax(dim=1), lines.amax(dim=1)))
     (x0, x1, some), (y0, y1, _) = ends
     return torch.stack([x0, y0, x1, y1], dim=1) * some[:, None]
-
-
-def crop_boxes(
-    size: tuple[int, int], layers: int, overlap: float
-) -> list[tuple[int, tuple[int, int, int, int]]]:
-    """The whole image and overlapping crops of it, column by column in each layer.
-
-    Args:
-        size: (H, W) of the image.
-        layers: layer i has 2**i x 2**i crops.
-        overlap: of crops of the first layer, as a part of the shorter side; half of it in the next.
-
-    Returns:
-        (layer, XYXY) of each.
-    """
-    height, width = size
-    boxes = [(0, (0, 0, width, height))]
-    for layer in range(1, layers + 1):
-        n = 2**layer
-        shared = int(overlap * min(size) * (2 / n))
-        w, h = (math.ceil((shared * (n - 1) + side) / n) for side in (width, height))
-        corners = [(i * (w - shared), j * (h - shared)) for i in range(n) for j in range(n)]
-        boxes += [(layer, (x, y, min(x + w, width), min(y + h, height))) for x, y in corners]
-    return boxes
 
 
 def nms(

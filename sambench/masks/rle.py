@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+RLE = dict[str, Any]
+"""A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
 
 _CHUNK = 2**28
 """Pixels looked at together on an accelerator: bounds memory, and nonzero takes less than 2**31."""
@@ -46,7 +48,7 @@ class Runs:
     boxes: NDArray[np.int64]
 
 
-def encode(masks: NDArray[np.bool_] | Tensor) -> list[JSON]:
+def encode(masks: NDArray[np.bool_] | Tensor) -> list[RLE]:
     """Encode masks.
 
     Args:
@@ -115,7 +117,7 @@ def _changes_of_tensor(masks: Tensor) -> Iterator[NDArray[np.int64]]:
             yield keys[splits[i] : splits[i + 1]] - i * pixels
 
 
-def runs(rles: Sequence[JSON]) -> Runs:
+def runs(rles: Sequence[RLE]) -> Runs:
     """Read encodings.
 
     Args:
@@ -127,6 +129,23 @@ def runs(rles: Sequence[JSON]) -> Runs:
     from sambench.masks import _runs
 
     height, width = rles[0]["size"] if rles else (0, 0)
+    begins, ends, splits, pixels = _read(rles)
+    _require_whole(rles, pixels, (height, width))
+    areas, boxes = np.zeros(len(rles), np.int64), np.zeros((len(rles), 4), np.int64)
+    _runs.measure(begins, ends, splits, height, areas, boxes)
+    n = splits[-1]
+    return Runs((height, width), begins[:n], ends[:n], splits, areas, boxes)
+
+
+def covered(rles: Sequence[RLE]) -> NDArray[np.int64]:
+    """Pixels that each of N encodings covers, background too, (N,); -1 for a damaged one."""
+    return _read(rles)[3]
+
+
+def _read(rles: Sequence[RLE]) -> tuple[NDArray[np.int64], ...]:
+    """Begins and ends of runs, splits, and pixels, as `_runs.runs` has them."""
+    from sambench.masks import _runs
+
     texts = [_text(rle["counts"]) for rle in rles]
     text = np.frombuffer(b"".join(texts), dtype=np.uint8)
     text_splits = np.cumsum([0, *map(len, texts)], dtype=np.int64)
@@ -134,11 +153,7 @@ def runs(rles: Sequence[JSON]) -> Runs:
     splits = np.zeros(len(rles) + 1, dtype=np.int64)
     pixels = np.empty(len(rles), dtype=np.int64)
     _runs.runs(text, text_splits, begins, ends, splits, pixels)
-    _require_whole(rles, pixels, (height, width))
-    areas, boxes = np.zeros(len(rles), np.int64), np.zeros((len(rles), 4), np.int64)
-    _runs.measure(begins, ends, splits, height, areas, boxes)
-    n = splits[-1]
-    return Runs((height, width), begins[:n], ends[:n], splits, areas, boxes)
+    return begins, ends, splits, pixels
 
 
 def _text(counts: Any) -> bytes:
@@ -153,7 +168,7 @@ def _text(counts: Any) -> bytes:
     return text[: _runs.compress(ends[:-1], ends[-1], text)].tobytes()
 
 
-def _require_whole(rles: Sequence[JSON], pixels: NDArray[np.int64], size: tuple[int, int]) -> None:
+def _require_whole(rles: Sequence[RLE], pixels: NDArray[np.int64], size: tuple[int, int]) -> None:
     for i, rle in enumerate(rles):
         if tuple(rle["size"]) != size:
             raise UserError(
@@ -167,7 +182,7 @@ def _require_whole(rles: Sequence[JSON], pixels: NDArray[np.int64], size: tuple[
             )
 
 
-def decode(rles: Sequence[JSON]) -> NDArray[np.bool_]:
+def decode(rles: Sequence[RLE]) -> NDArray[np.bool_]:
     """Decode N encodings of one size to (N, H, W) bool; without any, (0, 0, 0)."""
     from sambench.masks import _runs
 
@@ -178,19 +193,19 @@ def decode(rles: Sequence[JSON]) -> NDArray[np.bool_]:
     return columns.reshape(len(rles), width, height).transpose(0, 2, 1)
 
 
-def areas(rles: Sequence[JSON]) -> NDArray[np.int64]:
+def areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
     """Pixels of each of N masks, (N,)."""
     return runs(rles).areas
 
 
-def boxes(rles: Sequence[JSON]) -> NDArray[np.float64]:
+def boxes(rles: Sequence[RLE]) -> NDArray[np.float64]:
     """Tight boxes, (N, 4) XYXY, x1 and y1 behind the last pixel; zeros for an empty mask."""
     return runs(rles).boxes.astype(np.float64)
 
 
 def overlaps(
-    detections: Sequence[JSON],
-    truths: Sequence[JSON],
+    detections: Sequence[RLE],
+    truths: Sequence[RLE],
     crowd: NDArray[np.bool_] | None = None,
     *,
     wanted: NDArray[np.bool_] | None = None,

@@ -1,6 +1,6 @@
 """From a model's low-resolution logits to masks at the size of the image.
 
-On a CPU, float32 logits are enlarged and measured in one pass that stores no logits; its bits
+On a CPU, float32 logits are upsampled and measured in one pass that stores no logits; its bits
 are those of `torch.nn.functional.interpolate`.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +27,7 @@ Resize = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Enlargement:
+class Upsampling:
     """Bilinear interpolations, one after another, that bring (n, h, w) logits to (n, H, W).
 
     Attributes:
@@ -47,7 +48,7 @@ class Enlargement:
 
 
 @dataclass(frozen=True)
-class Enlarged:
+class Upsampled:
     """n masks at the size of the image.
 
     Attributes:
@@ -63,11 +64,11 @@ class Enlarged:
     stability: Tensor
 
 
-def enlarge(resize: Resize, logits: Tensor, offset: float | None) -> Enlarged:
-    """Enlarge masks and measure them.
+def upsample(resize: Resize, logits: Tensor, offset: float | None) -> Upsampled:
+    """Upsample masks and measure them.
 
     Args:
-        resize: brings the logits to the size of the image; an `Enlargement` is fastest.
+        resize: brings the logits to the size of the image; an `Upsampling` is fastest.
         logits: (n, h, w) float.
         offset: of the stability score; None does not compute it.
     """
@@ -79,19 +80,46 @@ def enlarge(resize: Resize, logits: Tensor, offset: float | None) -> Enlarged:
         stability = torch.full((len(masks),), torch.nan, device=masks.device)
     else:
         stability = _count(full > offset) / _count(full > -offset)
-    return Enlarged(masks, boxes_of(masks), stability)
+    return Upsampled(masks, boxes_of(masks), stability)
 
 
-def binary(resize: Resize, logits: Tensor) -> Tensor:
-    """Enlarged logits > 0: (n, h, w) float -> (n, H, W) bool."""
-    if _one_pass_does(resize, logits):
-        return _in_one_pass(resize, logits, None).masks
-    return resize(logits) > 0
+def binary(resize: Resize, logits: Tensor, size: Size) -> NDArray[np.bool_]:
+    """Upsampled logits > 0, a few masks at a time: (n, h, w) float -> (n, H, W) bool.
+
+    Args:
+        resize: brings logits to the size of the image.
+        logits: (n, h, w) float.
+        size: (H, W) of the image.
+    """
+    step = masks_at_once(size, logits.device.type)
+    masks = np.empty((len(logits), *size), dtype=bool)
+    for start in range(0, len(logits), step):
+        part = logits[start : start + step]
+        if _one_pass_does(resize, part):
+            some = _in_one_pass(resize, part, None).masks
+        else:
+            some = resize(part) > 0
+        masks[start : start + step] = some.cpu().numpy()
+    return masks
 
 
-def _one_pass_does(resize: Resize, logits: Tensor) -> TypeGuard[Enlargement]:
+def masks_at_once(size: Size, device: str) -> int:
+    """How many masks to upsample to (H, W) together: bounds memory and time, not results.
+
+    Few stay in a processor's cache and under the size from which each allocation is mapped anew,
+    which halves the time; a GPU wants many. Models pass through about 1024 x 1024 on the way.
+
+    Args:
+        size: (H, W).
+        device: kind of the logits' device, such as cpu or cuda.
+    """
+    budget = 1 << (22 if device == "cpu" else 27)
+    return max(1, budget // max(size[0] * size[1], 1 << 20))
+
+
+def _one_pass_does(resize: Resize, logits: Tensor) -> TypeGuard[Upsampling]:
     return (
-        isinstance(resize, Enlargement)
+        isinstance(resize, Upsampling)
         and len(resize.steps) <= 2
         and (logits.device.type, logits.dtype) == ("cpu", torch.float32)
     )
@@ -105,22 +133,24 @@ def _count(masks: Tensor) -> Tensor:
     return torch.tensor([np.count_nonzero(mask) for mask in masks.numpy()])
 
 
-def _in_one_pass(resize: Enlargement, logits: Tensor, offset: float | None) -> Enlarged:
-    from sambench.masks._upsampling import Found, enlarge
+def _in_one_pass(resize: Upsampling, logits: Tensor, offset: float | None) -> Upsampled:
+    from sambench.masks._upsampling import Measured, upsample
 
     n = len(logits)
     masks, (above, below) = np.zeros((n, *resize.size), np.uint8), np.zeros((2, n), np.int64)
-    found = Found(masks, above, below, np.zeros((n, 4), np.int64))
+    measured = Measured(masks, above, below, np.zeros((n, 4), np.int64))
     values = logits.detach().contiguous().numpy()
-    enlarge(values, *_axes(resize), np.float32(offset or 0), found)
+    upsample(values, *_axes(resize), np.float32(offset or 0), measured)
     stability = torch.from_numpy(above) / torch.from_numpy(below)
     if offset is None:
         stability.fill_(torch.nan)
-    return Enlarged(torch.from_numpy(masks.view(bool)), torch.from_numpy(found.boxes), stability)
+    return Upsampled(
+        torch.from_numpy(masks.view(bool)), torch.from_numpy(measured.boxes), stability
+    )
 
 
 @lru_cache(maxsize=8)
-def _axes(resize: Enlargement) -> tuple[Step, Step]:
+def _axes(resize: Upsampling) -> tuple[Step, Step]:
     """The kernel's tables of both steps; those of a second that is not there are empty."""
     from sambench.masks._upsampling import Step
 

@@ -5,7 +5,7 @@ and the authors' evaluator where the text leaves a choice. What is counted is a 
 phrase. A positive pair has instances to find, a negative one has none.
 
 cgF1 = pmF1 * IL_MCC: how well the instances of positive pairs are segmented, times how well the
-presence of a phrase is told.
+presence of a phrase is classified.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _sums(pairs: Sequence[JSON]) -> Floats:
 
 
 def image_level(tp: float, fp: float, fn: float, tn: float) -> dict[str, float]:
-    """How well the presence of phrases is told, from the 2 x 2 table of pairs.
+    """How well the presence of phrases is classified, from the 2 x 2 table of pairs.
 
     A pair is predicted positive if it has any mask, wherever it lies. IL_MCC is Matthews'
     correlation coefficient; 0 where all pairs, or none, are predicted positive.

@@ -25,7 +25,7 @@ def clicks_needed(ious: Sequence[float], target: float, limit: int) -> float:
 
 
 def iou_after(ious: Sequence[float], clicks: int) -> float:
-    """IoU after so many clicks; an object that got fewer keeps its last one."""
+    """IoU after a number of clicks; an object that got fewer keeps its last one."""
     return ious[min(clicks, len(ious)) - 1]
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 
 DILATION_RATIO = 0.02
-"""Width of a boundary, as a part of the image's diagonal (Boundary IoU, section 5)."""
+"""Width of a boundary, as a fraction of the image's diagonal (Boundary IoU, section 5)."""
 
 
 def iou(
@@ -58,7 +58,7 @@ def boundary(mask: NDArray[np.bool_], ratio: float = DILATION_RATIO) -> NDArray[
 
     Args:
         mask: (H, W) bool.
-        ratio: the distance, as a part of the image's diagonal; at least one pixel.
+        ratio: the distance, as a fraction of the image's diagonal; at least one pixel.
 
     Returns:
         (H, W) bool.

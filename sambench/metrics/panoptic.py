@@ -3,7 +3,7 @@
 * PQ, SQ, RQ: Kirillov et al., Panoptic Segmentation, CVPR 2019, section 4, with the treatment of
   void and crowd of its reference code, panopticapi: void pixels are taken out of a predicted
   segment before IoU; a prediction that is not matched and lies by more than half on void or on a
-  crowd region of its category is no error.
+  crowd region of its category is not an error.
 * mIoU: Everingham et al., The Pascal Visual Object Classes Challenge: A Retrospective, IJCV 2015:
   intersection over union of each class over all pixels of all images, mean over classes. Void
   pixels do not count.

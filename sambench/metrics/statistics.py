@@ -99,7 +99,7 @@ def paired(first: Samples, second: Samples, name: str) -> Estimate:
 
 
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Mean of the values that are no NaN, NaN where no weight is left."""
+    """Mean of the values that are not NaN, NaN where no weight is left."""
     known = np.isfinite(values)
     total = weights[known].sum()
     return float((values[known] * weights[known]).sum() / total) if total > 0 else float("nan")

@@ -1,4 +1,4 @@
-"""How well a partition into superpixels can follow segmentations that people drew.
+"""How well superpixels can reproduce human segmentations: ASA, boundary recall, UE.
 
 * Boundary recall: Martin et al., Learning to Detect Natural Image Boundaries, TPAMI 2004: the part
   of the drawn boundary pixels with a superpixel boundary within a square of 2 r + 1 pixels.
@@ -24,24 +24,14 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.truths import borders
 
 TOLERANCE = 0.0025
-"""Radius of boundary recall as a part of the image's diagonal (Stutz et al., section 4.1)."""
-
-
-def edges_of(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels (H, W) with another label above, below, left or right: both sides of a boundary."""
-    edges = np.zeros(labels.shape, dtype=bool)
-    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
-    edges[:, :-1] |= beside
-    edges[:, 1:] |= beside
-    edges[:-1] |= below
-    edges[1:] |= below
-    return edges
+"""Radius of boundary recall as a fraction of the image's diagonal (Stutz et al., section 4.1)."""
 
 
 def radius_of(size: Sequence[int], tolerance: float) -> int:
-    """Radius in pixels, rounded, for a tolerance as a part of the diagonal of (H, W)."""
+    """Radius in pixels, rounded, for a tolerance as a fraction of the diagonal of (H, W)."""
     return round(tolerance * math.hypot(size[0], size[1]))
 
 
@@ -64,7 +54,7 @@ def image_record(
     Args:
         labels: superpixels (H, W).
         annotators: maps (H, W); one of a single region has no boundary, its BR is None.
-        tolerance: radius of boundary recall as a part of the diagonal.
+        tolerance: radius of boundary recall as a fraction of the diagonal.
 
     Raises:
         UserError: sizes differ.
@@ -72,7 +62,7 @@ def image_record(
     from scipy.ndimage import maximum_filter
 
     radius = radius_of(labels.shape, tolerance)
-    near = maximum_filter(edges_of(labels), 2 * radius + 1, mode="constant")
+    near = maximum_filter(borders(labels), 2 * radius + 1, mode="constant")
     record: JSON = {"superpixels": len(np.unique(labels)), "BR": [], "UE": [], "ASA": []}
     for truth in annotators:
         if truth.shape != labels.shape:
@@ -80,7 +70,7 @@ def image_record(
                 f"superpixels of {labels.shape} and a truth of {truth.shape} pixels (height, "
                 "width) cannot be compared; bring both to the size of the image."
             )
-        drawn = edges_of(truth)
+        drawn = borders(truth)
         record["BR"].append(float(near[drawn].mean()) if drawn.any() else None)
         shared = overlaps(truth, labels)
         outside = shared.sum(axis=0) - shared

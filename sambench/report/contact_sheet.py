@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sambench.interfaces import Dataset, Sample
-from sambench.report.pages.layers import Scene, draw_prediction, fit, truth_scene
+from sambench.report.pages.layers import draw_prediction, fit
 from sambench.report.pages.overlay import BOX
-from sambench.truths import Instances
+from sambench.truths import Instances, Layer, Truth
 
 CELL = 420
 """Longest side of an image, in pixels."""
@@ -53,17 +53,24 @@ def _drawn(sample: Sample) -> Image.Image:
     """One image with its truth, at the size of a cell."""
     height, width = fit((sample.image.shape[0], sample.image.shape[1]), CELL)
     picture = Image.fromarray(sample.image).resize((width, height), Image.Resampling.LANCZOS)
-    layer = draw_prediction(truth_scene(sample.truth) or Scene(), (height, width))
+    layer = draw_prediction(sample.truth.layer() or Layer(), (height, width))
     picture.paste(Image.fromarray(layer), (0, 0), Image.fromarray(layer[..., 3]))
-    if isinstance(sample.truth, Instances):
+    objects = _objects(sample)
+    if objects is not None:
         pen, factor = ImageDraw.Draw(picture), width / sample.image.shape[1]
-        for x0, y0, x1, y1 in sample.truth.boxes * factor:
+        for x0, y0, x1, y1 in objects.boxes * factor:
             if max(x1 - x0, y1 - y0) < TINY:
                 pen.rectangle((x0 - 4, y0 - 4, x1 + 4, y1 + 4), outline=BOX, width=2)
     return picture
 
 
+def _objects(sample: Sample) -> Instances | None:
+    truth: Truth = sample.truth
+    return truth.objects()
+
+
 def _caption(sample: Sample) -> str:
-    count = f": {len(sample.truth)} objects" if isinstance(sample.truth, Instances) else ""
+    objects = _objects(sample)
+    count = "" if objects is None else f": {len(objects)} objects"
     room = LETTERS - len(count)
     return (sample.id if len(sample.id) <= room else "..." + sample.id[3 - room :]) + count

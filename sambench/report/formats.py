@@ -6,12 +6,20 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import differing_fields
 from sambench.report.leaderboard import Board, Entry, show_ranks
-from sambench.report.numbers import DASH, show_estimate, show_metric
+from sambench.report.numbers import (
+    DASH,
+    direction_unknown,
+    legend,
+    show_estimate,
+    show_metric,
+)
+from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
 """A table for reading shows so many metrics; CSV and JSON have all."""
@@ -60,7 +68,20 @@ def board_markdown(board: Board) -> str:
     """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
-    return "\n\n".join([table, *(md(note) for note in board.notes)])
+    said = [*board.notes, *unranked(board)]
+    words = (
+        [f"<sub>{md('; '.join(lines))}</sub>"]
+        if (lines := legend(board.metrics[:MOST_METRICS]))
+        else []
+    )
+    return "\n\n".join([table, *words, *(md(note) for note in said)])
+
+
+def unranked(board: Board) -> list[str]:
+    """Why a board of several lines has no ranks, if it is for want of a direction."""
+    several = len(board.entries) > 1 and board.measured
+    unknown = board.metric.higher_is_better is None
+    return [direction_unknown(board.metric)] if several and unknown else []
 
 
 def cells(board: Board) -> tuple[list[str], list[list[str]]]:
@@ -68,13 +89,13 @@ def cells(board: Board) -> tuple[list[str], list[list[str]]]:
     metrics = board.metrics[:MOST_METRICS]
     several = len({entry.dataset for entry in board.entries}) > 1
     head = ["rank", "model", *(["dataset"] if several else [])]
-    head += [*(show_metric(board.task, name) for name in metrics), "source"]
+    head += [*(show_metric(metric) for metric in metrics), "source"]
     rows = [
         [
             show_ranks(entry),
             entry.label,
             *([entry.dataset] if several else []),
-            *(_cell(board, entry, name) for name in metrics),
+            *(_cell(entry, metric) for metric in metrics),
             "; ".join([entry.mark, *entry.notes]),
         ]
         for entry in board.entries
@@ -82,9 +103,9 @@ def cells(board: Board) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def _cell(board: Board, entry: Entry, metric: str) -> str:
-    estimate = entry.metrics.get(metric)
-    return DASH if estimate is None else show_estimate(board.task, metric, estimate)
+def _cell(entry: Entry, metric: Metric) -> str:
+    estimate = entry.metrics.get(metric.name)
+    return DASH if estimate is None else show_estimate(metric, estimate)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -101,7 +122,7 @@ def md(text: str) -> str:
 
 CSV_HEAD = (
     "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low", "high",
-    "best_rank", "worst_rank",
+    "best_rank", "worst_rank", "unit", "higher_is_better",
 )  # fmt: skip
 
 
@@ -121,9 +142,14 @@ def _csv_row(board: Board, entry: Entry, name: str, estimate: Estimate) -> list[
     source = "" if board.table is None else board.table.name
     words = [board.task, entry.dataset, board.key, entry.model, entry.label, entry.mark, source]
     numbers = [estimate.value, estimate.low, estimate.high]
-    ranks = [str(place) for place in entry.ranks or ("", "")] if name == board.metric else ["", ""]
+    ranks = (
+        [str(place) for place in entry.ranks or ("", "")] if name == board.metric.name else ["", ""]
+    )
+    metric = find_metric(board.metrics, name)
+    better = "" if metric.higher_is_better is None else str(metric.higher_is_better).lower()
     digits = ["" if math.isnan(number) else repr(float(number)) for number in numbers]
-    return [*(_no_formula(word) for word in [*words, name]), *digits, *ranks]
+    about = [_no_formula(metric.unit), better]
+    return [*(_no_formula(word) for word in [*words, name]), *digits, *ranks, *about]
 
 
 def _no_formula(text: str) -> str:
@@ -141,7 +167,8 @@ def _board_json(board: Board) -> JSON:
         "key": board.key,
         "task": board.task,
         "dataset": board.dataset,
-        "metric": board.metric,
+        "metric": board.metric.name,
+        "metrics": [asdict(metric) for metric in board.metrics],
         "published": None if board.table is None else board.table.name,
         "protocol": board.fields,
         "entries": [
@@ -184,9 +211,17 @@ def _latex_table(board: Board) -> str:
             *lines,
             r"\bottomrule",
             r"\end{tabular}",
+            *_latex_notes(board),
             r"\end{table}",
         ]
     )
+
+
+def _latex_notes(board: Board) -> list[str]:
+    """What the metrics are, and why there are no ranks if there are none."""
+    words = "; ".join(legend(board.metrics[:MOST_METRICS]))
+    notes = [word for word in (f"{words}." if words else "", *unranked(board)) if word]
+    return [rf"\par\footnotesize {tex(' '.join(notes))}"] if notes else []
 
 
 _TEX = {

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run
 from sambench.report.comparable import comparability_key, protocol_fields, published_fields
-from sambench.report.numbers import DASH, lower_is_better
+from sambench.report.numbers import DASH, declared_by, direction_unknown
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.report.ranking import Pair, noise, paired_differences, standings
+from sambench.shown import Metric, find_metric
+from sambench.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Board:
     key: str
     task: str
     dataset: str
-    metric: str
-    metrics: tuple[str, ...]
+    metric: Metric
+    metrics: tuple[Metric, ...]
     fields: JSON
     entries: tuple[Entry, ...] = field(default=())
     table: PublishedTable | None = None
@@ -125,12 +126,15 @@ def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
         )
         for run in runs
     ]
-    metric = first.metric
-    names = _metric_names(metric, (entry.metrics for entry in entries))
-    differences = paired_differences(runs, metric) if records else {}
-    ranked = rank(entries, metric, [noise(run, metric) for run in runs], differences)
+    declared = [metric for run in runs for metric in declared_by(run.result)]
+    names = _metric_names(first.metric, (entry.metrics for entry in entries))
+    metrics = tuple(find_metric(declared, name) for name in names)
+    metric = metrics[0]
+    ranked_by = metric.higher_is_better is not None
+    differences = paired_differences(runs, metric) if records and ranked_by else {}
+    ranked = rank(entries, metric, [noise(run, metric.name) for run in runs], differences)
     return Board(
-        key, first.task, first.dataset, metric, names, protocol_fields(first), ranked,
+        key, first.task, first.dataset, metric, metrics, protocol_fields(first), ranked,
         paired=len(differences),
     )  # fmt: skip
 
@@ -143,13 +147,13 @@ def _run_notes(run: Run) -> Iterable[str]:
 def _published_board(table: PublishedTable) -> Board:
     fields = published_fields(table)
     entries = tuple(_published_entry(row) for row in table.rows)
-    metric = next(iter(table.columns))
+    metrics = table.metrics
+    metric = metrics[0]
     one_dataset = len({entry.dataset for entry in entries}) == 1
     if one_dataset and all(entry.model for entry in entries):
-        entries = rank(entries, metric, [entry.metrics.get(metric) for entry in entries])
-    names = tuple(table.columns)
+        entries = rank(entries, metric, [entry.metrics.get(metric.name) for entry in entries])
     key = comparability_key(fields)
-    return Board(key, table.task, table.dataset, metric, names, fields, entries, table)
+    return Board(key, table.task, table.dataset, metric, metrics, fields, entries, table)
 
 
 def _published_entry(row: PublishedRow) -> Entry:
@@ -168,7 +172,7 @@ def _metric_names(first: str, all_metrics: Iterable[dict[str, Estimate]]) -> tup
 
 def rank(
     entries: Sequence[Entry],
-    metric: str,
+    metric: Metric,
     values: Sequence[Estimate | None],
     differences: Mapping[Pair, Estimate] | None = None,
 ) -> tuple[Entry, ...]:
@@ -176,11 +180,13 @@ def rank(
 
     Args:
         entries: lines of one board.
-        metric: to rank by.
+        metric: to rank by; if neither direction is declared better, all are left in their order.
         values: of the metric with the noise to rank by, one for each entry.
         differences: of the paired bootstrap between entries.
     """
-    lower = lower_is_better(metric)
+    if metric.higher_is_better is None:
+        return tuple(entries)
+    lower = metric.lower_is_better
     standing = standings(values, lower=lower, differences=differences)
     labels = [entry.label for entry in entries]
     ranked = [
@@ -191,14 +197,14 @@ def rank(
         )
         for entry, own in zip(entries, standing, strict=True)
     ]
-    return tuple(sorted(ranked, key=lambda entry: _place(entry, metric, lower=lower)))
+    return tuple(sorted(ranked, key=lambda entry: _place(entry, metric)))
 
 
-def _place(entry: Entry, metric: str, *, lower: bool) -> tuple[float, str]:
+def _place(entry: Entry, metric: Metric) -> tuple[float, str]:
     if entry.ranks is None:
         return math.inf, entry.label
-    value = entry.metrics[metric].value
-    return (value if lower else -value), entry.label
+    value = entry.metrics[metric.name].value
+    return (value if metric.lower_is_better else -value), entry.label
 
 
 def show_ranks(entry: Entry) -> str:
@@ -211,6 +217,8 @@ def show_ranks(entry: Entry) -> str:
 
 def tie_rule(board: Board) -> str:
     """What a rank of this board means, in a sentence."""
+    if board.metric.higher_is_better is None:
+        return direction_unknown(board.metric)
     shared = "Models that differ by no more than noise share a rank"
     if board.paired:
         return (

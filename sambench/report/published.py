@@ -6,24 +6,31 @@ says. Values stand as printed; their unit is with the column.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import msgspec
 
 import sambench
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.store.result import read_json
+from sambench.shown import Metric, find_metric
+from sambench.store.schema import parse
+from sambench.store.tasks import declared_metrics
 
-MARKS = {
+Mark = Literal["found", "digitised", "derived", "second-hand"]
+Unit = Literal["percent", "fraction", "count", "seconds", "rate"]
+MARKS: dict[Mark, str] = {
     "found": "printed in the source",
     "digitised": "read off a figure",
     "derived": "computed from printed numbers",
     "second-hand": "quoted by another source",
 }
-SCALES = {
+SCALES: dict[Unit, float] = {
     "percent": 0.01,
     "fraction": 1.0,
     "count": 1.0,
@@ -33,8 +40,7 @@ SCALES = {
 """Unit of a column -> factor to how sambench gives the same metric."""
 
 
-@dataclass(frozen=True)
-class Paper:
+class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where numbers were published."""
 
     key: str
@@ -72,7 +78,7 @@ class PublishedRow:
     model: str
     dataset: str
     values: Mapping[str, float]
-    mark: str
+    mark: Mark
     half: Mapping[str, float] = field(default_factory=dict)
     error: float = 0.0
     baseline: str = ""
@@ -105,6 +111,7 @@ class PublishedTable:
         differs: what sambench does otherwise and has no option for.
         columns: metric -> unit.
         rows: the rows.
+        declared: metrics that the task does not declare.
     """
 
     paper: Paper
@@ -119,6 +126,13 @@ class PublishedTable:
     facts: JSON = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    declared: tuple[Metric, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns as they are declared here, or else by the installed task."""
+        known = [*self.declared, *declared_metrics(self.task)]
+        return tuple(find_metric(known, name) for name in self.columns)
 
     @property
     def name(self) -> str:
@@ -126,10 +140,45 @@ class PublishedTable:
         return f"{self.paper.key}:{self.id}"
 
 
-_TABLE = {"id", "where", "title", "task", "dataset", "mark", "columns", "rows"}
-_TABLE_MORE = {"error", "options", "facts", "unknown", "differs"}
-_ROW = {"label", "model", "values"}
-_ROW_MORE = {"dataset", "half", "mark", "error", "baseline", "options", "facts"}
+class RowFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row as it stands in a file: numbers as printed, one for each column, null where none is."""
+
+    label: str
+    model: str
+    values: list[float | None]
+    dataset: str | None = None
+    half: list[float | None] | None = None
+    mark: Mark | None = None
+    error: float | None = None
+    baseline: str = ""
+    options: JSON = {}
+    facts: JSON = {}
+
+
+class TableFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table as it stands in a file; what a row leaves out is as its table says."""
+
+    id: str
+    where: str
+    title: str
+    task: str
+    dataset: str
+    mark: Mark
+    columns: dict[str, Unit]
+    rows: list[RowFile]
+    error: float = 0.0
+    options: JSON = {}
+    facts: JSON = {}
+    unknown: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    declared: tuple[Metric, ...] = ()
+
+
+class PaperFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The published numbers of one paper, published/<key>.json."""
+
+    paper: Paper
+    tables: list[TableFile]
 
 
 def published_folder() -> Path:
@@ -155,81 +204,63 @@ def read_paper(path: Path) -> list[PublishedTable]:
     Raises:
         UserError: the file is not of the documented form; the place is named.
     """
-    data = read_json(path)
-    _keys(data, {"paper", "tables"}, set(), str(path))
-    _keys(data["paper"], {"key", "title", "year"}, {"arxiv", "url"}, f"{path}: paper")
-    paper = Paper(**data["paper"])
-    if paper.key != path.stem:
-        raise UserError(f"{path} is of the paper {paper.key!r}; name the file {paper.key}.json.")
-    tables = [_table(paper, raw, path) for raw in data["tables"]]
-    ids = [table.id for table in tables]
+    file = parse(read_json(path), PaperFile, str(path))
+    key = file.paper.key
+    if key != path.stem:
+        raise UserError(f"{path} is of the paper {key!r}; name the file {key}.json.")
+    ids = [table.id for table in file.tables]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
         raise UserError(f"{path} has two tables {twice[0]!r}; give each its own id.")
-    return tables
+    return [_table(file.paper, table, path) for table in file.tables]
 
 
-def _table(paper: Paper, raw: Any, path: Path) -> PublishedTable:
-    where = f"{path}: table {raw.get('id') if isinstance(raw, dict) else raw!r}"
-    _keys(raw, _TABLE, _TABLE_MORE, where)
-    _known(raw["mark"], MARKS, where)
-    for unit in raw["columns"].values():
-        _known(unit, SCALES, where)
-    rows = tuple(_row(row, raw, where) for row in raw["rows"])
-    plain = {key: raw[key] for key in ("id", "where", "title", "task", "dataset", "columns")}
+def _table(paper: Paper, table: TableFile, path: Path) -> PublishedTable:
     return PublishedTable(
-        paper,
-        rows=rows,
-        options=raw.get("options", {}),
-        facts=raw.get("facts", {}),
-        unknown=tuple(raw.get("unknown", ())),
-        differs=tuple(raw.get("differs", ())),
-        **plain,
+        paper=paper,
+        id=table.id,
+        where=table.where,
+        title=table.title,
+        task=table.task,
+        dataset=table.dataset,
+        columns=table.columns,
+        rows=tuple(_row(row, table, f"{path}: table {table.id}") for row in table.rows),
+        options=table.options,
+        facts=table.facts,
+        unknown=table.unknown,
+        differs=table.differs,
+        declared=table.declared,
     )
 
 
-def _row(raw: Any, table: JSON, where: str) -> PublishedRow:
-    place = f"{where}, row {raw.get('label') if isinstance(raw, dict) else raw!r}"
-    _keys(raw, _ROW, _ROW_MORE, place)
-    mark = raw.get("mark", table["mark"])
-    _known(mark, MARKS, place)
-    columns = table["columns"]
-    error = raw.get("error", table.get("error", 0.0)) * SCALES[next(iter(columns.values()))]
+def _row(row: RowFile, table: TableFile, where: str) -> PublishedRow:
+    place = f"{where}, row {row.label}"
+    error = table.error if row.error is None else row.error
     return PublishedRow(
-        label=raw["label"],
-        model=raw["model"],
-        dataset=raw.get("dataset", table["dataset"]),
-        values=_scaled(raw["values"], columns, place),
-        mark=mark,
-        half=_scaled(raw.get("half", [None] * len(columns)), columns, place),
-        error=error,
-        baseline=raw.get("baseline", ""),
-        options=raw.get("options", {}),
-        facts=raw.get("facts", {}),
+        label=row.label,
+        model=row.model,
+        dataset=table.dataset if row.dataset is None else row.dataset,
+        values=_scaled(row.values, table.columns, place),
+        mark=row.mark or table.mark,
+        half=_scaled(row.half, table.columns, place) if row.half is not None else {},
+        error=error * SCALES[next(iter(table.columns.values()))],
+        baseline=row.baseline,
+        options=row.options,
+        facts=row.facts,
     )
 
 
-def _scaled(values: Any, columns: Mapping[str, str], where: str) -> dict[str, float]:
-    """Numbers as printed -> sambench's scale by metric; null is left out."""
-    if not isinstance(values, list) or len(values) != len(columns):
-        raise UserError(f"{where} needs {len(columns)} values, one for each column.")
-    for value in values:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"{where} has the value {value!r}; give a number or null.")
+def _scaled(
+    values: Sequence[float | None], columns: Mapping[str, Unit], where: str
+) -> dict[str, float]:
+    """Numbers as printed -> sambench's scale by metric; null is left out.
+
+    Raises:
+        UserError: there are not as many as columns.
+    """
+    if len(values) != len(columns):
+        raise UserError(
+            f"{where} needs {len(columns)} values, one for each column; write null for none."
+        )
     pairs = zip(columns.items(), values, strict=True)
     return {name: value * SCALES[unit] for (name, unit), value in pairs if value is not None}
-
-
-def _keys(raw: Any, needed: set[str], allowed: set[str], where: str) -> None:
-    if not isinstance(raw, dict):
-        raise UserError(f"{where} is no JSON object; see docs/result-schema.md.")
-    missing = sorted(needed - set(raw))
-    unknown = sorted(set(raw) - needed - allowed)
-    if missing or unknown:
-        problem = f"lacks {missing[0]!r}" if missing else f"has the unknown field {unknown[0]!r}"
-        raise UserError(f"{where} {problem}; see docs/result-schema.md.")
-
-
-def _known(value: Any, choices: Iterable[str], where: str) -> None:
-    if value not in choices:
-        raise UserError(f"{where} has {value!r}; it is one of {', '.join(choices)}.")

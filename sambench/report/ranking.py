@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate, Samples, paired, resample
-from sambench.report.collect import Run, read_lines
-from sambench.report.numbers import lower_is_better
-from sambench.report.scores import load_task
+from sambench.shown import Metric
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -112,16 +111,17 @@ def _closed(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return closed
 
 
-def paired_differences(runs: Sequence[Run], metric: str) -> dict[Pair, Estimate]:
+def paired_differences(runs: Sequence[Run], metric: Metric) -> dict[Pair, Estimate]:
     """Differences between runs of one protocol whose records are at hand, second less first.
 
     Only of pairs whose intervals overlap: of the others it is known to be beyond noise.
     """
-    alone = standings([noise(run, metric) for run in runs], lower=lower_is_better(metric))
+    values = [noise(run, metric.name) for run in runs]
+    alone = standings(values, lower=metric.lower_is_better)
     near = [(i, j) for i, own in enumerate(alone) if own for j in own.ties if i < j]
     samples = _samples(runs, sorted({i for pair in near for i in pair}))
     both = [(i, j) for i, j in near if i in samples and j in samples]
-    return {(i, j): paired(samples[i], samples[j], metric) for i, j in both}
+    return {(i, j): paired(samples[i], samples[j], metric.name) for i, j in both}
 
 
 def noise(run: Run, metric: str) -> Estimate | None:
@@ -134,13 +134,13 @@ def noise(run: Run, metric: str) -> Estimate | None:
 
 def _samples(runs: Sequence[Run], wanted: Sequence[int]) -> dict[int, Samples]:
     """The same resamples of each run that has all its records."""
-    records = {i: [line["record"] for line in read_lines(runs[i])] for i in wanted}
+    records = {i: [line["record"] for line in runs[i].lines()] for i in wanted}
     images = max(map(len, records.values()), default=0)
     whole = {i: found for i, found in records.items() if len(found) == images >= FEWEST_IMAGES}
     if len(whole) < 2:
         return {}
     try:
-        tasks = {i: load_task(runs[i]) for i in whole}
+        tasks = {i: runs[i].task for i in whole}
     except UserError as error:
         log.warning("ranks of %s rest on intervals: %s", runs[0].result.task, error)
         return {}

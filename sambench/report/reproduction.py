@@ -9,13 +9,13 @@ from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import (
     DASH,
-    scale,
     show_estimate,
     show_interval,
     show_metric,
     show_value,
 )
 from sambench.report.published import MARKS, PublishedRow, PublishedTable
+from sambench.shown import Metric, find_metric
 from sambench.store.result import Result
 
 PARTIAL = {"images", "datasets", "split"}
@@ -45,13 +45,13 @@ class Line:
     """One metric.
 
     Attributes:
-        metric: its name.
+        metric: which.
         published: as printed, with the error of reading a figure or its printed interval.
         measured: what was measured; None if that metric was not.
         verdict: equal, agrees, differs, or not measured.
     """
 
-    metric: str
+    metric: Metric
     published: Estimate
     measured: Estimate | None
     verdict: str
@@ -117,7 +117,8 @@ def find_claims(
 def compare(claim: Claim, result: Result) -> Reproduction:
     """Hold a result against a published row."""
     published = claim.row.estimates()
-    lines = tuple(_line(result, name, value) for name, value in published.items())
+    metrics = {name: find_metric(claim.table.metrics, name) for name in published}
+    lines = tuple(_line(result, metrics[name], value) for name, value in published.items())
     differing = tuple(_differing(claim, result))
     facts = {**claim.table.facts, **claim.row.facts}
     unknown = list(claim.table.unknown)
@@ -128,11 +129,11 @@ def compare(claim: Claim, result: Result) -> Reproduction:
     return Reproduction(claim, result, lines, differing, tuple(unknown), stated, verdict)
 
 
-def _line(result: Result, metric: str, published: Estimate) -> Line:
-    measured = _of_metric(result, metric)
+def _line(result: Result, metric: Metric, published: Estimate) -> Line:
+    measured = _of_metric(result, metric.name)
     if measured is None or math.isnan(measured.value):
         return Line(metric, published, None, "not measured")
-    return Line(metric, published, measured, _agreement(result.task, metric, published, measured))
+    return Line(metric, published, measured, _agreement(metric, published, measured))
 
 
 def _of_metric(result: Result, metric: str) -> Estimate | None:
@@ -141,10 +142,9 @@ def _of_metric(result: Result, metric: str) -> Estimate | None:
     return result.metrics.get(metric, next(partial, None))
 
 
-def _agreement(task: str, metric: str, published: Estimate, measured: Estimate) -> str:
+def _agreement(metric: Metric, published: Estimate, measured: Estimate) -> str:
     """Equal to the last printed digit, within the intervals, or neither."""
-    # Counts are printed with two or three decimals, all else with three digits of a fraction.
-    rounding = 0.005 if scale(task, metric)[1] == 2 else 0.0005
+    rounding = 0.5 * 10.0**-metric.places / metric.factor
     if abs(measured.value - published.value) <= rounding + 1e-9:
         return "equal"
     low, high = _bounds(measured)
@@ -248,7 +248,7 @@ def _in_words(lines: Sequence[Line]) -> str:
     verdicts = [line.verdict for line in lines]
     kinds = [word for word in WORDS if word in verdicts]
     if len(kinds) == 1:
-        who = f"all {len(lines)} metrics are" if len(lines) > 1 else f"{lines[0].metric} is"
+        who = f"all {len(lines)} metrics are" if len(lines) > 1 else f"{lines[0].metric.name} is"
         return f"{who} {WORDS[kinds[0]]}"
     parts = [f"{verdicts.count(word)} {WORDS[word]}" for word in kinds]
     return f"of {len(lines)} metrics {', '.join(parts)}"
@@ -256,9 +256,8 @@ def _in_words(lines: Sequence[Line]) -> str:
 
 def show(found: Reproduction) -> str:
     """A reproduction as text for a terminal: the row, its numbers, the protocol, the verdict."""
-    task = found.result.task
     head = ["metric", "published", "measured", "95 % interval", "difference", ""]
-    rows = [_show_line(task, line) for line in found.lines]
+    rows = [_show_line(line) for line in found.lines]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     table = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -282,16 +281,16 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{title if i == 0 else '':<9}{line}" for i, line in enumerate(lines)]
 
 
-def _show_line(task: str, line: Line) -> list[str]:
+def _show_line(line: Line) -> list[str]:
     measured = interval = difference = DASH
     if line.measured is not None:
-        measured = show_value(task, line.metric, line.measured.value)
-        interval = show_interval(task, line.metric, line.measured)
+        measured = show_value(line.metric, line.measured.value)
+        interval = show_interval(line.metric, line.measured)
     if not math.isnan(line.difference):
         sign = "+" if line.difference >= 0 else "-"
-        difference = sign + show_value(task, line.metric, abs(line.difference))
-    published = show_estimate(task, line.metric, line.published)
-    name = show_metric(task, line.metric)
+        difference = sign + show_value(line.metric, abs(line.difference))
+    published = show_estimate(line.metric, line.published)
+    name = show_metric(line.metric)
     return [name, published, measured, interval, difference, WORDS[line.verdict]]
 
 
@@ -315,7 +314,7 @@ def to_json(found: Reproduction) -> JSON:
         "dataset": found.result.dataset,
         "lines": [
             {
-                "metric": line.metric,
+                "metric": line.metric.name,
                 "published": line.published.value,
                 "measured": None if line.measured is None else line.measured.value,
                 "low": None if line.measured is None else number(line.measured.low),

@@ -1,46 +1,14 @@
 """The score of each image, and which images are worth a look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
-from sambench.registry import option_types
-from sambench.report.collect import Run
-from sambench.report.numbers import lower_is_better
-from sambench.store.tasks import task_class
+from sambench.shown import Metric
 
 Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
-
-
-def load_task(run: Run) -> Task:
-    """The task of a result with its options, as far as they are no files.
-
-    Raises:
-        UserError: there is no such task, or it cannot do without the file.
-    """
-    result = run.result
-    origin = str(result.protocol.get("plugins", {}).get("task", ""))
-    cls: Any = task_class(result.task, origin, run.path, run.own)
-    known = option_types(cls)
-    kept = {field.name for field in fields(cls)} & set(result.protocol["task"])
-    given = result.protocol["task"]
-    # Of a file only the hash is known; that there was one still tells the task what it measures.
-    options = {k: Path(given[k]) if given[k] and _is_file(known[k]) else given[k] for k in kept}
-    try:
-        task: Task = cls(**options)
-    except (TypeError, ValueError, OSError) as error:
-        raise UserError(f"task {result.task} cannot be set up from its result: {error}") from None
-    return task
-
-
-def _is_file(annotation: Any) -> bool:
-    return "Path" in str(annotation)
 
 
 def image_scores(task: Task, metric: str, lines: Sequence[JSON]) -> Scores:
@@ -53,7 +21,7 @@ def _alone(task: Task, record: JSON, metric: str) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def chosen_images(runs: Mapping[str, Scores], metric: str, most: int) -> list[str]:
+def chosen_images(runs: Mapping[str, Scores], metric: Metric, most: int) -> list[str]:
     """Images worth drawing: the worst, median and best of each run, and where runs differ most.
 
     Args:
@@ -73,10 +41,10 @@ def chosen_images(runs: Mapping[str, Scores], metric: str, most: int) -> list[st
     return list(chosen)
 
 
-def _ends_and_middle(scores: Scores, metric: str) -> list[str]:
+def _ends_and_middle(scores: Scores, metric: Metric) -> list[str]:
     """Ids in turn from the worst, the best and the median outwards."""
     known = sorted((v, id) for id, v in scores.items() if v is not None)
-    if lower_is_better(metric):
+    if metric.lower_is_better:
         known.reverse()
     ids = [id for _, id in known]
     middle = sorted(range(len(ids)), key=lambda i: abs(2 * i - (len(ids) - 1)))

@@ -1,14 +1,17 @@
 """Keeping the committed leaderboard right: write it, or say what is wrong with it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from sambench.errors import UserError
-from sambench.report.collect import read_runs, result_files
+from sambench.files import read_json, write_text
+from sambench.interfaces import JSON
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import published_folder, read_paper, read_published
 from sambench.report.readme import has_block, readme_block, replace_block, results_readme
-from sambench.report.schema import problems
-from sambench.store.result import write_text
+from sambench.store.paths import file_name
+from sambench.store.run import find_runs
+from sambench.store.schema import inconsistencies
 
 
 def folder_boards(folder: Path) -> list[Board]:
@@ -18,7 +21,7 @@ def folder_boards(folder: Path) -> list[Board]:
     """
     own = folder / "published"
     tables = read_published(own) if own.is_dir() else []
-    return make_boards(read_runs([folder]), tables, records=False)
+    return make_boards(find_runs([folder]), tables, records=False)
 
 
 def published_for(paths: list[Path]) -> Path:
@@ -57,13 +60,38 @@ def update(folder: Path, readme: Path | None = None) -> list[Path]:
 
 def check(folder: Path, readme: Path | None = None) -> list[str]:
     """What is wrong with a folder of results, in sentences; empty if all is well."""
-    found = [line for path in result_files(folder) for line in problems(path, folder)]
+    found = [line for run in find_runs([folder]) for line in problems(run.path, folder)]
     for path in sorted((folder / "published").glob("*.json")):
         try:
             read_paper(path)
         except UserError as error:
             found.append(str(error))
     return found or list(_stale(folder, readme))
+
+
+def problems(path: Path, folder: Path) -> list[str]:
+    """What is wrong with a committed result, in sentences that name it; empty if it is right.
+
+    Args:
+        path: of the result.
+        folder: of all results; its place in it is checked too.
+    """
+    try:
+        data = read_json(path)
+    except UserError as error:
+        return [str(error)]
+    return inconsistencies(data, str(path)) or list(_misplaced(data, path, folder))
+
+
+def _misplaced(data: JSON, path: Path, folder: Path) -> Iterator[str]:
+    """A result lies at <task>/<dataset>/<model>.json; options may follow the task's name."""
+    dataset, model = file_name(data["dataset"]), file_name(data["model"])
+    place = path.relative_to(folder)
+    parts = place.parts
+    task_fits = len(parts) == 3 and parts[0].split("-")[0] == data["task"].split("-")[0]
+    if not task_fits or parts[1:] != (dataset, f"{model}.json"):
+        wanted = f"{data['task']}/{dataset}/{model}.json"
+        yield f"{path} lies at {place.as_posix()}, expected {wanted}; move it there."
 
 
 def _stale(folder: Path, readme: Path | None) -> list[str]:

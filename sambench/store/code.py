@@ -24,13 +24,16 @@ from itertools import accumulate
 from pathlib import Path
 from types import ModuleType
 
-from sambench.data.download import sha256
-from sambench.store.imports import Imported
+from sambench.files import sha256
+from sambench.registry.imports import Imported
 from sambench.store.normal import Normal
 
 APART = frozenset({
     "sambench",
-    *(f"sambench.{name}" for name in ("errors", "download", "sources", "timing", "registry")),
+    *(
+        f"sambench.{name}"
+        for name in ("errors", "files", "data.download", "data.sources", "store.timing", "registry")
+    ),
 })  # fmt: skip
 """Modules of ours that no number passes through, whoever imports them."""
 ENGINE = ("sambench.engine.timed_model",)

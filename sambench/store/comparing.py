@@ -1,4 +1,4 @@
-"""Two results on the same images: paired differences with intervals.
+"""Two runs on the same images: paired differences with intervals.
 
 Both sides are resampled with the same images, so that what makes an image easy or hard for both
 cancels: the interval of a difference is far narrower than the two intervals suggest.
@@ -7,36 +7,16 @@ cancels: the interval of a difference is far narrower than the two intervals sug
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Task
+from sambench.interfaces import JSON, Estimator, Metric, Task
 from sambench.metrics.statistics import Estimate, paired, resample
-from sambench.store.paths import RECORDS, beside
-from sambench.store.records import Index, Made, differences, scan
+from sambench.store.records import Provenance, differences
+from sambench.store.run import Run
 from sambench.store.sources import PREDICTION
-from sambench.store.tasks import task_of
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of two runs.
-
-    Attributes:
-        index: its records.
-        task: that it answers.
-    """
-
-    index: Index
-    task: Task
-
-    @property
-    def name(self) -> str:
-        """Model and path: two runs may be of the same model."""
-        return f"{self.index.header['about']['label']} ({self.index.path})"
 
 
 @dataclass(frozen=True)
@@ -60,6 +40,7 @@ class Comparison:
     Attributes:
         names: of the first and the second.
         metric: to rank by.
+        declared: what the metrics are.
         images: scored by both: all that follows is about them.
         only: images that only the first, only the second has scored.
         choices: in which their protocols differ, the model aside.
@@ -70,6 +51,7 @@ class Comparison:
 
     names: tuple[str, str]
     metric: str
+    declared: tuple[Metric, ...]
     images: int
     only: tuple[int, int]
     choices: list[str]
@@ -78,31 +60,8 @@ class Comparison:
     furthest: list[tuple[str, float, float]]
 
 
-def read_side(path: Path, own: Sequence[Path] = ()) -> Side:
-    """A run from its result, its records, or the folder that holds the one of them.
-
-    Args:
-        path: of one of these.
-        own: the .py files of tasks that are not installed.
-
-    Raises:
-        UserError: there are no such records, or of several runs.
-    """
-    if path.is_dir():
-        found = sorted(path.rglob(f"*{RECORDS}"))
-        if len(found) != 1:
-            raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
-        path = found[0]
-    elif path.suffix == ".json":
-        path = beside(path.with_suffix(""), RECORDS)
-    index = scan(path)
-    if not index.header:
-        raise UserError(f"{path} holds no records; give a result that lies beside its records.")
-    return Side(index, task_of(index, own))
-
-
 def compare(
-    first: Side, second: Side, *, resamples: int, seed: int = 0, images: int = 10
+    first: Run, second: Run, *, resamples: int, seed: int = 0, images: int = 10
 ) -> Comparison:
     """Compare two runs on the images that both have scored.
 
@@ -129,6 +88,7 @@ def compare(
     return Comparison(
         names=(first.name, second.name),
         metric=first.task.metric,
+        declared=tuple(metric for metric in first.task.metrics if metric.name in metrics),
         images=len(ids),
         only=(sizes[0] - len(ids), sizes[1] - len(ids)),
         choices=_choices(first, second),
@@ -138,7 +98,7 @@ def compare(
     )
 
 
-def _common(first: Side, second: Side) -> list[str]:
+def _common(first: Run, second: Run) -> list[str]:
     """The images that both have scored, in the dataset's order.
 
     Raises:
@@ -155,7 +115,8 @@ def _common(first: Side, second: Side) -> list[str]:
     both = [id for id in ids if id in second.index.offsets]
     if not both:
         raise UserError(f"{where} have no image in common.")
-    other = [id for id in both if not _same_image(first.index.made[id], second.index.made[id])]
+    made = first.index.provenance, second.index.provenance
+    other = [id for id in both if not _same_image(made[0][id], made[1][id])]
     if other:
         raise UserError(
             f"{where} cannot be compared: {len(other)} of {len(both)} images had other pixels in "
@@ -164,20 +125,20 @@ def _common(first: Side, second: Side) -> list[str]:
     return both
 
 
-def _same_image(first: Made, second: Made) -> bool:
+def _same_image(first: Provenance, second: Provenance) -> bool:
     """Whether two records are of the same pixels, as far as both were made from an image."""
     both = {first.image, second.image}
     return len(both) == 1 or any(each.startswith(PREDICTION) for each in both)
 
 
-def _choices(first: Side, second: Side) -> list[str]:
+def _choices(first: Run, second: Run) -> list[str]:
     """Choices of the task, and code of its metric, in which two runs differ."""
     choices = [
         {
-            **side.index.header["about"]["choices"],
-            "code of the metric": side.index.plan["scores"]["code"],
+            **run.index.header["about"]["choices"],
+            "code of the metric": run.index.plan["scores"]["code"],
         }
-        for side in (first, second)
+        for run in (first, second)
     ]
     return differences(choices[0], choices[1])
 
@@ -220,6 +181,7 @@ def to_json(comparison: Comparison) -> JSON:
         "first": first,
         "second": second,
         "metric": comparison.metric,
+        "declared": [asdict(metric) for metric in comparison.declared],
         "images": comparison.images,
         "only": list(comparison.only),
         "choices": comparison.choices,

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sambench.engine.jobs import stem_in, summary
 from sambench.errors import UserError
-from sambench.interfaces import Task
+from sambench.files import write_lines
 from sambench.metrics.statistics import RESAMPLES
-from sambench.store.paths import RECORDS, beside
+from sambench.store.paths import RECORDS
 from sambench.store.records import Index, as_line, check_plan, scan
-from sambench.store.result import Result, write_lines, write_result
-from sambench.store.tasks import task_of
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What joining gave.
-
-    Attributes:
-        path: the records file that was written.
-        result: of all images that were asked for.
-        task: that it is about.
-    """
-
-    path: Path
-    result: Result
-    task: Task
+from sambench.store.result import write_result
+from sambench.store.run import Run, placed
+from sambench.store.summary import summary
+from sambench.store.tasks import task_of_records
 
 
 def find_records(places: Iterable[Path]) -> list[Index]:
@@ -58,7 +44,7 @@ def merge(
     limit: int = 0,
     resamples: int = RESAMPLES,
     own: Sequence[Path] = (),
-) -> list[Merged]:
+) -> list[Run]:
     """Join the records of every run that is found.
 
     Args:
@@ -71,13 +57,15 @@ def merge(
     Raises:
         UserError: records of one run are of different plans, or of the same image and differ.
     """
-    runs: dict[Path, tuple[Task, list[Index]]] = {}
+    found: dict[Run, list[Index]] = {}
     for index in find_records(places):
-        task = task_of(index, own)
-        runs.setdefault(stem_in(output, index.header, task), (task, []))[1].append(index)
-    for _, indices in runs.values():
+        run = replace(placed(output, index.header, task_of_records(index, own)), own=tuple(own))
+        found.setdefault(run, []).append(index)
+    for indices in found.values():
         _check(indices)
-    return [_join(stem, *run, limit, resamples) for stem, run in runs.items()]
+    for run, indices in found.items():
+        _join(run, indices, limit, resamples)
+    return list(found)
 
 
 def _check(indices: list[Index]) -> None:
@@ -104,21 +92,18 @@ def _scores(index: Index, id: str) -> tuple[Any, Any]:
     return line["image"], line["record"]
 
 
-def _join(stem: Path, task: Task, indices: list[Index], limit: int, resamples: int) -> Merged:
+def _join(run: Run, indices: list[Index], limit: int, resamples: int) -> None:
     """Write one records file, each image once and in the dataset's order, and its result."""
     header = indices[0].header
     where = {id: index for index in reversed(indices) for id in index.offsets}
     failed = {id: why for index in indices for id, why in index.failed.items() if id not in where}
     sessions = [session for index in indices for session in index.sessions]
-    path = beside(stem, RECORDS)
     lines = chain(
         [as_line(header)],
         (line for id in header["ids"] if id in where for line in where[id].raw([id])),
         (as_line({"id": id, "failed": why}) for id, why in failed.items()),
         (as_line({"session": session}) for session in sessions),
     )
-    write_lines(path, lines)
+    write_lines(run.records_path, lines)
     ids = tuple(header["ids"][: limit or None])
-    result = summary(task, scan(path), ids, resamples, {})
-    write_result(beside(stem, ".json"), result)
-    return Merged(path, result, task)
+    write_result(run.path, summary(run.task, run.index, ids, resamples, {}))

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
-from sambench.store.imports import Imported, imported
+from sambench.registry.imports import Imported, imported
 
-TYPING = {"__future__", "collections.abc", "numpy.typing", "typing", "typing_extensions"}
-"""Modules of which nothing but annotations needs anything."""
+TYPING = {
+    "__future__", "collections.abc", "numpy.typing", "sambench.options", "typing",
+    "typing_extensions",
+}  # fmt: skip
+"""Modules of which nothing but annotations, and refusals of options, needs anything."""
 
 
 class Normal(ast.NodeTransformer):

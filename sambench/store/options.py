@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from sambench.data.download import sha256
+from sambench.files import sha256
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.registry import option_types, spec_of
 

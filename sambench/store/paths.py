@@ -113,19 +113,6 @@ def beside(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 
 
-def predictions_folder(stem: Path) -> Path:
-    """Where predictions are kept, one file an image."""
-    return beside(stem, PREDICTIONS)
-
-
 def file_stem(id: str) -> str:
     """An image's id as the name of its prediction, without an ending."""
     return shortened(quote(id, safe=""))
-
-
-def record_files(stem: Path) -> list[Path]:
-    """All records files of a run: its own, and those of its shards."""
-    shards = sorted(stem.parent.glob(f"*.shard-*{RECORDS}")) if stem.parent.is_dir() else []
-    own = beside(stem, RECORDS)
-    named = [path for path in shards if path.name.rpartition(".shard-")[0] == stem.name]
-    return [*([own] if own.is_file() else []), *named]

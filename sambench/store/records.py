@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """What an image's record was made from.
 
     Attributes:
@@ -72,7 +72,7 @@ class Index:
         path: the file.
         header: its first line, with the ids of now; empty if not even that was finished.
         offsets: where the line of each scored image begins, in bytes.
-        made: what the record of each scored image was made from.
+        provenance: what the record of each scored image was made from.
         failed: the last reason of each image that failed and was not scored since.
         sessions: what each session cost.
         damaged: numbers of the lines that hold nothing readable, counted from 1.
@@ -83,7 +83,7 @@ class Index:
     path: Path
     header: JSON = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
-    made: dict[str, Made] = field(default_factory=dict)
+    provenance: dict[str, Provenance] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     sessions: list[JSON] = field(default_factory=list)
     damaged: tuple[int, ...] = ()
@@ -94,20 +94,21 @@ class Index:
         """Enter the line of a scored image, which begins at that byte."""
         id = line["id"]
         self.offsets[id] = start
-        self.made[id] = Made(line["image"], line.get("stamp"), line.get("prediction", ""))
+        stamp, prediction = line.get("stamp"), line.get("prediction", "")
+        self.provenance[id] = Provenance(line["image"], stamp, prediction)
         self.failed.pop(id, None)
 
     def restamp(self, stamps: Mapping[str, str]) -> None:
         """Enter new stamps of scored images."""
         for id, stamp in stamps.items():
-            if id in self.made:
-                self.made[id] = replace(self.made[id], stamp=stamp)
+            if id in self.provenance:
+                self.provenance[id] = replace(self.provenance[id], stamp=stamp)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Let images count as not done."""
         for id in ids:
             self.offsets.pop(id, None)
-            self.made.pop(id, None)
+            self.provenance.pop(id, None)
 
     @property
     def plan(self) -> JSON:
@@ -154,10 +155,7 @@ def scan(path: Path) -> Index:
     if damaged:
         numbers = ", ".join(map(str, damaged[:10])) + (", ..." if len(damaged) > 10 else "")
         log.warning("%s: line %s is damaged; what it held is done anew", path, numbers)
-    return Index(
-        path, index.header, index.offsets, index.made, index.failed, index.sessions,
-        tuple(damaged), index.doubtful, end,
-    )  # fmt: skip
+    return replace(index, damaged=tuple(damaged), end=end)
 
 
 def _header(line: bytes, path: Path) -> JSON:

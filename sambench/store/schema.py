@@ -1,110 +1,181 @@
-"""The fields of a result file, their types, and what must agree in it."""
+"""Typed files: the layout of a result, and one sentence about what in a file is not as typed.
+
+The types are those of msgspec, from which the JSON Schema is generated; nothing else says what a
+file of ours must look like. Reading asks for the types alone; fields that are missing without harm,
+or that a later version added, are no obstacle.
+"""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+import re
+from typing import Any, Literal, TypeVar
 
+import msgspec
+
+from sambench.errors import UserError
 from sambench.interfaces import JSON
+from sambench.shown import Metric
 
+T = TypeVar("T")
 SCHEMA = 1
-"""Version of the description in docs/result-schema.md."""
-TYPES: dict[str, type] = {
-    "schema": int, "complete": bool, "task": str, "model": str, "dataset": str, "metric": str,
-    "images": int, "metrics": dict, "protocol": dict, "failed": dict, "timing": dict,
-    "environment": dict, "note": str, "details": dict,
-}  # fmt: skip
-REQUIRED = frozenset({"task", "model", "dataset", "metric", "images", "metrics", "protocol"})
-"""Fields without which there is no result."""
-PROTOCOL = {"task": dict, "model": dict, "dataset": dict, "sambench": str}
+"""Version of the layout of results."""
+LATER = frozenset({"declared"})
+"""Fields that older files lack, which were written before they were known."""
+REMEDY = "docs/result-schema.md says what belongs there"
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.{3})\]")
 
 
-def content_problems(data: Any) -> Iterator[str]:
-    """What is wrong with the content of a result file, each completing a sentence about it."""
-    if not isinstance(data, dict):
-        yield "is no JSON object"
-        return
-    structure = list(_structure(data))
-    yield from structure
-    if structure:
-        return
-    yield from _metrics(data)
-    yield from _consistency(data)
+class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A metric's value with its 95 % interval; null where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(each or 0) for each in (self.value, self.low, self.high)):
+            raise ValueError("Expected finite numbers or null")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"The interval ends before it begins: {self.low} > {self.high}")
 
 
-def unreadable(data: Any) -> Iterator[str]:
-    """What keeps a result file from being read: parts of another type than they must have.
+class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+    """The protocol card: every choice that moves a number."""
 
-    A part that is missing without harm is no reason; `content_problems` asks for all of them.
+    task: JSON
+    model: JSON
+    dataset: JSON
+    plugins: dict[str, str] = {}
+    code: dict[str, str] = {}
+    sambench: str = ""
+
+
+class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured result, <task>/<dataset>/<model>.json."""
+
+    schema: Literal[1]
+    complete: bool = True
+    task: str
+    model: str
+    dataset: str
+    metric: str
+    images: int
+    metrics: dict[str, Interval]
+    protocol: Protocol
+    failed: dict[str, str] = {}
+    timing: JSON = {}
+    environment: JSON = {}
+    note: str = ""
+    details: JSON = {}
+    declared: tuple[Metric, ...] = ()
+
+
+def parse(data: Any, kind: type[T], source: str, remedy: str = REMEDY) -> T:
+    """JSON values as a type.
+
+    Args:
+        data: what was read.
+        kind: a type of msgspec.
+        source: what to call the data in a message: the path of the file.
+        remedy: what to do about it, the end of the sentence.
+
+    Raises:
+        UserError: something is not of its type; the place is named, such as $.metrics.mIoU.low.
     """
-    if not isinstance(data, dict):
-        yield "is no JSON object"
-        return
-    for name, wanted in TYPES.items():
-        if name in data or name in REQUIRED:
-            yield from _typed(data, name, wanted, name)
-    protocol = data.get("protocol")
-    for name in ("task", "model", "dataset"):
-        if isinstance(protocol, dict) and name in protocol:
-            yield from _typed(protocol, name, dict, f"protocol.{name}")
-    if isinstance(data.get("metrics"), dict):
-        yield from _metrics(data)
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        reason = str(error).partition(" - at `")[0]
+        place = _named(_place(data, kind, str(error)))
+        words = reason[0].lower() + reason[1:]
+        raise UserError(f"{source}, at {place}: {words}; {remedy}.") from None
 
 
-def _structure(data: JSON) -> Iterator[str]:
-    for name in sorted(set(data) - set(TYPES)):
-        yield f"has the unknown field {name!r}"
-    for name, wanted in TYPES.items():
-        yield from _typed(data, name, wanted, name)
-    for name, wanted in PROTOCOL.items():
-        if isinstance(data.get("protocol"), dict):
-            yield from _typed(data["protocol"], name, wanted, f"protocol.{name}")
+def json_schema(kind: type) -> JSON:
+    """The JSON Schema (2020-12) of a type."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(kind),
+    }
 
 
-def _typed(data: JSON, name: str, wanted: type, where: str) -> Iterator[str]:
-    if name not in data:
-        yield f"lacks {where!r}"
-    elif not isinstance(data[name], wanted) or (wanted is int and isinstance(data[name], bool)):
-        yield f"{where!r} is {type(data[name]).__name__}, not {wanted.__name__}"
+def _place(data: Any, kind: type, message: str) -> list[str | int]:
+    """Keys and numbers that lead to what an error is about.
+
+    msgspec leaves out the keys of dictionaries: it is the first with which alone the error stays.
+    """
+    found: list[str | int] = []
+    inner = data
+    for name, item in _STEP.findall(message.partition(" - at `")[2]):
+        step: str | int = int(item) if item.isdigit() else name
+        if item == "...":
+            step = next(
+                (key for key in inner if _error(_with_only(data, found, key), kind) == message),
+                item,
+            )
+        found.append(step)
+        if step == "...":
+            break
+        inner = inner[step]
+    return found
 
 
-def _metrics(data: JSON) -> Iterator[str]:
-    for name, estimate in data["metrics"].items():
-        if not isinstance(estimate, dict) or set(estimate) != {"value", "low", "high"}:
-            yield f"metric {name!r} needs value, low and high"
-        elif not all(_number_or_null(number) for number in estimate.values()):
-            yield f"metric {name!r} holds what is no finite number"
-        elif _reversed(estimate["low"], estimate["high"]):
-            yield f"metric {name!r} has an interval that ends before it begins"
+def _error(data: Any, kind: type) -> str:
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
-def _number_or_null(value: Any) -> bool:
-    if value is None:
-        return True
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < math.inf
+def _with_only(data: Any, path: list[str | int], key: str) -> Any:
+    """JSON values of which the object at a path keeps nothing but one key."""
+    if not path:
+        return {key: data[key]}
+    first, *rest = path
+    inner = _with_only(data[first], rest, key)
+    if isinstance(data, dict):
+        return {**data, first: inner}
+    return [inner if number == first else each for number, each in enumerate(data)]
 
 
-def _reversed(low: float | None, high: float | None) -> bool:
-    return low is not None and high is not None and low > high
-
-
-def _consistency(data: JSON) -> Iterator[str]:
-    if data["schema"] != SCHEMA:
-        yield f"has schema {data['schema']}, expected {SCHEMA}"
-    if data["metric"] not in data["metrics"]:
-        yield f"ranks by {data['metric']!r}, which is not among its metrics"
-    if data["images"] < 1:
-        yield "scores no image"
-    if data["complete"] != (not data["failed"]):
-        yield "says it is complete although images failed, or the other way round"
-    for part in ("model", "dataset"):
-        stated = data["protocol"][part]
-        if stated.get("label", stated.get("name")) != data[part]:
-            yield f"names another {part} in its protocol"
-
-
-def has_types(value: Any, kinds: Mapping[str, type]) -> bool:
-    """Whether a JSON value is an object whose parts are of these types."""
-    return isinstance(value, dict) and all(
-        isinstance(value.get(key), kind) for key, kind in kinds.items()
+def _named(path: list[str | int]) -> str:
+    """A path as text, such as $.rows[2].values; a key that is not a word stands in brackets."""
+    steps = (
+        f".{step}" if isinstance(step, str) and re.fullmatch(r"\w+", step) else f"[{step!r}]"
+        for step in path
     )
+    return "".join(["$", *steps])
+
+
+def inconsistencies(data: JSON, source: str) -> list[str]:
+    """What is wrong with a result that is to be committed, in sentences; empty if it is right.
+
+    Args:
+        data: the JSON values of the file.
+        source: its path, for the sentences.
+    """
+    try:
+        file = parse(data, ResultFile, source)
+    except UserError as error:
+        return [str(error)]
+    fields = ResultFile.__struct_fields__
+    stated = {
+        "model": file.protocol.model.get("label", file.protocol.model.get("name")),
+        "dataset": file.protocol.dataset.get("label", file.protocol.dataset.get("name")),
+    }
+    found = [
+        *(f"lacks {name!r}" for name in fields if name not in {*data, *LATER}),
+        *(f"has the unknown field {name!r}" for name in sorted(data.keys() - set(fields))),
+        *(f"names another {part} in its protocol" for part in stated if stated[part] != data[part]),
+    ]
+    if not file.protocol.sambench:
+        found.append("lacks 'protocol.sambench'")
+    if file.metric not in file.metrics:
+        found.append(f"ranks by {file.metric!r}, which is not among its metrics")
+    if file.images < 1:
+        found.append("scores no image")
+    if file.complete != (not file.failed):
+        found.append("says it is complete although images failed, or the other way round")
+    return [f"{source} {each}; {REMEDY}." for each in found]

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.data.download import sha256
 from sambench.errors import UserError
+from sambench.files import sha256
 from sambench.interfaces import Dataset, file_stamp
 from sambench.store.paths import file_stem
-from sambench.store.records import REMEDY, Made, RecordFile
+from sambench.store.records import REMEDY, Provenance, RecordFile
 
 PREDICTION = "prediction "
 """How the content of a record begins that was made from a prediction's file, not from an image."""
@@ -109,7 +109,7 @@ def drop_changed(
     Raises:
         UserError: it moved and all of it changed: it is something else, which has the same name.
     """
-    made = records.index.made
+    made = records.index.provenance
     known = [id for id in ids if id in made]
     doubtful = [id for id in known if not _same_stamp(made[id], sources.stamp(id))]
 
@@ -138,5 +138,5 @@ def drop_changed(
     return changed
 
 
-def _same_stamp(made: Made, now: str | None) -> bool:
+def _same_stamp(made: Provenance, now: str | None) -> bool:
     return now is not None and made.stamp == now

@@ -26,14 +26,14 @@ class NewModel(Model):
     """A disc around each click and an ellipse in each box: put your network in its place.
 
     Args:
-        radius: of the disc, as a part of the image's longer side.
+        radius: of the disc, as a fraction of the image's longer side.
         device: cpu, cuda, cuda:1 and so on.
     """
 
     prompts = frozenset({"points", "boxes"})  # what it takes; "masks" and "texts" are others
 
     def __init__(self, radius: float = 0.1, device: str = "cpu") -> None:
-        self.radius, self.device = radius, torch.device(device)
+        self.radius, self.device = radius, device  # time and memory are measured on the device
         # weights_sha256 is the checkpoint's content: results of other weights must differ from it.
         self.card = ModelCard(name="new_model", preprocessing="none", licence="", citation="")
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from sambench.interfaces import JSON, Embedding, Estimator, Model, Prediction, Prompts, Sample, Task
+from sambench.interfaces import (
+    JSON,
+    Curve,
+    Embedding,
+    Estimator,
+    Layer,
+    Metric,
+    Model,
+    Prediction,
+    Prompts,
+    Sample,
+    Task,
+)
 from sambench.masks.rle import decode, encode
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
+from sambench.options import Range
 from sambench.truths import Instances
 
 
@@ -23,11 +36,11 @@ class NewTask(Task):
         margin: how much the box is grown on each side, in pixels.
     """
 
-    margin: float = 0.0
+    margin: Annotated[float, Range(0)] = 0.0
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "mIoU"
-    needs: ClassVar[frozenset[str]] = frozenset({"boxes"})
+    needs = frozenset({"boxes"})
+    metrics = (Metric("mIoU", "mean IoU over objects", unit="percent"),)  # the first one ranks
     paper: ClassVar[str] = "sambench run --task new_task.py --dataset DATASET"
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:
@@ -48,3 +61,14 @@ class NewTask(Task):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """All images: the metrics, as a function of how often each image counts."""
         return ratios({"mIoU": [record["iou"] for record in records]})
+
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
+        """All images: lines to draw beside the metrics; leave it out if there are none."""
+        values = np.array([value for record in records for value in record["iou"]])
+        levels = tuple(level / 20 for level in range(21))
+        share = tuple(float((values >= level).mean()) for level in levels) if len(values) else ()
+        return [Curve("objects-IoU", levels[: len(share)], share, "IoU", "objects", unit="percent")]
+
+    def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
+        """One image: what the image browser draws of the prediction, masks or a map (H, W)."""
+        return {"Prediction": Layer(masks=prediction)}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.checks import bench
 from sambench.checks.dataset import check_dataset
-from sambench.checks.findings import scenes
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
-from sambench.interfaces import Masks, ModelCard, Prompts
+from sambench.interfaces import Layer, Masks, ModelCard, Prompts
 from sambench.masks.rle import encode
 from sambench.registry import load
 from sambench.templates.model import NewModel
@@ -21,7 +21,7 @@ from sambench.truths import Instances
 
 @pytest.fixture(scope="module")
 def photographs():
-    return scenes(load("dataset", "mini"), 3)
+    return bench.photographs(load("dataset", "mini"), 3)
 
 
 def found(model, photographs):
@@ -31,12 +31,12 @@ def found(model, photographs):
     return {finding.check for finding in report.findings}, said
 
 
-def test_scenes_are_wide_tall_and_small(photographs):
+def test_photographs_are_wide_tall_and_small(photographs):
     assert all(
-        len(scene.masks) > 1 and scene.masks.shape[1:] == scene.size for scene in photographs
+        len(photo.masks) > 1 and photo.masks.shape[1:] == photo.size for photo in photographs
     )
-    assert len({scene.size for scene in photographs}) == 3
-    assert any(scene.size[0] != scene.size[1] for scene in photographs)
+    assert len({photo.size for photo in photographs}) == 3
+    assert any(photo.size[0] != photo.size[1] for photo in photographs)
 
 
 def test_a_sound_model_passes(photographs):
@@ -159,7 +159,7 @@ class Padding(NewModel):
 class Hasty(NewModel):
     """Leaves out masks that it was asked for."""
 
-    def predict_above(self, embedding, prompts, iou, *, multimask):
+    def predict_above(self, embedding, prompts, pred_iou_thresh, *, multimask):
         answer = super().predict(embedding, prompts, multimask=multimask)
         return replace(answer, logits=answer.logits * 0 - 1)
 
@@ -241,9 +241,27 @@ class UnnamedTask(NewTask):
     metric: ClassVar[str] = "AP"
 
 
+@dataclass(frozen=True)
+class SilentTask(NewTask):
+    """A metric of which nothing is known."""
+
+    metrics = ()
+    metric: ClassVar[str] = "mIoU"
+
+
+@dataclass(frozen=True)
+class SmallTask(NewTask):
+    """Draws what does not fit the image."""
+
+    def layers(self, prediction):
+        return {"Prediction": Layer(map=np.zeros((2, 2)))}
+
+
 @pytest.mark.parametrize(
     ("task", "check", "said"),
     [
+        (SilentTask, "numbers", "metric mIoU is not declared"),
+        (SmallTask, "drawings", "layer Prediction of image"),
         (OrderTask, "resampling", "with count 0 still moves the numbers"),
         (ArrayTask, "plain records", "is no JSON"),
         (FirstTask, "numbers", "order of the images"),

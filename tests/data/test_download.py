@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from sambench.data import download as module
-from sambench.data.download import download, sha256
+from sambench.data.download import download
 from sambench.errors import UserError
+from sambench.files import sha256
 
 PEM = Path(__file__).resolve().parents[1] / "fixtures/https/localhost.pem"
 CONTENT = bytes(range(256)) * 2000

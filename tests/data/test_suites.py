@@ -10,6 +10,7 @@ from sambench.data import suites
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
 from sambench.store.result import Result
+from sambench.store.suites import suite_result
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def test_a_partial_mean_says_so_in_its_name():
     chosen = suites.select("small")
     assert [dataset.card.name for dataset in chosen.datasets] == ["mini", "scenes"]
     assert set(chosen.absent) == {"cityscapes"}
-    mean = suites.suite_result(chosen, [result("mini", 0.5, 0.4, 0.6), result("scenes", 1, 1, 1)])
+    mean = suite_result(chosen, [result("mini", 0.5, 0.4, 0.6), result("scenes", 1, 1, 1)])
     assert list(mean.metrics) == ["mIoU [2 of 3 datasets]"]
     assert mean.metric == "mIoU [2 of 3 datasets]"
     estimate = mean.metrics[mean.metric]
@@ -39,7 +40,7 @@ def test_a_whole_suite_has_the_plain_name_and_an_unweighted_mean():
     results = [
         result(name, value, value, value) for name, value in zip("abc", (0, 0.3, 0.6), strict=True)
     ]
-    mean = suites.suite_result(chosen, results)
+    mean = suite_result(chosen, results)
     assert mean.metrics["mIoU"].value == pytest.approx(0.3)
 
 
@@ -47,7 +48,7 @@ def test_what_is_not_defined_is_left_out_of_the_mean():
     chosen = suites.select("small")
     nan = math.nan
     results = [result("a", 0.5, 0.5, 0.5), result("b", nan, nan, nan), result("c", 0.7, 0.7, 0.7)]
-    assert suites.suite_result(chosen, results).metrics["mIoU"].value == pytest.approx(0.6)
+    assert suite_result(chosen, results).metrics["mIoU"].value == pytest.approx(0.6)
 
 
 def test_a_suite_of_which_nothing_is_here_is_refused(tmp_path):

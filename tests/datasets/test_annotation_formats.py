@@ -362,8 +362,8 @@ def test_label_maps_of_any_type_of_number(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.full((H, W), 0.5), "no whole numbers"),
-        (np.full((H, W), np.nan), "no whole numbers"),
+        (np.full((H, W), 0.5), "not whole numbers"),
+        (np.full((H, W), np.nan), "not whole numbers"),
         (np.zeros((H, W, 3)), r"shape \(64, 96, 3\)"),
         ("labels", "expected a matrix of whole numbers"),
         (np.zeros((0, 0)), "shape"),

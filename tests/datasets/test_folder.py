@@ -10,9 +10,8 @@ import tifffile
 from PIL import Image, ImageDraw, ImageFilter
 
 from sambench import cli
-from sambench.checks.dataset import check_dataset
+from sambench.checks.dataset import check_dataset, problems_of
 from sambench.data.images import grey_levels, read_labels
-from sambench.data.sources import check
 from sambench.datasets.bbbc038v1 import Bbbc038v1
 from sambench.datasets.egohos import Egohos
 from sambench.datasets.folder import Folder
@@ -277,7 +276,7 @@ def test_numpy_files_that_are_no_masks(tmp_path):
     cut = (tmp_path / "z.npz").read_bytes()[:-9]
     for content in (b"", b"\x93NUMPY\x01\0", path.read_bytes()[:90], cut):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"x\.npy is no readable NumPy file"):
+        with pytest.raises(UserError, match=r"x\.npy is not a readable NumPy file"):
             masks_of(folder(tmp_path))
     path.unlink()
     np.savez(tmp_path / "masks" / "x.npz", LABELS, LABELS)
@@ -631,7 +630,7 @@ def test_checks_find_grey_levels_that_a_reader_took_for_labels(tmp_path):
     photograph(tmp_path / "train" / "image" / "ego4d_x.jpg")
     save(tmp_path / "train" / "label" / "ego4d_x.png", ellipse(8))
     dataset = Egohos(root=str(tmp_path), sample="all")
-    [problem] = [p for p in check(dataset) if "may be none" in p]
+    [problem] = [p for p in problems_of(dataset) if "may be none" in p]
     assert "ego4d_x: its objects may be none" in problem
     assert "labels" in {finding.check for finding in check_dataset(dataset).findings}
     save(tmp_path / "train" / "label" / "ego4d_x.png", LABELS)
@@ -641,7 +640,7 @@ def test_checks_find_grey_levels_that_a_reader_took_for_labels(tmp_path):
 
 def test_checks_and_runs_name_a_mask_that_is_refused(tmp_path, capsys):
     dataset = own(tmp_path, ellipse(8))
-    assert "give threshold=" in check(dataset)[0]
+    assert "give threshold=" in problems_of(dataset)[0]
     assert "give threshold=" in check_dataset(dataset).findings[0].problem
     spec = f"folder:images={tmp_path / 'images'},masks={tmp_path / 'masks'}"
     words = ["run", "--task", "points", "--model", "whole_image", "--output"]

@@ -9,7 +9,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy.io import savemat
 
-from sambench.data.sources import check
+from sambench.checks.dataset import problems_of
 from sambench.datasets.berkeley import Berkeley
 from sambench.datasets.bsds500 import Bsds500
 from sambench.datasets.coco import Coco
@@ -69,7 +69,7 @@ def test_coco_agrees_with_pycocotools():
 def test_coco_real_data_has_nothing_wrong_but_its_size():
     dataset = Coco(root=str(real("coco")), split="train2017")
     assert dataset.categories[1] == "person"
-    problems = check(dataset)
+    problems = problems_of(dataset)
     assert [p.split(" has ")[1].split(",")[0] for p in problems] == ["215 images", "2035 masks"]
 
 
@@ -148,7 +148,7 @@ def changed(part, index, **values):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no valid JSON"),
+        ("{", "not valid JSON"),
         ("[]", "expected an object with"),
         ("{}", 'no list "images"'),
         ({"images": []}, 'no list "annotations"'),
@@ -213,7 +213,7 @@ def test_missing_files_are_named(tmp_path, monkeypatch):
     (tmp_path / "images" / "b.png").unlink()
     with pytest.raises(UserError, match=r"b\.png does not exist"):
         dataset["10"]
-    assert any("b.png does not exist" in problem for problem in check(dataset))
+    assert any("b.png does not exist" in problem for problem in problems_of(dataset))
 
 
 # LVIS
@@ -307,7 +307,7 @@ def test_bsds500_wherever_it_was_unpacked(tmp_path, place):
     first, second = dataset["7"].truth.annotators
     assert (first == SQUARE).all()
     assert (second == 1 - SQUARE).all()
-    assert check(dataset) == ["bsds500 has 1 images, its card expects 200"]
+    assert problems_of(dataset) == ["bsds500 has 1 images, its card expects 200"]
 
 
 def test_bsds500_damage_is_one_sentence(tmp_path):
@@ -317,7 +317,7 @@ def test_bsds500_damage_is_one_sentence(tmp_path):
     dataset = Bsds500(root=str(tmp_path))
     for damage in (b"", b"\x00" * 300, b"text" * 100):
         (data / "groundTruth" / "test" / "7.mat").write_bytes(damage)
-        with pytest.raises(UserError, match=r"7\.mat is no readable MATLAB file"):
+        with pytest.raises(UserError, match=r"7\.mat is not a readable MATLAB file"):
             dataset.read_truth("7", Boundaries)
     savemat(data / "groundTruth" / "test" / "7.mat", {"other": 1})
     with pytest.raises(UserError, match='no variable "groundTruth"'):
@@ -379,7 +379,7 @@ def test_folder_says_what_is_wrong(tmp_path):
         folder(tmp_path)
     photograph(tmp_path / "images" / "x.png")
     (tmp_path / "masks" / "x").mkdir(parents=True)
-    with pytest.raises(UserError, match="0;1 is no list of whole numbers"):
+    with pytest.raises(UserError, match="0;1 is not a list of whole numbers"):
         folder(tmp_path, background="0;1")
     with pytest.raises(UserError, match="1 of 1 images have no mask"):
         len(folder(tmp_path))
@@ -406,7 +406,7 @@ def test_check_finds_empty_masks(tmp_path):
     photograph(tmp_path / "images" / "x.png")
     save(tmp_path / "masks" / "x_1.png", SQUARE)
     save(tmp_path / "masks" / "x_2.png", SQUARE * 0)
-    (problem,) = check(folder(tmp_path))
+    (problem,) = problems_of(folder(tmp_path))
     assert "x_2.png has no object, but a file for each object has one" in problem
 
 
@@ -418,7 +418,7 @@ def test_grabcut_on_real_data():
     whole = Grabcut(root=str(real("grabcut")), **options)
     present = Grabcut(root=str(real("grabcut")), subset="present", **options)
     assert (len(whole), len(present)) == (50, 20)
-    assert check(present) == []
+    assert problems_of(present) == []
     assert whole.fingerprint != present.fingerprint
     with pytest.raises(UserError, match=r"has no image banana1.*subset=present"):
         whole["banana1"]

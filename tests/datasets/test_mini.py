@@ -8,7 +8,7 @@ import pytest
 from pycocotools.coco import COCO
 from scipy.ndimage import distance_transform_edt
 
-from sambench.data.sources import check
+from sambench.checks.dataset import problems_of
 from sambench.datasets.mini import ANNOTATORS, FOLDER, Mini, rasterise
 from sambench.errors import UserError
 from sambench.truths import Boundaries, Instances
@@ -42,7 +42,7 @@ def outline(mask):
 
 
 def test_nothing_is_missing(mini):
-    assert check(mini) == []
+    assert problems_of(mini) == []
     assert len(mini) == mini.card.expected["images"] >= 10
     assert str(len(mini)) in mini.card.note
 
@@ -60,7 +60,7 @@ def test_ids_are_unique(mini, content):
 
 
 def test_photographs_are_those_that_were_annotated(mini, content):
-    from sambench.data.download import sha256
+    from sambench.files import sha256
 
     for entry in content["images"]:
         assert sha256(mini.image_path(entry["id"])) == entry["sha256"]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sambench.checks.dataset import problems_of
 from sambench.checks.understood import Understood
 from sambench.cli import main
-from sambench.data.sources import check
 from sambench.datasets._brush import unpacked
 from sambench.datasets._instances import encode
 from sambench.datasets._shapes import ellipse, pasted, rectangle
@@ -268,7 +268,7 @@ def test_one_image_is_the_same_in_every_format(make, tmp_path):
     for name, mask in MASKS.items():
         np.testing.assert_array_equal(found[name], mask)
     dataset = load("dataset", spec)
-    assert check(dataset) == []
+    assert problems_of(dataset) == []
     sample = dataset[dataset.ids[0]]
     assert sample.image.shape == (H, W, 3)
     phrases = dataset.read_truth(sample.id, Concepts)
@@ -705,7 +705,7 @@ def test_the_copy_of_an_image_is_used_only_where_the_file_is_missing(tmp_path):
     dataset = load("dataset", spec)
     assert (dataset.read_image("a") == 7).all()
     np.testing.assert_array_equal(masks_of(spec)["can"], SQUARE)
-    assert check(dataset) == []
+    assert problems_of(dataset) == []
     labelme(tmp_path, imageData=base64_of(png(grey[:9])))
     (tmp_path / "a.png").unlink()
     with pytest.raises(

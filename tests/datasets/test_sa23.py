@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from sambench.data.sources import check, status
+from sambench.checks.dataset import problems_of
+from sambench.data.sources import status
 from sambench.data.suites import SUITES
 from sambench.datasets._subsample import subsample
 from sambench.datasets.ade20k import Ade20k
@@ -318,7 +319,7 @@ def test_miniature_in_the_original_layout(name, tmp_path):
         assert (sample.truth.masks() == masks).all()
         assert len(sample.truth.ids) == len(masks)
     counts = {"images", "images with masks", "masks"} & dataset.card.expected.keys()
-    assert len(check(dataset)) == len(counts)  # a miniature has fewer, and nothing else is wrong
+    assert len(problems_of(dataset)) == len(counts)  # fewer, and nothing else is wrong
     assert len(dataset.fingerprint) == 64
 
 

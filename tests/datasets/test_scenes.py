@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sambench.data.sources import check
+from sambench.checks.dataset import problems_of
 from sambench.datasets.scenes import SHAPES, VISIBLE, Scenes, boundaries_of
 from sambench.errors import UserError
 from sambench.truths import Boundaries, Instances
@@ -29,7 +29,7 @@ def labels_of(scenes, id):
 def test_nothing_is_missing():
     dataset = Scenes()
     assert len(dataset) == dataset.card.expected["images"] == len(set(dataset.ids))
-    assert check(Scenes(images=3)) == []
+    assert problems_of(Scenes(images=3)) == []
 
 
 def test_pixels_and_masks_are_pinned():
@@ -134,7 +134,7 @@ def test_fingerprint_is_of_the_options():
 )
 def test_any_options_give_a_consistent_scene(seed, width, height, objects):
     scenes = Scenes(images=1, seed=seed, width=width, height=height, objects=objects)
-    assert check(scenes) == []
+    assert problems_of(scenes) == []
     image, truth = scenes.read_image("0"), scenes.read_truth("0", Instances)
     assert image.shape == (height, width, 3)
     assert image.dtype == np.uint8
@@ -156,5 +156,7 @@ def test_the_largest_scene_does_not_overflow():
 )
 def test_an_option_out_of_range_is_one_sentence(options):
     (name,) = options
-    with pytest.raises(UserError, match=f"scenes takes {name}="):
+    with pytest.raises(
+        UserError, match=rf"^scenes:{name}=-?\d+ is too (small|large); give [\d,]+ to [\d,]+\.$"
+    ):
         Scenes(**options)

@@ -43,8 +43,8 @@ class Broken(MiniSam):
 '''
 SPOILT = [
     ("points", "logits", "nan"), ("points", "logits", "-inf"), ("points", "iou", "nan"),
-    ("points", "iou", "inf"), ("instances", "logits", "nan"), ("proposals:side=2", "iou", "nan"),
-    ("panoptic", "logits", "inf"),
+    ("points", "iou", "inf"), ("instances", "logits", "nan"),
+    ("proposals:points_per_side=2", "iou", "nan"), ("panoptic", "logits", "inf"),
 ]  # fmt: skip
 
 
@@ -77,7 +77,9 @@ def test_so_does_an_image_of_which_a_model_makes_the_prediction_itself(broken, t
     assert "not finite numbers" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("prompt", [["--point=20,20"], ["--box=2,2,30,30"], ["--side=2"]])
+@pytest.mark.parametrize(
+    "prompt", [["--point=20,20"], ["--box=2,2,30,30"], ["--points-per-side=2"]]
+)
 def test_predict_refuses(broken, tmp_path, capsys, prompt):
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "a.png")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sambench.engine.jobs import Settings
-from sambench.engine.loop import Todo
+from sambench.engine.loop import WorkItem
 from sambench.engine.ray_cluster import ATTEMPTS, OnRay, Order, _Crew
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 
 PATIENCE = 100.0
@@ -100,7 +100,7 @@ def run(ray, actors=2):
     kept = Kept()
     with _Crew(ray, engine, order, clock=lambda: ray.now) as crew:
         crew.first()
-        crew.work([Todo(id, (0,)) for id in IDS], [None], kept)
+        crew.work([WorkItem(id, (0,)) for id in IDS], [None], kept)
     return kept
 
 

@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from sambench import evaluate
 from sambench.interfaces import Dataset, DatasetCard, Task
-from sambench.report.collect import read_lines, read_runs
+from sambench.store.run import find_runs
 from sambench.truths import Instances
 
 
@@ -91,5 +91,5 @@ def test_images_that_come_and_go_are_counted_as_they_are(score, tmp_path):
     for ids, shown in ((("a",), "1 of 1"), (("a", "b", "c"), "3 of 3"), (("c", "b"), "2 of 2")):
         result = score("points", Boxes(ids=ids), fresh=False)
         assert result.protocol["dataset"]["images"] == shown
-        (run,) = read_runs([tmp_path])
-        assert [line["id"] for line in read_lines(run)] == list(ids)
+        (run,) = find_runs([tmp_path])
+        assert [line["id"] for line in run.lines()] == list(ids)

@@ -75,7 +75,7 @@ def merged(runner, *more, code=0):
 def test_merged_shards_are_the_run_to_the_byte(runner, plain):
     for part in ("1/3", "2/3", "3/3"):
         runner.run(f"--shard={part}")
-    assert not [*runner.output.rglob("*mean.json")]  # a shard is no result
+    assert not [*runner.output.rglob("*mean.json")]  # a shard is not a result
     merged(runner, "--resamples=20")
     assert runner.scores == plain.scores
     merged(runner, "--resamples=20")  # the joined records are found too, and count once

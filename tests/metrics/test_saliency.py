@@ -103,9 +103,9 @@ def test_best_takes_the_centred_mask_and_soft_orders_them():
     centre[20:40, 30:50] = True
     corner[:15, :20] = True
     rles, iou = rle.encode(np.stack([corner, centre])), np.array([0.95, 0.8])
-    best = load("task", "foreground", output="best")._map(rles, iou, size)
+    best = load("task", "foreground", fusion="best")._map(rles, iou, size)
     assert (best == centre).all()
-    plain = load("task", "foreground", output="best", center=0.0, border=False)
+    plain = load("task", "foreground", fusion="best", center=0.0, border=False)
     assert (plain._map(rles, iou, size) == corner).all()
     soft = load("task", "foreground")._map(rles, iou, size)
     assert soft[30, 40] == 1

@@ -1,6 +1,7 @@
 """Exported pairs: the bundled model through onnxruntime and TorchScript gives its own masks."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model._framed import Inputs, Padded, Stretched
 from sambench.model._pair import choose
-from sambench.model.nn.sam import enlargement, input_size, preprocess, to_input_pixels
+from sambench.model.nn.sam import input_size, preprocess, to_input_pixels, upsampling
+from sambench.model.onnx import _provider, _session
 from sambench.registry import load
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (90, 60, 3), dtype=np.uint8)
@@ -400,7 +402,7 @@ def test_the_padded_frame_is_that_of_sam():
     frame, size = Padded(), IMAGE.shape[:2]
     assert torch.equal(frame.pixels(IMAGE), preprocess(IMAGE))
     np.testing.assert_array_equal(frame.points(POINTS, size), to_input_pixels(POINTS, size))
-    assert frame.resize((256, 256), size) == enlargement(input_size(*size), size, 256)
+    assert frame.resize((256, 256), size) == upsampling(input_size(*size), size, 256)
 
 
 def test_the_stretched_frame_fills_the_square():
@@ -409,3 +411,38 @@ def test_the_stretched_frame_fills_the_square():
     corners = np.array([[0.0, 0.0], [60.0, 90.0], [30.0, 45.0]])  # x, y in 60 x 90 pixels
     assert frame.points(corners, (90, 60)).tolist() == [[0, 0], [64, 64], [32, 32]]
     assert frame.resize((16, 16), (90, 60))(torch.ones(2, 16, 16)).shape == (2, 90, 60)
+
+
+@pytest.mark.parametrize(
+    ("device", "provider", "options"),
+    [
+        ("cpu", "CPUExecutionProvider", {}),
+        ("cuda", "CUDAExecutionProvider", {"device_id": 0}),
+        ("cuda:1", "CUDAExecutionProvider", {"device_id": 1}),
+    ],
+)
+def test_onnxruntime_computes_on_the_gpu_that_is_named(
+    monkeypatch, tmp_path, device, provider, options
+):
+    made = []
+
+    class Runtime:
+        SessionOptions = SimpleNamespace
+
+        def get_available_providers(self):
+            return ["CPUExecutionProvider", "CUDAExecutionProvider"]
+
+        def InferenceSession(self, path, options, providers):  # noqa: N802 (onnxruntime's name)
+            made.append(providers)
+
+    path = tmp_path / "a.onnx"
+    path.touch()
+    monkeypatch.setattr("sambench.model.onnx.not_weights", lambda path: "")
+    _session(Runtime(), path, device, 0)
+    assert made == [[(provider, options)]]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "mps"])
+def test_onnxruntime_refuses_a_device_that_it_does_not_know(device):
+    with pytest.raises(UserError, match="is unknown to onnxruntime"):
+        _provider(device)

@@ -268,7 +268,7 @@ def test_a_config_that_is_not_of_the_checkpoint_is_refused(tmp_path):
     need("hydra", "iopath", "torchvision", "sam2")
     torch.save({"model": {"a": torch.zeros(1)}}, tmp_path / "none.pt")
     for config, words in (
-        ("configs/none.yaml", "is no SAM 2"),
+        ("configs/none.yaml", "is not a SAM 2"),
         ("configs/sam2.1/sam2.1_hiera_t.yaml", "does not fit this architecture"),
     ):
         with pytest.raises(UserError, match=words):

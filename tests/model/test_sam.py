@@ -13,7 +13,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.model.nn import transformer
 from sambench.model.nn.image_encoder import ImageEncoder
-from sambench.model.nn.sam import enlargement, input_size, preprocess
+from sambench.model.nn.sam import input_size, preprocess, upsampling
 from sambench.registry import load
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea")
@@ -222,13 +222,13 @@ def test_the_card_says_what_the_model_is(minisam):
 @pytest.mark.parametrize(
     "size", [(512, 512), (300, 451), (1365, 2048), (1024, 7), (33, 1500), (1023, 1024)]
 )
-def test_enlarging_without_the_padding_changes_no_bit(size):
+def test_upsampling_without_the_padding_changes_no_bit(size):
     logits = torch.randn(3, 256, 256, generator=torch.Generator().manual_seed(0))
     inner = input_size(*size)
     full = torch.nn.functional.interpolate(logits[:, None], (1024, 1024), mode="bilinear")
     cut = full[..., : inner[0], : inner[1]]
     expected = torch.nn.functional.interpolate(cut, size, mode="bilinear")[:, 0]
-    assert torch.equal(enlargement(inner, size, 256)(logits), expected)
+    assert torch.equal(upsampling(inner, size, 256)(logits), expected)
 
 
 def test_an_image_is_padded_after_normalising():

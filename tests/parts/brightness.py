@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sambench.interfaces import Task
+from sambench.interfaces import Metric, Task
 from sambench.metrics.statistics import ratios
 from sambench.truths import Instances
 
@@ -31,8 +31,11 @@ class Brightness(Task):
     divisor: float = 255.0
 
     truth: ClassVar[type] = Instances
-    metric: ClassVar[str] = "brightness"
-    needs: ClassVar[frozenset[str]] = frozenset({"points"})
+    metrics = (
+        Metric("brightness", "mean of a colour over a number"),
+        Metric("objects", "objects of an image, mean", "count", None),
+    )
+    needs = frozenset({"points"})
     paper: ClassVar[str] = "none"
     scoring: ClassVar[frozenset[str]] = frozenset({"divisor"})
 

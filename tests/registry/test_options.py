@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sambench import registry
-from sambench.commands._options import flags, load_model, load_tasks, split_list
+from sambench.commands._options import load_model, load_tasks, split_list
 from sambench.errors import UserError
 from sambench.interfaces import Model
 
@@ -64,7 +64,7 @@ def test_a_value_without_a_key_is_the_first_option(plugin):
     ("options", "said"),
     [
         ("sise=3", "did you mean size"),
-        ("size=three", "is no int"),
+        ("size=three", "mine.py:size=three is not a whole number; give one."),
         ("on=maybe", "neither true nor false"),
         ("kind=c", "known are a, b"),
         ("size=1,size=2", "twice"),
@@ -92,6 +92,21 @@ def test_every_built_in_task_and_dataset_imports(kind):
 def test_an_unknown_name_gives_the_nearest():
     with pytest.raises(UserError, match="did you mean points"):
         registry.find("task", "poimts")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("edges:side=16", "points_per_side or seed"),
+        ("edges:box_nms=0.7", "box_nms_thresh"),
+        ("proposals:nms=0.9", "box_nms_thresh"),
+        ("proposals:min_iou=0.5", "pred_iou_thresh"),
+        ("foreground:min_stability=0.5", "stability_score_thresh"),
+    ],
+)
+def test_an_option_of_which_one_word_was_typed_is_suggested(typed, meant):
+    with pytest.raises(UserError, match=f"has no option '.*'; did you mean {meant}\\?"):
+        registry.load("task", typed)
 
 
 @pytest.mark.parametrize(
@@ -149,21 +164,17 @@ def test_paths_with_commas_are_values():
     )  # fmt: skip
 
 
-def test_flags_are_options_of_the_tasks_that_have_them():
-    tasks = load_tasks(["points", "interactive"], ["--points", "3", "--stop=0.9", "--no-such"][:3])
-    assert tasks["points"].points == 3
-    assert tasks["interactive"].stop == 0.9
-    with pytest.raises(UserError, match="no option --pints for points; did you mean points"):
-        load_tasks(["points"], ["--pints", "3"])
-    with pytest.raises(UserError, match="belongs to no option"):
-        flags(["3"])
+def test_options_are_for_the_tasks_that_have_them():
+    tasks = load_tasks(["points", "interactive"], {"points": 3, "stop": 0.9, "repeat": False})
+    assert (tasks["points"].points, tasks["points"].repeat) == (3, False)
+    assert (tasks["interactive"].stop, tasks["interactive"].repeat) == (0.9, False)
 
 
 def test_presets_are_checked_and_can_be_overridden():
-    tasks = load_tasks(["points"], ["--preset", "efficientvit", "--points", "2"])
+    tasks = load_tasks(["points"], {"preset": "efficientvit", "points": 2})
     assert (tasks["points"].points, tasks["points"].mask) == (2, "confident")
     with pytest.raises(UserError, match="has no preset 'edgsam'; did you mean edgesam"):
-        load_tasks(["points"], ["--preset", "edgsam"])
+        load_tasks(["points:preset=edgsam"], {})
 
 
 @pytest.mark.parametrize(
@@ -206,5 +217,5 @@ def test_and_a_task(tmp_path):
         "    word: str\n"
     )
     with pytest.raises(UserError, match=r"mine\.py needs word"):
-        load_tasks([str(path)], [])
-    assert load_tasks([str(path)], ["--word", "x"])[str(path)].word == "x"
+        load_tasks([str(path)], {})
+    assert load_tasks([str(path)], {"word": "x"})[str(path)].word == "x"

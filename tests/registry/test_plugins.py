@@ -76,10 +76,10 @@ def test_the_plugins_of_a_package_run_together(on_path, tmp_path, capsys):
 
 
 def test_the_checks_find_nothing_wrong_with_them(on_path, capsys):
-    assert main(["check-dataset", "example_squares"]) == 0
+    assert main(["check", "dataset", "example_squares"]) == 0
     words = ["--model", "example_discs", "--dataset", "example_squares"]
-    assert main(["check-task", "example_centres", *words]) == 0
-    assert main(["check-model", "example_discs:radius=12"]) == 0
+    assert main(["check", "task", "example_centres", *words]) == 0
+    assert main(["check", "model", "example_discs:radius=12"]) == 0
     assert capsys.readouterr().out.count("no findings") == 3
 
 
@@ -88,11 +88,11 @@ def test_templates_of_models_and_tasks_work_as_they_are(tmp_path, capsys):
     assert main(["new", "task", "my_task", "--folder", str(tmp_path)]) == 0
     model, task = tmp_path / "my_sam.py", tmp_path / "my_task.py"
     assert "class MySam(Model)" in model.read_text()
-    assert main(["check-model", str(model), "--images", "2"]) == 0
-    assert main(["check-task", str(task), "--model", str(model)]) == 0
+    assert main(["check", "model", str(model), "--images", "2"]) == 0
+    assert main(["check", "task", str(task), "--model", str(model)]) == 0
     shown = capsys.readouterr().out
     assert shown.count("no findings") == 2
-    assert f"sambench check-model {model}" in shown
+    assert f"sambench check model {model}" in shown
 
 
 def test_the_template_of_a_dataset_works_as_it_is(tmp_path, capsys):
@@ -106,7 +106,7 @@ def test_the_template_of_a_dataset_works_as_it_is(tmp_path, capsys):
         labels = np.zeros((30, 40), np.uint8)
         labels[5:15, 6:20], labels[20:, 30:] = 1, 2
         Image.fromarray(labels).save(tmp_path / "masks" / f"{name}.png")
-    assert main(["check-dataset", f"{tmp_path / 'my_set.py'}:root={tmp_path}"]) == 0
+    assert main(["check", "dataset", f"{tmp_path / 'my_set.py'}:root={tmp_path}"]) == 0
     assert "masks: 4" in capsys.readouterr().out
 
 

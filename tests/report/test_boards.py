@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from hypothesis import strategies as st
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run, read_lines, read_runs
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
 from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
-from sambench.report.numbers import show_estimate, show_value
+from sambench.report.numbers import show_estimate, show_metric, show_value
 from sambench.report.published import read_published
 from sambench.report.readme import END, START, replace_block
-from sambench.report.schema import problems
+from sambench.report.upkeep import problems
+from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, write_result
+from sambench.store.run import Run, find_runs
+from sambench.store.tasks import declared_metrics
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = "<img src=x onerror=alert(1)>|`$x$`\n=cmd"
@@ -53,7 +56,14 @@ def result(model: str = "a", value: float = 0.6, half: float = 0.05, **changes: 
 
 
 def runs(*results: Result) -> list[Run]:
-    return [Run(Path(f"{i}.json"), found) for i, found in enumerate(results)]
+    folder = Path(tempfile.mkdtemp())
+    for number, found in enumerate(results):
+        write_result(folder / f"{number}.json", found)
+    return find_runs([folder])
+
+
+def declared(task: str, metric: str) -> Metric:
+    return find_metric(declared_metrics(task), metric)
 
 
 def key(found: Result) -> str:
@@ -106,17 +116,20 @@ def entry(label: str, value: float, low: float = math.nan, high: float = math.na
     return Entry(label, label, "d", {"m": Estimate(value, low, high)})
 
 
+M = Metric("m", "a number")
+
+
 class TestRank:
     def test_the_best_comes_first_with_the_rank_it_shares(self) -> None:
         lines = [entry("c", 0.3, 0.2, 0.4), entry("a", 0.9, 0.8, 1.0), entry("b", 0.85, 0.7, 0.95)]
-        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
+        ranked = rank(lines, M, [line.metrics["m"] for line in lines])
         assert [(e.label, show_ranks(e), e.ties) for e in ranked] == [
             ("a", "1\u20132", ("b",)), ("b", "1\u20132", ("a",)), ("c", "3", ()),
         ]  # fmt: skip
 
     def test_what_was_not_measured_has_no_rank(self) -> None:
         lines = [entry("x", math.nan), entry("y", 0.1)]
-        ranked = rank(lines, "m", [line.metrics["m"] for line in lines])
+        ranked = rank(lines, M, [line.metrics["m"] for line in lines])
         assert [(e.label, e.ranks) for e in ranked] == [("y", (1, 1)), ("x", None)]
 
     def test_published_numbers_without_intervals_have_their_plain_order(self) -> None:
@@ -130,11 +143,14 @@ class TestFormats:
     boards = make_boards(runs(result(HOSTILE, 0.5), result("b", 0.7)), read_published(PUBLISHED))
 
     def test_numbers_are_written_as_the_field_writes_them(self) -> None:
-        assert show_value("points", "mIoU", 0.5912) == "59.1"
-        assert show_value("edges", "ODS", 0.7684) == "0.768"
-        assert show_value("interactive", "NoC@90", 5.148) == "5.15"
-        assert show_value("points", "mIoU", math.nan) == "\u2013"
-        assert show_estimate("points", "mIoU", Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        overlap, clicks = declared("points", "mIoU"), declared("interactive", "NoC@90")
+        assert show_value(overlap, 0.5912) == "59.1"
+        assert show_value(declared("edges", "ODS"), 0.7684) == "0.768"
+        assert show_value(clicks, 5.148) == "5.15"
+        assert show_value(overlap, math.nan) == "\u2013"
+        assert show_estimate(overlap, Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        heads = [show_metric(m) for m in (overlap, clicks, declared("foreground", "MAE"))]
+        assert heads == ["mIoU %", "NoC@90 clicks \u2193", "MAE \u2193"]
 
     def test_markdown_is_escaped_and_tables_are_whole(self) -> None:
         text = to_markdown(self.boards)
@@ -212,7 +228,7 @@ class TestResults:
         for other in ("points/mini/a.predictions", "published"):
             (tmp_path / other).mkdir(parents=True)
             (tmp_path / other / "x.json").write_text("[]")
-        assert [run.path.name for run in read_runs([tmp_path, tmp_path])] == ["a.json"]
+        assert [run.path.name for run in find_runs([tmp_path, tmp_path])] == ["a.json"]
 
     def test_records_are_those_of_the_result(self, tmp_path: Path, records_of) -> None:
         """In the dataset's order, without what failed and what a later run added."""
@@ -220,7 +236,8 @@ class TestResults:
         ids, records = list("1234"), {id: {"iou": [0.5]} for id in ("3", "2", "4")}
         text = records_of(own, records, ids) + '{"id": "1", "failed": "why"}\n{"id": "torn'
         (tmp_path / "a.records.jsonl").write_text(text)
-        found = read_lines(Run(tmp_path / "a.json", own))
+        write_result(tmp_path / "a.json", own)
+        found = Run(tmp_path / "a.json").lines()
         assert [line["id"] for line in found] == ["2", "3"]
 
     @pytest.mark.parametrize("damage", ["another model", "another format"])
@@ -231,12 +248,13 @@ class TestResults:
         if damage == "another format":
             text = text.replace('"format": 2', '"format": 1')
         (tmp_path / "a.records.jsonl").write_text(text)
-        assert read_lines(Run(tmp_path / "a.json", result("a"))) == []
+        write_result(tmp_path / "a.json", result("a"))
+        assert Run(tmp_path / "a.json").lines() == []
         assert "a.json" in caplog.text
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="nowhere"):
-            read_runs([tmp_path / "nowhere"])
+            find_runs([tmp_path / "nowhere"])
 
 
 @pytest.fixture
@@ -254,25 +272,53 @@ class TestSchema:
     @pytest.mark.parametrize(
         ("change", "word"),
         [
-            ({"schema": 2}, "schema 2"),
+            ({"schema": 2}, "$.schema: invalid enum value 2"),
             ({"metric": "AP"}, "'AP'"),
             ({"images": 0}, "no image"),
-            ({"images": True}, "bool"),
+            ({"images": True}, "$.images: expected `int`, got `bool`"),
             ({"extra": 1}, "'extra'"),
             ({"complete": False}, "complete"),
             ({"model": "b"}, "another model"),
-            ({"protocol": {"task": {}}}, "protocol.model"),
-            ({"metrics": {"mIoU": 0.5}}, "value, low and high"),
-            ({"metrics": {"mIoU": {"value": "x", "low": 0, "high": 1}}}, "no finite number"),
-            ({"metrics": {"mIoU": {"value": 0.5, "low": 1, "high": 0}}}, "ends before"),
+            ({"protocol": {"task": {}}}, "$.protocol: object missing required field `model`"),
+            ({"metrics": {"mIoU": 0.5}}, "$.metrics.mIoU: expected `object`, got `float`"),
+            (
+                {"metrics": {"mIoU": {"value": "x", "low": 0, "high": 1}}},
+                "$.metrics.mIoU.value: expected `float | null`, got `str`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": math.inf, "low": 0, "high": 1}}},
+                "$.metrics.mIoU: expected finite numbers",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 1, "low": 0}}},
+                "$.metrics.mIoU: object missing required field `high`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 1, "low": 0, "high": 1, "n": 3}}},
+                "$.metrics.mIoU: object contains unknown field `n`",
+            ),
+            (
+                {"metrics": {"mIoU": {"value": 0.5, "low": 1, "high": 0}}},
+                "$.metrics.mIoU: the interval ends before",
+            ),
         ],
     )
     def test_what_is_wrong_is_named(self, folder: Path, change: dict, word: str) -> None:
         path = folder / "points" / "mini" / "a.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-        (problem,) = problems(path)[:1]
+        problem = problems(path, folder)[0]
         assert str(path) in problem
         assert word in problem
+
+    def test_all_that_is_wrong_is_one_sentence_with_a_remedy(self, folder: Path) -> None:
+        path = folder / "points" / "mini" / "a.json"
+        text = path.read_text()
+        for damaged in ("[]", "3", text[:-40], text.replace("0.6", "NaN"), '{"schema": 1}'):
+            path.write_text(damaged)
+            (problem,) = problems(path, folder)
+            assert problem.startswith(f"{path}")
+            assert problem.endswith(".")
+            assert "\n" not in problem
 
     def test_a_result_in_the_wrong_place(self, folder: Path) -> None:
         path = folder / "edges" / "mini" / "a.json"

@@ -181,7 +181,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
         metrics = {"mIoU": Estimate(0.05 * i, 0.04 * i, 0.06 * i)}
         result = replace(steady, model=f"model {i}", metrics=metrics)
         write_result(runs / "points" / "mini" / f"other{i}.json", result)
-    assert main(["report", str(runs), "-o", str(folder), "--side", "160", "--no-published"]) == 0
+    assert (
+        main(["report", str(runs), "-o", str(folder), "--image-size", "160", "--no-published"]) == 0
+    )
     return folder
 
 

@@ -4,13 +4,12 @@ import json
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run
+from sambench.report.details import Drawings, Part, drawings
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.contents import Contents
@@ -20,7 +19,9 @@ from sambench.report.pages.render import Page, environment, render
 from sambench.report.pages.run import run_page
 from sambench.report.pages.task import task_page
 from sambench.report.published import Paper, PublishedRow, PublishedTable
-from sambench.store.result import Result
+from sambench.shown import Metric
+from sambench.store.result import Result, write_result
+from sambench.store.run import Run
 
 ATTACK = "'\"></script></style></title><hacked onload=hack()>&lt;{{ 7 * 7 }}{% x %}$\\frac{"
 
@@ -59,9 +60,8 @@ class Parsed(HTMLParser):
 def result(model: str, dataset: str = "dataset") -> Result:
     """A result with something hostile wherever text may stand."""
     nested = {hostile("key"): {hostile("inner key"): hostile("value"), "list": [hostile("item")]}}
-    part = {"value": 0.5, "count": 3}
-    labels = {hostile("label"): part, hostile("other label"): part}
-    curve = {"x": [1, 2], "y": [0.1, 0.2]}
+    curve = {"x": [1, 2], "y": [0.1, 0.2], "caption": hostile("caption")}
+    main, second = hostile("metric"), hostile("second metric")
     return Result(
         task=hostile("task"),
         model=hostile(model),
@@ -85,8 +85,18 @@ def result(model: str, dataset: str = "dataset") -> Result:
         details={
             "curves": {hostile("curve"): curve},
             "histograms": {hostile("histogram"): {"edges": [0, 1, 2], "counts": [3, 4]}},
-            "breakdowns": {hostile("breakdown"): labels, "category": labels},
         },
+        declared=(
+            Metric(main, hostile("description"), hostile("unit")),
+            Metric(
+                second,
+                hostile("second description"),
+                hostile("second unit"),
+                group=hostile("breakdown"),
+                member=hostile("label"),
+                of=main,
+            ),
+        ),
     )
 
 
@@ -118,19 +128,29 @@ def published() -> PublishedTable:
     )
 
 
+def drawn(found: Result) -> Drawings:
+    """What is drawn of a result, and a category."""
+    own = drawings(found)
+    categories = {hostile("other label"): Part(0.5, 3)}
+    return replace(own, breakdowns={**own.breakdowns, "category": categories})
+
+
 @pytest.fixture(scope="module")
-def contents() -> Contents:
+def contents(tmp_path_factory) -> Contents:
     first, second = result("first"), result("second")
     other = replace(second, protocol={**second.protocol, "task": {hostile("option"): hostile("9")}})
     results = [first, second, other, result("first", "more data"), result("second", "more data")]
-    runs = [Run(Path(f"{i}.json"), found) for i, found in enumerate(results)]
+    folder = tmp_path_factory.mktemp("results")
+    runs = [Run(folder / f"{i}.json") for i in range(len(results))]
+    for run, found in zip(runs, results, strict=True):
+        write_result(run.path, found)
     line = {"record": {}, "seconds": {hostile("step"): 0.1}}
     id = hostile("image")
     linked, unlinked = published(), Paper("other", hostile("paper without address"), 2024)
     return Contents(
         boards=make_boards(runs, [linked, replace(linked, paper=unlinked)], records=False),
         addresses={run.path: f"run-{i}.html" for i, run in enumerate(runs)},
-        plots_data={run.path: run.result.details for run in runs},
+        drawings={run.path: drawn(run.result) for run in runs},
         scored={run.path: Scored(run, None, {id: line}, {id: 0.5}) for run in runs},
     )
 
@@ -153,6 +173,7 @@ FIELDS = {
     "overview": [*OF_RESULT, "metric", "second", "more data"],
     "task": [
         *OF_RESULT, "metric", "second", "second metric", "more data", "note", "inner key",
+        "description", "unit", "second unit", "breakdown", "label",
         "value", "option", "9", "images", "version", "paper", "url", "where", "title", "row 0",
         "row 1", "printed dataset", "printed dataset 0", "printed metric", "mark", "baseline",
         "row option", "row value", "fact", "fact value", "unknown", "paper without address",
@@ -160,7 +181,7 @@ FIELDS = {
     "run": [
         *OF_RESULT, "metric", "second metric", "note", "failed id", "reason", "inner key",
         "value", "images", "version", "step", "machine", "hardware", "label", "other label",
-        "breakdown", "histogram", "image",
+        "breakdown", "histogram", "image", "description", "second description", "unit", "caption",
     ],
     "images": [*OF_RESULT, "second", "images", "layer", "drawn"],
 }  # fmt: skip

@@ -144,11 +144,14 @@ def write(folder: Path, change: dict) -> Path:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"mark": "guessed"}, "guessed"),
-        ({"columns": {"ODS": "points"}}, "points"),
+        ({"mark": "guessed"}, "$.tables[0].mark: invalid enum value 'guessed'"),
+        ({"columns": {"ODS": "points"}}, "$.tables[0].columns.ODS: invalid enum value 'points'"),
         ({"rows": [{"label": "A", "model": "a", "values": [1, 2]}]}, "1 values"),
-        ({"rows": [{"label": "A", "model": "a", "values": ["x"]}]}, "'x'"),
-        ({"rows": [{"label": "A", "values": [1]}]}, "model"),
+        (
+            {"rows": [{"label": "A", "model": "a", "values": ["x"]}]},
+            "$.tables[0].rows[0].values[0]",
+        ),
+        ({"rows": [{"label": "A", "values": [1]}]}, "missing required field `model`"),
         ({"sorce": 1}, "sorce"),
     ],
 )

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sambench.metrics.statistics import Estimate, bootstrap
-from sambench.report.collect import Run
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
 from sambench.report.ranking import paired_differences, standings
-from sambench.report.scores import load_task
+from sambench.shown import Metric
 from sambench.store.paths import RECORDS
-from sambench.store.result import Result, read_result, write_result
+from sambench.store.result import Result, write_result
+from sambench.store.run import Run
+from sambench.store.tasks import task_of_result
 
 
 def point(value: float) -> Estimate:
@@ -114,12 +115,12 @@ def write_run(
         protocol={"task": {"points": 1}, "model": {"name": model}, "dataset": {"name": "d"}},
     )  # fmt: skip
     path = folder / "points" / "d" / f"{model}.json"
-    task = load_task(Run(path, result))
+    task = task_of_result(result, path)
     metrics = bootstrap(task.estimator([*scored.values()]), len(scored), resamples=200)
     write_result(path, replace(result, metrics=metrics))
     if records:
         path.with_name(path.stem + RECORDS).write_text(records_of(result, scored))
-    return Run(path, read_result(path))
+    return Run(path)
 
 
 class TestRecords:
@@ -137,7 +138,7 @@ class TestRecords:
             write_run(records_of, tmp_path, "a", self.hard),
             write_run(records_of, tmp_path, "b", self.steady),
         ]
-        found = paired_differences(runs, "mIoU")[0, 1]
+        found = paired_differences(runs, Metric("mIoU", "overlap"))[0, 1]
         assert found.value == pytest.approx(0.02)
         assert (found.low, found.high) == pytest.approx((0.02, 0.02))
         (board,) = make_boards(runs)

@@ -9,10 +9,11 @@ import pytest
 
 from sambench.cli import main
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.metrics.statistics import Estimate
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
-from sambench.store.result import Result, read_json, write_result
+from sambench.store.result import Result, write_result
 
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -141,10 +142,12 @@ class TestVerdict:
 
     def test_another_option_is_named(self) -> None:
         result = measured(self.edges)
-        protocol = {**result.protocol, "task": {**result.protocol["task"], "side": 32}}
+        protocol = {**result.protocol, "task": {**result.protocol["task"], "points_per_side": 32}}
         found = compare(self.edges, replace(result, protocol=protocol))
-        assert found.verdict.startswith("another protocol (side: 16 published, 32 measured)")
-        assert found.differing == ("side: 16 published, 32 measured",)
+        assert found.verdict.startswith(
+            "another protocol (points_per_side: 16 published, 32 measured)"
+        )
+        assert found.differing == ("points_per_side: 16 published, 32 measured",)
 
     def test_what_we_do_otherwise_is_another_protocol(self) -> None:
         example = claim("bsds_benchmark:example", "benchmark_example_maps")

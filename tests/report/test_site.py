@@ -11,26 +11,25 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
+from sambench.files import write_json
 from sambench.masks.rle import encode
 from sambench.metrics.statistics import Estimate
 from sambench.registry import load
-from sambench.report.details import plot_data
+from sambench.report.details import Drawings, Part, drawings
 from sambench.report.pages.layers import (
     EXTRA,
     MISSED,
-    Scene,
     draw_errors,
     draw_outlines,
     draw_prediction,
     fit,
-    prediction_scenes,
-    truth_scene,
 )
 from sambench.report.pages.links import file_slug, safe_link
 from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
 from sambench.report.scores import chosen_images
-from sambench.store.result import Result, write_json, write_result
-from sambench.truths import Boundaries
+from sambench.shown import Histogram, Metric
+from sambench.store.result import Result, write_result
+from sambench.truths import Boundaries, Layer
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac{'
@@ -133,7 +132,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
     published = tmp_path_factory.mktemp("published")
     for name in ("segnext", "edgetam"):
         shutil.copy(PUBLISHED / f"{name}.json", published)
-    words = ["report", str(runs), "-o", str(folder), "--side", "200", "--published", str(published)]
+    words = [
+        "report",
+        str(runs),
+        "-o",
+        str(folder),
+        "--image-size",
+        "200",
+        "--published",
+        str(published),
+    ]
     assert main(words) == 0
     return folder
 
@@ -236,7 +244,7 @@ class TestLayers:
     moved = np.roll(square, 5, axis=1)
 
     def test_masks_are_tinted_and_outlined_each_in_its_colour(self) -> None:
-        scene = Scene(masks=encode(np.stack([self.square[:, ::-1], self.square])))
+        scene = Layer(masks=encode(np.stack([self.square[:, ::-1], self.square])))
         picture = draw_prediction(scene, (40, 60))
         assert picture.shape == (40, 60, 4)
         assert picture[10, 10, 3] == 255
@@ -248,16 +256,16 @@ class TestLayers:
         small = np.zeros_like(self.square)
         small[18:22, 18:22] = True
         for masks in ([small, self.square], [self.square, small]):
-            picture = draw_prediction(Scene(masks=encode(np.stack(masks))), (40, 60))
+            picture = draw_prediction(Layer(masks=encode(np.stack(masks))), (40, 60))
             assert picture[18, 18, 3] == 255
 
     def test_the_truth_is_an_outline(self) -> None:
-        picture = draw_outlines(Scene(masks=encode(self.square[None])), (40, 60))
+        picture = draw_outlines(Layer(masks=encode(self.square[None])), (40, 60))
         assert picture[10, 10, 3] == 255
         assert picture[20, 20, 3] == 0
 
     def test_errors_are_missed_and_extra_pixels(self) -> None:
-        scenes = [Scene(masks=encode(mask[None])) for mask in (self.square, self.moved)]
+        scenes = [Layer(masks=encode(mask[None])) for mask in (self.square, self.moved)]
         picture = draw_errors(*scenes, (40, 60))
         assert picture is not None
         assert tuple(picture[20, 12, :3]) == MISSED
@@ -267,35 +275,38 @@ class TestLayers:
     def test_thin_boundaries_do_not_fade_when_shrunk(self) -> None:
         drawn = np.zeros((400, 600), dtype=bool)
         drawn[200] = True
-        scene = truth_scene(Boundaries((drawn, drawn)))
+        scene = Boundaries((drawn, drawn)).layer()
         assert scene is not None
         picture = draw_outlines(scene, (40, 60))
         assert (picture[20, :, 3] == 255).all()
 
     def test_a_boundary_map_is_a_layer(self) -> None:
-        assert set(prediction_scenes(np.zeros((4, 4), dtype=np.float32))) == {"Prediction"}
-        assert prediction_scenes(object()) == {}
+        drawn = load("task", "edges").layers(np.zeros((4, 4), dtype=np.float32))
+        assert drawn["Prediction"].map.shape == (4, 4)
 
     def test_pictures_are_never_enlarged(self) -> None:
         assert fit((100, 50), 640) == (100, 50)
         assert fit((1000, 500), 100) == (100, 50)
 
 
+CLICKS = Metric("NoC", "clicks needed", "clicks", higher_is_better=False)
+
+
 class TestChoice:
     def test_worst_median_best_and_differences_come_first(self) -> None:
         first = {str(i): i / 100 for i in range(101)}
         second = {**first, "70": 0.0}
-        chosen = chosen_images({"a": first, "b": second}, "mIoU", 8)
+        chosen = chosen_images({"a": first, "b": second}, Metric("mIoU", "overlap"), 8)
         assert {"0", "100", "50"} <= set(chosen)
         assert "70" in chosen
         assert len(chosen) == 8
 
     def test_more_clicks_are_worse(self) -> None:
-        assert chosen_images({"a": {"x": 20.0, "y": 1.0, "z": 2.0}}, "NoC@90", 1) == ["x"]
+        assert chosen_images({"a": {"x": 20.0, "y": 1.0, "z": 2.0}}, CLICKS, 1) == ["x"]
 
     def test_nothing_to_choose(self) -> None:
-        assert chosen_images({}, "m", 5) == []
-        assert chosen_images({"a": {"x": None}}, "m", 5) == []
+        assert chosen_images({}, CLICKS, 5) == []
+        assert chosen_images({"a": {"x": None}}, CLICKS, 5) == []
 
 
 class TestPlots:
@@ -324,32 +335,47 @@ class TestPlots:
 
     def test_precision_and_recall_come_from_the_counts(self) -> None:
         counts = [[[8, 10, 9, 10], [5, 10, 5, 5], [0, 10, 0, 0]]]
-        found = plot_data(empty("edges", "ODS"), [{"id": "1", "counts": c} for c in counts])
-        assert found["curves"]["precision-recall"] == {"x": [0.8, 0.5], "y": [0.9, 1.0]}
-
-    def test_curves_come_from_the_metrics(self) -> None:
-        metrics = {f"AR@{k}": Estimate(k / 1000, 0, 1) for k in (1000, 10, 100)}
-        found = plot_data(empty("proposals", "AR@1000", metrics), [])
-        assert found["curves"]["recall-proposals"] == {"x": [10, 100, 1000], "y": [0.01, 0.1, 1.0]}
+        curve = drawn("edges", [{"counts": c} for c in counts]).curves["precision-recall"]
+        assert (curve.x, curve.y) == ((0.8, 0.5), (0.9, 1.0))
+        assert curve.equal_f
 
     def test_histograms_and_categories_come_from_the_records(self) -> None:
-        record = {"id": "1", "iou": [[0.1, 0.9], [1.0]], "categories": [3, 7]}
-        named = plot_data(empty("points", "mIoU"), [record], {3: "cat"})
-        assert list(named["breakdowns"]["category"]) == ["cat", "7"]
-        twins = plot_data(empty("points", "mIoU"), [record], {3: "cat", 7: "cat"})
-        assert list(twins["breakdowns"]["category"]) == ["3 cat", "7 cat"]
-        found = plot_data(empty("points", "mIoU"), [record])
-        assert sum(found["histograms"]["IoU"]["counts"]) == 2
-        assert found["breakdowns"]["category"] == {
-            "3": {"value": 0.1, "count": 1},
-            "7": {"value": 1.0, "count": 1},
-        }
+        record = {"iou": [[0.1, 0.9], [1.0]], "categories": [3, 7]}
+        named = drawn("points", [record], categories={3: "cat"})
+        assert list(named.breakdowns["category"]) == ["cat", "7"]
+        twins = drawn("points", [record], categories={3: "cat", 7: "cat"})
+        assert list(twins.breakdowns["category"]) == ["3 cat", "7 cat"]
+        found = drawn("points", [record])
+        assert sum(found.histograms["IoU"].counts) == 2
+        assert found.breakdowns["category"] == {"3": Part(0.1, 1), "7": Part(1.0, 1)}
+        assert found.curves == {}, "one prompt is no curve"
 
-    def test_what_a_result_carries_comes_first(self) -> None:
-        metrics = {"mIoU": Estimate(0.5, 0, 1), "mIoUs": Estimate(0.2, 0, 1)}
-        own = {"breakdowns": {"size": {"tiny": {"value": 0.1, "count": 4}}}}
-        found = plot_data(empty("points", "mIoU", metrics, own), [])
-        assert found["breakdowns"]["size"] == {"tiny": {"value": 0.1, "count": 4}}
+    def test_the_main_metric_is_broken_down_as_it_is_declared(self) -> None:
+        names = ("mIoU", "mIoUs", "mIoUl", "mIoU@3", "BoundaryIoU")
+        metrics = {name: Estimate(i / 10, 0, 1) for i, name in enumerate(names)}
+        found = drawings(empty("points", "mIoU", metrics))
+        assert found.breakdowns == {"size": {"small": Part(0.1), "large": Part(0.2)}}
+
+    def test_a_result_without_records_draws_what_it_carries(self) -> None:
+        own = {
+            "curves": {
+                "old": {"x": [1, 2], "y": [0.1, 0.2]},
+                "short": {"x": [1, 2], "y": [0.1]},
+                "hostile": {"x": [1, 2], "y": [1, 2], "x_label": 7, "points": {"a": [1]}},
+            },
+            "histograms": {"IoU": {"edges": [0, 0.5, 1], "counts": [1, 2]}, "odd": None},
+        }
+        found = drawings(empty("points", "mIoU", details=own))
+        assert {name: (c.x, c.y) for name, c in found.curves.items()} == {
+            "old": ((1, 2), (0.1, 0.2)), "hostile": ((1, 2), (1, 2)),
+        }  # fmt: skip
+        assert found.histograms == {"IoU": Histogram("IoU", (0, 0.5, 1), (1, 2))}
+        assert found.curves["hostile"].points == {}
+
+
+def drawn(task: str, records: list, categories: dict | None = None) -> Drawings:
+    made = load("task", task)
+    return drawings(empty(task, made.metric), made, records, categories)
 
 
 def empty(
@@ -362,4 +388,4 @@ def empty(
 def test_json_of_saved_masks_is_what_the_task_reads(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"objects": [], "clicks": [], "masks": [], "candidates": []})
     prediction = load("task", "points").load(tmp_path / "x")
-    assert set(prediction_scenes(prediction)) == {"Prediction"}
+    assert set(load("task", "points").layers(prediction)) == {"Prediction"}

@@ -1,12 +1,13 @@
 """What counts as code of a plug-in: all that its numbers pass through, and nothing else."""
 
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from sambench.errors import UserError
 from sambench.registry import load
-from sambench.store.code import digest_of, modules_of
+from sambench.store.code import APART, ENGINE, digest_of, modules_of
 
 MODEL = """
 from sambench.interfaces import Model, ModelCard
@@ -170,3 +171,8 @@ def test_two_paths_are_two_plug_ins(tmp_path, alone):
         (folder / "my.py").write_text(model("from pathlib import Path\nPLACE = Path(__file__)"))
     found = [type(load("model", f"{folder}/my.py")).__module__ for folder in folders]
     assert [sys.modules[name].PLACE.parent for name in found] == folders
+
+
+def test_modules_that_are_left_out_or_added_by_name_exist():
+    """A module that moves must not begin to count, or cease to, in silence."""
+    assert [name for name in sorted({*APART, *ENGINE}) if find_spec(name) is None] == []

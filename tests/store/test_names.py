@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from sambench.cli import main
-from sambench.engine.jobs import read_ids
+from sambench.engine.settings import read_ids
 from sambench.errors import UserError
 from sambench.registry import load
-from sambench.report.collect import read_lines, read_runs
 from sambench.report.comparable import comparability_key, protocol_fields
 from sambench.store.options import constructor_options
 from sambench.store.paths import file_name, file_stem, label_of
+from sambench.store.run import find_runs
 
 PARTS = Path(__file__).resolve().parents[1] / "parts"
 
@@ -188,7 +188,7 @@ class TestDatasets:
     def test_no_name_hides_a_result_from_the_report(self, tmp_path, name):
         spec = images(tmp_path, "a") + f",name={name}"
         run(tmp_path / "out", "--task=points", "--model=whole_image", spec)
-        (found,) = read_runs([tmp_path / "out"])
+        (found,) = find_runs([tmp_path / "out"])
         assert found.result.dataset == name
 
 
@@ -343,7 +343,7 @@ def test_a_leaderboard_tells_metrics_apart_by_what_they_compute(tmp_path, proces
         with process():
             spec = images(folder / "data", "a")
             run(tmp_path / "out", f"--task={folder}/keys.py", f"--model={model}", spec)
-    for found in sorted(read_runs([tmp_path / "out"]), key=lambda run: run.result.model):
+    for found in sorted(find_runs([tmp_path / "out"]), key=lambda run: run.result.model):
         keys.append(comparability_key(protocol_fields(found.result)))
     assert keys[0] == keys[2] != keys[1]
 
@@ -392,8 +392,8 @@ class TestListsOfImages:
         run(tmp_path / "alone", *words, f"--ids={tmp_path}/ids.txt")
         ids = {}
         for name in ("all", "first", "alone"):
-            (found,) = read_runs([tmp_path / name])
-            ids[name] = [line["id"] for line in read_lines(found)]
+            (found,) = find_runs([tmp_path / name])
+            ids[name] = [line["id"] for line in found.lines()]
         assert ids == {"all": [], "first": ["a", "b"], "alone": ["c"]}
         assert "is of other images than the records beside it" in capsys.readouterr().err
 

@@ -15,8 +15,8 @@ from pycocotools.cocoeval import COCOeval
 from sambench.cli import main
 from sambench.datasets.saco import Saco
 from sambench.engine.evaluation import evaluate
-from sambench.engine.jobs import Settings
 from sambench.engine.rescoring import rescore, saved_model
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.registry import find, load
 
@@ -189,7 +189,7 @@ BOXES_REFUSED = {
     "masks alone": (masks(), r'\[0\] has no "bbox"'),
     "an annotation file": ({"images": [], "annotations": boxes()}, "a COCO results file"),
     "lines": ("\n".join(map(json.dumps, boxes())), "a second value follows at line 2"),
-    "trailing comma": (json.dumps(boxes())[:-1] + ",]", "no valid JSON"),
+    "trailing comma": (json.dumps(boxes())[:-1] + ",]", "not valid JSON"),
     "cut short": (json.dumps(boxes())[:-40], "ends too early"),
 }
 

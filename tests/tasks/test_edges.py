@@ -156,7 +156,7 @@ def test_wrong_maps_are_named(tmp_path):
         task.load(tmp_path / "x")
     (tmp_path / "x.png").unlink()
     np.save(tmp_path / "x.npy", np.array([{}]), allow_pickle=True)
-    with pytest.raises(UserError, match="is no NumPy array"):
+    with pytest.raises(UserError, match="is not a NumPy array"):
         task.load(tmp_path / "x")
 
 

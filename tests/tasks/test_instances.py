@@ -10,8 +10,8 @@ import torch
 from pycocotools.coco import COCO
 
 from sambench.engine.evaluation import evaluate
-from sambench.engine.jobs import Settings
 from sambench.engine.rescoring import rescore, saved_model
+from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import Dataset, DatasetCard, Masks, Model, ModelCard, Sample
 from sambench.masks import rle
@@ -231,7 +231,7 @@ def test_a_task_goes_to_a_scoring_process_without_the_boxes(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "no valid JSON"),
+        ("{", "not valid JSON"),
         ("{}", "holds an object {}"),
         ("[3]", "[0] is 3"),
         ('[{"image_id": 1}]', '[0] has no "bbox"'),

@@ -29,7 +29,7 @@ CASES = [
     ("points:crowd=true", "whole_image", "scenes:images=3"),
     ("interactive:clicks=4,feedback=false", "flood_fill", "mini"),
     ("edges", "sobel", "mini"),
-    ("proposals:side=4", "superpixel", "mini"),
+    ("proposals:points_per_side=4", "superpixel", "mini"),
     ("instances", "box_mask", "mini"),
     ("foreground", "center", "mini"),
     ("panoptic", "box_mask", "scenes:images=3"),
@@ -125,12 +125,12 @@ def test_the_grid_of_edges_has_the_side_that_was_asked_for(monkeypatch, tmp_path
     real = everything.grid
 
     def spy(*arguments, **options):
-        sides.append(options.get("side", arguments[-1] if arguments else None))
+        sides.append(options.get("points_per_side", arguments[-1] if arguments else None))
         return real(*arguments, **options)
 
     monkeypatch.setattr(everything, "grid", spy)
     sambench.evaluate(
-        "edges:side=4", model="superpixel", dataset="mini", limit=1, output=tmp_path,
+        "edges:points_per_side=4", model="superpixel", dataset="mini", limit=1, output=tmp_path,
         progress=False, resamples=0,
     )  # fmt: skip
     assert sides

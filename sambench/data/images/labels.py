@@ -185,7 +185,7 @@ def _array(path: Path) -> NDArray[Any]:
                 f"{path} holds Python objects, not an array (Cellpose writes such _seg.npy); save "
                 "the masks as PNG or TIFF."
             ) from None
-        raise UserError(f"{path} is no readable NumPy file ({error}); save it again.") from None
+        raise UserError(f"{path} is not a readable NumPy file ({error}); save it again.") from None
     if len(arrays) != 1:
         raise UserError(f"{path} has {len(arrays)} arrays; save the masks as one alone.")
     array: NDArray[Any] = arrays[0]

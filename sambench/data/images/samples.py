@@ -1,4 +1,4 @@
-"""The samples that a file stores, where they are not 8 bits without sign."""
+"""The samples that a file stores, if they are not unsigned 8-bit."""
 
 from __future__ import annotations
 

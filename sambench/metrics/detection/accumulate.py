@@ -164,7 +164,7 @@ class Tally:
         return Curves(self.categories, precision, recall, present)
 
     def recall_within(self, weights: NDArray[np.float64], budget: int) -> float:
-        """AR over all areas when only so many detections per image and category count."""
+        """AR over all areas with at most this many detections per image and category."""
         weights, events = self._checked(weights), self.events[""]
         within = (events.kind & 1).astype(bool) & (events.rank < budget)
         hits = weights[events.image[within]]

@@ -1,4 +1,4 @@
-"""Matching of scored masks or boxes with the truth of one image, the part that all AP share.
+"""Matching of scored masks or boxes with the truth of one image, shared by all AP metrics.
 
 The matching is COCO's (Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014;
 ``pycocotools.cocoeval.COCOeval``), except that annotation ids play no role: an object with id 0
@@ -224,7 +224,7 @@ def record(
         detections: ordered by category, then by descending score.
         truth: the objects.
         iou_type: see `overlaps`.
-        unpunished: (D,) bool, detections that are no false positives where they match nothing.
+        unpunished: (D,) bool, detections that are not false positives where they match nothing.
 
     Returns:
         ``categories``, and for each the number of ``truths`` in each of `RANGES` and the number of

@@ -52,7 +52,7 @@ def sobel(maps: Tensor) -> Tensor:
 
 
 def on_boundary(masks: Tensor, boundary: Boundary) -> Tensor:
-    """Boundary pixels of masks (n, H, W) bool; the border of the image is no boundary."""
+    """Boundary pixels of masks (n, H, W) bool; the border of the image is not a boundary."""
     import torch
 
     if boundary == "all":

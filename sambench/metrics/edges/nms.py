@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 SMOOTHING = 4  # radius of the triangle filter that the orientation is taken from
 MULTIPLIER = 1.01  # a pixel this factor short of its neighbours is kept
-BORDER = 5  # values fade out over so many pixels towards the border of the image
+BORDER = 5  # pixels over which values fade out towards the border of the image
 
 
 def triangle_filter(image: NDArray[Any], radius: int = SMOOTHING) -> Floats:
@@ -77,7 +77,7 @@ def structured_nms(
         angle: (H, W) of the normal; `orientation` of the map if None.
         radius: how many neighbours on either side, one pixel apart, interpolated bilinearly.
         multiplier: above 1 keeps ridges that are flat on top.
-        border: over so many pixels values fall linearly to 0 at the border of the image.
+        border: width in pixels over which values fall linearly to 0 at the image border.
     """
     values = _checked(edge_map)
     normal = orientation(values) if angle is None else np.asarray(angle, dtype=np.float64)

@@ -9,21 +9,18 @@ from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
-from sambench.report.collect import Run
+from sambench.report.numbers import metric_of
 from sambench.report.pages.layers import (
-    MOST_DETECTIONS,
-    Scene,
     draw_errors,
     draw_outlines,
     draw_prediction,
     fit,
-    prediction_scenes,
-    truth_scene,
     write_layer,
     write_photo,
 )
 from sambench.report.scores import Scores, chosen_images
 from sambench.store.paths import file_stem
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +58,7 @@ def browser_images(
         For each image what assets/browser.js reads.
     """
     ids = dict.fromkeys(id for run in runs for id in run.scores)
-    metric = runs[0].run.result.metric
+    metric = metric_of(runs[0].run.result)
     named = {str(i): run.scores for i, run in enumerate(runs)}
     drawn = set(chosen_images(named, metric, most)) if dataset is not None and most else set()
     images = []
@@ -90,10 +87,10 @@ def _drawn(
     stem = folder / f"{number:06d}"
     write_photo(photo, size, stem.with_suffix(".jpg"))
     layers = {"Photo": _address(stem.with_suffix(".jpg"))}
-    scene = truth_scene(truth)
-    if scene is not None:
+    drawn = truth.layer()
+    if drawn is not None:
         path = stem.with_name(f"{stem.name}-truth.png")
-        write_layer(draw_outlines(scene, size), path)
+        write_layer(draw_outlines(drawn, size), path)
         layers["Truth"] = _address(path)
     scale = size[1] / full[1], size[0] / full[0]
     return {
@@ -101,7 +98,7 @@ def _drawn(
         "height": size[0],
         "layers": layers,
         "runs": [
-            _run_layers(id, run, truth, scene, size, scale, stem.with_name(f"{stem.name}-{i}"))
+            _run_layers(id, run, truth, size, scale, stem.with_name(f"{stem.name}-{i}"))
             for i, run in enumerate(runs)
         ],
     }
@@ -111,7 +108,6 @@ def _run_layers(
     id: str,
     run: Scored,
     truth: Any,
-    scene: Scene | None,
     size: tuple[int, int],
     scale: tuple[float, float],
     stem: Path,
@@ -119,24 +115,18 @@ def _run_layers(
     """Layers and prompts of one run on one image."""
     prediction = _prediction(id, run)
     layers = {}
-    for i, (name, predicted) in enumerate(prediction_scenes(prediction).items()):
+    drawn = {} if prediction is None else run.task.layers(prediction)
+    for i, (name, predicted) in enumerate(drawn.items()):
         path = stem.with_name(f"{stem.name}-{i}.png")
         write_layer(draw_prediction(predicted, size), path)
         layers[name] = _address(path)
-        wanted = None if scene is None or i else _asked(scene, prediction)
+        wanted = None if i else run.task.asked(prediction, truth)
         errors = None if wanted is None else draw_errors(wanted, predicted, size)
         if errors is not None:
             path = stem.with_name(f"{stem.name}-errors.png")
             write_layer(errors, path)
             layers["Errors"] = _address(path)
     return {"layers": layers, "prompts": _prompts(run, id, prediction, truth, scale)}
-
-
-def _asked(truth: Scene, prediction: Any) -> Scene:
-    """The part of the truth that was asked for: an object left out is no error."""
-    if not hasattr(prediction, "clicks"):
-        return truth
-    return Scene(masks=[truth.masks[i] for i in prediction.objects])
 
 
 def _prediction(id: str, run: Scored) -> Any:
@@ -149,30 +139,21 @@ def _prediction(id: str, run: Scored) -> Any:
 
 def _prompts(run: Scored, id: str, prediction: Any, truth: Any, scale: tuple[float, float]) -> JSON:
     """Clicks, the first of each object and those after it, and boxes, in pixels of the picture."""
-    clicks = run.lines[id]["record"].get("clicks") or []
+    marks = run.task.marks(run.lines[id]["record"], prediction, truth)
     points = [
         [
             [round(x * scale[0], 1), round(y * scale[1], 1), int(bool(positive))]
             for x, y, positive in own
         ]
-        for own in clicks
+        for own in marks.clicks
     ]
-    scaled = [
+    boxes = [
         [round(float(value) * scale[i % 2], 1) for i, value in enumerate(box)]
-        for box in _boxes(run, prediction, truth)
+        for box in marks.boxes
     ]
     first = [own[0] for own in points if own]
     later = [click for own in points for click in own[1:]]
-    return {"points": first, "boxes": scaled, "later": later}
-
-
-def _boxes(run: Scored, prediction: Any, truth: Any) -> Any:
-    """Boxes that were prompted with, (N, 4) XYXY in pixels of the image."""
-    if getattr(run.task, "first", "") == "box" and hasattr(prediction, "clicks"):
-        return truth.boxes[prediction.objects]
-    if hasattr(prediction, "detections") and prediction.detections.boxes is not None:
-        return prediction.detections.boxes[:MOST_DETECTIONS]
-    return ()
+    return {"points": first, "boxes": boxes, "later": later}
 
 
 def _address(path: Path) -> str:

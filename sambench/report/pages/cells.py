@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sambench.metrics.statistics import Estimate
-from sambench.report.leaderboard import Board, Entry
-from sambench.report.numbers import (
-    DASH,
-    lower_is_better,
-    show_interval,
-    show_metric,
-    show_value,
-)
+from sambench.report.leaderboard import Entry
+from sambench.report.numbers import DASH, show_interval, show_metric, show_value
+from sambench.shown import Metric
 
 
 @dataclass(frozen=True)
@@ -25,10 +20,12 @@ class Column:
     Attributes:
         text: what it says.
         lower: whether lower numbers are better, which a first click then sorts to the top.
+        description: what they are, for those who point at it.
     """
 
     text: str
     lower: bool = False
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,39 +58,36 @@ class Line:
     numbers: tuple[Number, ...]
 
 
-def metric_column(task: str, metric: str) -> Column:
+def metric_column(metric: Metric) -> Column:
     """The column of a metric."""
-    return Column(show_metric(task, metric), lower_is_better(metric))
+    return Column(show_metric(metric), metric.lower_is_better, metric.description)
 
 
-def number(task: str, metric: str, value: float | None) -> Number:
+def number(metric: Metric, value: float | None) -> Number:
     """A value of a metric; a dash where there is none."""
     if value is None or math.isnan(value):
         return Number()
-    return Number(show_value(task, metric, value), value)
+    return Number(show_value(metric, value), value)
 
 
-def estimate(task: str, metric: str, found: Estimate | None) -> Number:
+def estimate(metric: Metric, found: Estimate | None) -> Number:
     """A value of a metric with its interval; a dash where there is none."""
     if found is None or math.isnan(found.value):
         return Number()
-    interval = "" if math.isnan(found.low) else show_interval(task, metric, found)
-    return Number(show_value(task, metric, found.value), found.value, interval)
+    interval = "" if math.isnan(found.low) else show_interval(metric, found)
+    return Number(show_value(metric, found.value), found.value, interval)
 
 
-def board_line(
-    board: Board, entry: Entry, metrics: Sequence[str], addresses: Mapping[Path, str]
-) -> Line:
+def board_line(entry: Entry, metrics: Sequence[Metric], addresses: Mapping[Path, str]) -> Line:
     """An entry of a board with its numbers.
 
     Args:
-        board: the board.
         entry: one of its entries.
         metrics: which numbers.
         addresses: result file -> its page.
     """
     page = None if entry.run is None else addresses[entry.run.path]
-    numbers = (estimate(board.task, name, entry.metrics.get(name)) for name in metrics)
+    numbers = (estimate(metric, entry.metrics.get(metric.name)) for metric in metrics)
     return Line(entry, page, tuple(numbers))
 
 

@@ -5,19 +5,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sambench.interfaces import JSON
+from sambench.report.details import Drawings, Part, numbered
 from sambench.report.leaderboard import Board, Entry
-from sambench.report.numbers import lower_is_better, scale, show_metric
+from sambench.report.numbers import metric_of, show_metric
 from sambench.report.pages import plots
 from sambench.report.pages.links import file_slug
-from sambench.report.pages.plots import Curve, Dot, Plot
+from sambench.report.pages.plots import Dot, Plot
+from sambench.shown import Curve
 from sambench.store.result import Result
 
 MOST_BARS = 25
 MOST_GAINS, FEW = 6, 4
 
 
-def board_plots(board: Board, data: Mapping[Path, JSON]) -> list[Plot]:
+def board_plots(board: Board, data: Mapping[Path, Drawings]) -> list[Plot]:
     """Accuracy against speed and memory, and the curves of all models."""
     entries = [entry for entry in board.entries if entry.run is not None]
     return [*_pareto_plots(board, entries), *_curve_plots(board, entries, data)]
@@ -32,19 +33,17 @@ def _pareto_plots(board: Board, entries: Sequence[Entry]) -> list[Plot]:
     for name, (cost_of, label, more) in costs.items():
         dots = [dot for entry in entries if (dot := _dot(board, entry, cost_of)) is not None]
         if len(dots) > 1:
-            title = show_metric(board.task, board.metric)
-            lower = lower_is_better(board.metric)
             stem = f"{name}-{board.key}"
-            found.append(plots.pareto(stem, dots, title, label, more_is_better=more, lower=lower))
+            found.append(plots.pareto(stem, dots, board.metric, label, more_is_better=more))
     return found
 
 
 def _dot(board: Board, entry: Entry, cost_of: Callable[[Result], float | None]) -> Dot | None:
     assert entry.run is not None
-    cost, estimate = cost_of(entry.run.result), entry.metrics.get(board.metric)
+    cost, estimate = cost_of(entry.run.result), entry.metrics.get(board.metric.name)
     if not cost or estimate is None or estimate.value != estimate.value:
         return None
-    factor = scale(board.task, board.metric)[0]
+    factor = board.metric.factor
     scaled = type(estimate)(*(factor * v for v in (estimate.value, estimate.low, estimate.high)))
     return Dot(entry.label, cost, scaled, _hardware(entry.run.result))
 
@@ -66,55 +65,45 @@ def _hardware(result: Result) -> str:
     return str(environment.get("cpu") or "cpu") if device == "cpu" else str(device)
 
 
-def _curve_plots(board: Board, entries: Sequence[Entry], data: Mapping[Path, JSON]) -> list[Plot]:
+def _curve_plots(
+    board: Board, entries: Sequence[Entry], data: Mapping[Path, Drawings]
+) -> list[Plot]:
     by_name: dict[str, dict[str, Curve]] = {}
     for entry in entries:
         assert entry.run is not None
-        for name, curve in data[entry.run.path]["curves"].items():
-            by_name.setdefault(name, {})[entry.label] = curve["x"], curve["y"]
-    return [_curve_plot(name, curves, board.key) for name, curves in by_name.items()]
+        for name, curve in data[entry.run.path].curves.items():
+            by_name.setdefault(name, {})[entry.label] = curve
+    return [plots.curves_plot(f"{file_slug(n)}-{board.key}", c) for n, c in by_name.items()]
 
 
-def _curve_plot(name: str, curves: Mapping[str, Curve], end: str) -> Plot:
-    stem = f"{file_slug(name)}-{end}"
-    if name == "precision-recall":
-        return plots.precision_recall(stem, curves)
-    x, _, y = {"mIoU-clicks": "clicks|mIoU %", "recall-proposals": "proposals|recall %"}.get(
-        name, f"x|{name}"
-    ).partition("|")
-    percent = {label: (xs, [100 * v for v in ys]) for label, (xs, ys) in curves.items()}
-    return plots.curves_plot(stem, percent, x, y, log=name == "recall-proposals")
-
-
-def run_plots(address: str, result: Result, data: JSON) -> list[Plot]:
+def run_plots(address: str, result: Result, data: Drawings) -> list[Plot]:
     """Curves, histograms and breakdowns of one result."""
     stem = address.removesuffix(".html")
     found = [
-        _curve_plot(name, {result.model: (curve["x"], curve["y"])}, stem)
-        for name, curve in data["curves"].items()
+        plots.curves_plot(f"{file_slug(name)}-{stem}", {result.model: curve})
+        for name, curve in data.curves.items()
     ]
-    for name, part in data["histograms"].items():
-        found.append(
-            plots.histogram(
-                f"{file_slug('histogram', name)}-{stem}", part["edges"], part["counts"], name
-            )
-        )
-    for name, part in data["breakdowns"].items():
-        found += _breakdown_plot(name, part, result, stem)
-    return found
+    found += [
+        plots.histogram(f"{file_slug('histogram', name)}-{stem}", histogram)
+        for name, histogram in data.histograms.items()
+    ]
+    return found + [
+        _breakdown_plot(name, part, result, stem) for name, part in data.breakdowns.items()
+    ]
 
 
-def _breakdown_plot(name: str, part: JSON, result: Result, stem: str) -> list[Plot]:
-    largest = sorted(part, key=lambda label: -part[label].get("count", 0))[:MOST_BARS]
-    factor = scale(result.task, result.metric)[0]
+def _breakdown_plot(name: str, part: Mapping[str, Part], result: Result, stem: str) -> Plot:
+    largest = sorted(part, key=lambda label: -(part[label].count or 0))[:MOST_BARS]
+    metric = metric_of(result)
     chosen = [label for label in part if label in set(largest)]
     if len(chosen) > FEW:  # such as categories, which have no order of their own
-        chosen.sort(key=lambda label: -part[label]["value"])
-    values = {label: factor * part[label]["value"] for label in chosen}
-    caption = f"{show_metric(result.task, result.metric)} by {name}"
-    caption += f", the {MOST_BARS} most frequent of {len(part)}." if len(part) > MOST_BARS else "."
-    title = show_metric(result.task, result.metric)
-    return [plots.bars(f"{file_slug('by', name)}-{stem}", values, title, caption)]
+        chosen.sort(key=lambda label: -part[label].value)
+    values = {label: metric.factor * part[label].value for label in chosen}
+    title = show_metric(metric)
+    which = "most frequent" if any(each.count for each in part.values()) else "first"
+    caption = f"{title} by {name}"
+    caption += f", the {MOST_BARS} {which} of {len(part)}." if len(part) > MOST_BARS else "."
+    return plots.bars(f"{file_slug('by', name)}-{stem}", values, title, caption, metric.places)
 
 
 # ------------------------------------------------------------------ several datasets
@@ -142,8 +131,8 @@ def suite_mean(suite: Sequence[Board], model: str) -> float | None:
 
 def _value(board: Board, model: str) -> float | None:
     for entry in board.entries:
-        if entry.label == model and board.metric in entry.metrics:
-            value = entry.metrics[board.metric].value
+        if entry.label == model and board.metric.name in entry.metrics:
+            value = entry.metrics[board.metric.name].value
             return None if value != value else value
     return None
 
@@ -152,7 +141,7 @@ def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
     """Gain of the best model over each other one on each dataset, as Figure 9 of SAM has it."""
     best, *others = by_mean(suite)
     metric = suite[0].metric
-    factor = scale(suite[0].task, metric)[0] * (-1 if lower_is_better(metric) else 1)
+    factor = metric.factor * (-1 if metric.lower_is_better else 1)
     found = []
     for i, other in enumerate(others[:MOST_GAINS]):
         gains = {
@@ -163,35 +152,46 @@ def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
         }
         if len(gains) > 1:
             ordered = dict(sorted(gains.items(), key=lambda item: -item[1]))
-            label = f"{show_metric(suite[0].task, metric)}: {best} over {other}"
+            label = f"{show_metric(metric)}: {best} over {other}"
             won = sum(gain > 0 for gain in gains.values())
             caption = f"Gain of {best} over {other} by dataset: ahead on {won} of {len(gains)}."
-            found.append(plots.bars(f"{stem}-{i}", ordered, label, caption))
+            found.append(plots.bars(f"{stem}-{i}", ordered, label, caption, metric.places))
     return found
 
 
 def by_mean(suite: Sequence[Board]) -> list[str]:
     """Models by their mean over datasets, best first; those that lack one come last."""
-    sign = 1 if lower_is_better(suite[0].metric) else -1
+    sign = 1 if suite[0].metric.lower_is_better else -1
     models = dict.fromkeys(entry.label for board in suite for entry in board.entries)
     means = {model: suite_mean(suite, model) for model in models}
     return sorted(models, key=lambda m: math.inf if (mean := means[m]) is None else sign * mean)
 
 
 def published_plots(board: Board) -> list[Plot]:
-    """Gains by dataset as bars, mIoU against clicks as lines."""
-    if board.metric.endswith(" gain") and len(board.entries) > 1:
-        gains = {entry.dataset: 100 * entry.metrics[board.metric].value for entry in board.entries}
-        caption = f"{board.title}."
-        return [plots.bars(f"published-{board.key}", gains, f"{board.metric}, IoU points", caption)]
-    curves = {entry.label: _clicks(entry) for entry in board.entries}
-    long = {label: curve for label, curve in curves.items() if len(curve[0]) > 2}
-    if not long:
-        return []
-    return [plots.curves_plot(f"published-{board.key}", long, "points", "mIoU %")]
+    """Gains by dataset as bars; a metric at several numbers of clicks as lines."""
+    assert board.table is not None
+    metric = board.metric
+    if all(row.baseline for row in board.table.rows) and len(board.entries) > 1:
+        gains = {e.dataset: metric.factor * e.metrics[metric.name].value for e in board.entries}
+        title = f"{show_metric(metric)}, points"
+        return [plots.bars(f"published-{board.key}", gains, title, f"{board.title}.")]
+    groups = dict.fromkeys((m.of or m.name, m.group) for m in board.metrics if numbered(m))
+    return [
+        plots.curves_plot(f"published-{board.key}{f'-{i}' if i else ''}", curves)
+        for i, (of, group) in enumerate(groups)
+        if (curves := _printed_curves(board, of, group))
+    ]
 
 
-def _clicks(entry: Entry) -> Curve:
-    named = {"mIoU": 1} | {f"mIoU@{k}": k for k in range(2, 21)}
-    points = sorted((named[m], 100 * e.value) for m, e in entry.metrics.items() if m in named)
-    return [x for x, _ in points], [y for _, y in points]
+def _printed_curves(board: Board, of: str, group: str) -> dict[str, Curve]:
+    """For each line that has three points or more, a metric against what it is numbered by."""
+    own = [m for m in board.metrics if numbered(m) and (m.of or m.name, m.group) == (of, group)]
+    found = {}
+    for entry in board.entries:
+        points = sorted(
+            (int(m.member), entry.metrics[m.name].value) for m in own if m.name in entry.metrics
+        )
+        if len(points) > 2:
+            x, y = zip(*points, strict=True)
+            found[entry.label] = Curve(f"{of}-{group}", x, y, group, of, own[0].unit)
+    return found

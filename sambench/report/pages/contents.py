@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
-from sambench.report.collect import Run, read_lines
-from sambench.report.details import plot_data
+from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.links import file_slug
-from sambench.report.scores import image_scores, load_task
+from sambench.report.scores import image_scores
 from sambench.store.result import Result
+from sambench.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +25,13 @@ class Contents:
     Attributes:
         boards: all boards.
         addresses: result file -> its page.
-        plots_data: result file -> data of its plots.
+        drawings: result file -> its curves, histograms and breakdowns.
         scored: result file -> its records with scores; missing where there are none.
     """
 
     boards: Sequence[Board]
     addresses: Mapping[Path, str]
-    plots_data: Mapping[Path, JSON]
+    drawings: Mapping[Path, Drawings]
     scored: Mapping[Path, Scored]
 
     def tasks(self) -> list[str]:
@@ -56,19 +56,22 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
         datasets: fingerprint -> dataset, which may name its categories.
     """
     addresses: dict[Path, str] = {}
-    plots_data: dict[Path, JSON] = {}
+    drawn: dict[Path, Drawings] = {}
     scored: dict[Path, Scored] = {}
     for run in (run for board in boards for run in runs_of(board)):
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
-        lines = read_lines(run)
+        lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
         # Names of categories are no part of what a dataset must have.
         categories = getattr(dataset, "categories", None)
-        records = [line["record"] for line in lines]
-        plots_data[run.path] = plot_data(run.result, records, categories)
-        if lines and (found := _scored(run, lines)) is not None:
+        found = _scored(run, lines) if lines else None
+        if found is None:
+            drawn[run.path] = drawings(run.result)
+        else:
             scored[run.path] = found
-    return Contents(boards, addresses, plots_data, scored)
+            records = [line["record"] for line in lines]
+            drawn[run.path] = drawings(run.result, found.task, records, categories)
+    return Contents(boards, addresses, drawn, scored)
 
 
 def _run_address(result: Result, taken: set[str]) -> str:
@@ -80,7 +83,7 @@ def _run_address(result: Result, taken: set[str]) -> str:
 def _scored(run: Run, lines: Sequence[JSON]) -> Scored | None:
     """The scores of its images; None, which is logged, where its task cannot be set up."""
     try:
-        task = load_task(run)
+        task = run.task
         scores = image_scores(task, run.result.metric, lines)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)

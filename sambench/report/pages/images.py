@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from sambench.interfaces import JSON
 from sambench.report.leaderboard import Board
-from sambench.report.numbers import lower_is_better, scale, show_metric
+from sambench.report.numbers import show_metric
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.layers import EXTRA, MISSED, TRUTH
 from sambench.report.pages.links import browser_address
 from sambench.report.pages.render import Page
 
-HIDDEN = {"Errors", "After the last prompt", "Later prompts"}
-"""Layers that are off at first."""
 COLOURS = {"Truth": (TRUTH,), "Errors": (MISSED, EXTRA)}
 WORDS = {"Errors": "Errors: missed, extra"}
 
@@ -45,17 +43,17 @@ def browser_page(
         images: what `browser_images` gave.
         readable: whether the photographs could be read.
     """
-    factor, decimals = scale(board.task, board.metric)
+    hidden = _hidden(images)
     why = (
         "not drawn; raise --images"
         if readable
         else f"the photographs of {board.dataset} were not given; see --dataset"
     )
     for_script = {
-        "metric": show_metric(board.task, board.metric),
-        "factor": factor,
-        "decimals": decimals,
-        "lower": lower_is_better(board.metric),
+        "metric": show_metric(board.metric),
+        "factor": board.metric.factor,
+        "decimals": board.metric.places,
+        "lower": board.metric.lower_is_better,
         "runs": [run.run.result.model for run in runs],
         "images": list(images),
         "why": why,
@@ -65,12 +63,18 @@ def browser_page(
         "runs": for_script["runs"],
         "any_drawn": any("layers" in image for image in images),
         "layers": [
-            Layer(name, WORDS.get(name, name), name not in HIDDEN, COLOURS.get(name, ()))
+            Layer(name, WORDS.get(name, name), name not in hidden, COLOURS.get(name, ()))
             for name in _layer_names(images)
         ],
         "for_script": for_script,
     }
     return Page(browser_address(board), "images.html", f"Images: {board.title}", data)
+
+
+def _hidden(images: Sequence[JSON]) -> set[str]:
+    """Layers that are off at first: all of a prediction but its first, and later prompts."""
+    runs = [run for image in images for run in image.get("runs", ())]
+    return {"Later prompts"} | {name for run in runs for name in list(run["layers"])[1:]}
 
 
 def _layer_names(images: Sequence[JSON]) -> list[str]:

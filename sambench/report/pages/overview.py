@@ -33,8 +33,8 @@ def overview_page(contents: Contents) -> Page:
     rows = [
         Row(
             board,
-            board_line(board, entry, [board.metric], contents.addresses),
-            metric_column(board.task, board.metric).text,
+            board_line(entry, [board.metric], contents.addresses),
+            metric_column(board.metric).text,
             _images(entry),
             _speed(entry),
         )

@@ -22,6 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from sambench.metrics.statistics import Estimate
+from sambench.report.numbers import show_metric
+from sambench.shown import Curve, Histogram, Metric
 
 INK, MUTED, LINE = "#1c2024", "#5f6670", "#e2e4e8"
 SERIES = (
@@ -50,7 +52,6 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.labelcolor": INK,
 }
-Curve = tuple[Sequence[float], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ class Dot:
 
 
 def pareto(
-    name: str, dots: Sequence[Dot], metric: str, cost: str, *, more_is_better: bool, lower: bool
+    name: str, dots: Sequence[Dot], metric: Metric, cost: str, *, more_is_better: bool
 ) -> Plot:
     """Accuracy against speed or memory; a line joins what no other model beats in both.
+
+    There is no line where neither direction of the metric is declared to be the better one.
 
     Args:
         name: of the plot.
@@ -126,26 +129,27 @@ def pareto(
         metric: of the accuracy.
         cost: label of the other axis.
         more_is_better: whether more of the cost axis is better, as of speed.
-        lower: whether a lower metric is the better one.
     """
+    title, lower = show_metric(metric), metric.lower_is_better
 
     def paint(axes: Axes) -> None:
         _cost_axis(axes, [dot.cost for dot in dots])
         for i, group in enumerate(dict.fromkeys(dot.group for dot in dots)):
             own = [dot for dot in dots if dot.group == group]
             _dots(axes, own, i, several=len({dot.group for dot in dots}) > 1)
-            front = pareto_front(own, more_is_better=more_is_better, lower=lower)
+            directed = own if metric.higher_is_better is not None else []
+            front = pareto_front(directed, more_is_better=more_is_better, lower=lower)
             axes.plot(
                 [dot.cost for dot in front], [dot.accuracy.value for dot in front],
                 color=SERIES[i % 8], linewidth=1, alpha=0.6, zorder=1,
             )  # fmt: skip
-        axes.set(xlabel=cost, ylabel=metric)
+        axes.set(xlabel=cost, ylabel=title)
         axes.margins(y=0.15)
         _name_dots(axes, dots)
         if len({dot.group for dot in dots}) > 1:
             axes.legend(loc="best", fontsize=8)
 
-    caption = f"{metric} against {cost}; bars are 95 % intervals, the line joins the best trades."
+    caption = f"{title} against {cost}; bars are 95 % intervals, the line joins the best trades."
     return _draw(name, caption, paint)
 
 
@@ -237,84 +241,81 @@ def pareto_front(dots: Sequence[Dot], *, more_is_better: bool, lower: bool) -> l
     return front
 
 
-HUMAN = (0.700762, 0.897659)
-"""Recall and precision of people on BSDS, as the benchmark's own plots have them."""
+EQUAL_F = "Grey lines are of equal F (its value at the right)."
 
 
-def precision_recall(name: str, curves: Mapping[str, Curve]) -> Plot:
-    """Precision against recall with lines of equal F."""
-
-    def paint(axes: Axes) -> None:
-        grid = np.linspace(0.01, 1, 200)
-        for f in np.arange(0.1, 1.0, 0.1):
-            # F = 2PR / (P + R)  =>  P = F R / (2 R - F), where the denominator is positive.
-            recall = grid[2 * grid > f + 1e-9]
-            precision = f * recall / (2 * recall - f)
-            axes.plot(recall[precision <= 1], precision[precision <= 1], color=LINE, linewidth=1)
-            axes.text(1.005, f / (2 - f), f"{f:.1f}", fontsize=7, color=MUTED, va="center")
-        axes.plot(*HUMAN, "o", color="#2e9e4f", markersize=6)
-        axes.annotate("human", HUMAN, (6, 3), textcoords="offset points", fontsize=8, color=MUTED)
-        _lines(axes, curves, marker=False, place="lower left")
-        axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
-        axes.grid(visible=False)
-
-    caption = (
-        "Precision against recall; grey lines are of equal F (its value at the right). Human: one "
-        "annotator of BSDS against the others, F .787, as the benchmark draws it."
-    )
-    return _draw(name, caption, paint, (5.0, 4.2))
-
-
-def curves_plot(
-    name: str,
-    curves: Mapping[str, Curve],
-    x: str,
-    y: str,
-    *,
-    log: bool = False,
-    marker: bool = True,
-) -> Plot:
-    """Lines of y against x, one for each model; a marker shows each value."""
+def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
+    """Lines of one curve, one for each model; a marker shows each of few values."""
+    first = next(iter(curves.values()))
+    percent = " %" if first.unit == "percent" else ""
+    x, y = first.x_label or "x", f"{first.y_label or first.name}{percent}"
 
     def paint(axes: Axes) -> None:
-        if log:
+        if first.log:
             _log(axes)
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _lines(axes, curves, marker=marker)
+        elif not first.equal_f:
+            whole = all(float(value).is_integer() for c in curves.values() for value in c.x)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=whole))
+        if first.equal_f:
+            _equal_f(axes)
+        for label, point in first.points.items():
+            axes.plot(*point, "o", color="#2e9e4f", markersize=6)
+            beside: Any = {"textcoords": "offset points", "fontsize": 8, "color": MUTED}
+            axes.annotate(label, point, (6, 3), **beside)
+        _lines(axes, curves, place="lower left" if first.equal_f else "best")
         axes.set(xlabel=x, ylabel=y)
 
-    return _draw(name, f"{y} against {x}.", paint)
+    said = (f"{y[:1].upper()}{y[1:]} against {x}.", EQUAL_F if first.equal_f else "", first.caption)
+    size = (5.0, 4.2) if first.equal_f else SIZE
+    return _draw(name, " ".join(filter(None, said)), paint, size)
+
+
+def _equal_f(axes: Axes) -> None:
+    """Lines of equal F-measure between 0 and 1 of recall and precision."""
+    grid = np.linspace(0.01, 1, 200)
+    for f in np.arange(0.1, 1.0, 0.1):
+        # F = 2PR / (P + R)  =>  P = F R / (2 R - F), where the denominator is positive.
+        recall = grid[2 * grid > f + 1e-9]
+        precision = f * recall / (2 * recall - f)
+        axes.plot(recall[precision <= 1], precision[precision <= 1], color=LINE, linewidth=1)
+        axes.text(1.005, f / (2 - f), f"{f:.1f}", fontsize=7, color=MUTED, va="center")
+    axes.set(xlim=(0, 1), ylim=(0, 1.01))
+    axes.grid(visible=False)
+
+
+MANY = 25
+"""A line of more values than these has no markers."""
 
 
 def _lines(
-    axes: Axes,
-    curves: Mapping[str, Curve],
-    *,
-    marker: bool,
-    place: Literal["best", "lower left"] = "best",
+    axes: Axes, curves: Mapping[str, Curve], *, place: Literal["best", "lower left"]
 ) -> None:
-    for i, (label, (x, y)) in enumerate(curves.items()):
+    for i, (label, curve) in enumerate(curves.items()):
+        factor = 100 if curve.unit == "percent" else 1
         axes.plot(
-            x, y, color=SERIES[i % 8], linewidth=1.6, label=shorten(label, 40),
-            marker=MARKERS[i % 8] if marker else None, markersize=5,
+            curve.x, [factor * value for value in curve.y], color=SERIES[i % 8], linewidth=1.6,
+            label=shorten(label, 40), markersize=5,
+            marker=MARKERS[i % 8] if len(curve.x) <= MANY else None,
             linestyle=("-", "--", ":")[i // 8 % 3],
         )  # fmt: skip
     axes.legend(loc=place, fontsize=8)
 
 
-def histogram(name: str, edges: Sequence[float], counts: Sequence[float], x: str) -> Plot:
+def histogram(name: str, counted: Histogram) -> Plot:
     """Counts in bins."""
+    edges, what = counted.edges, counted.y_label
 
     def paint(axes: Axes) -> None:
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=SERIES[0], linewidth=0)
-        axes.set(xlabel=x, ylabel="objects", xlim=(edges[0], edges[-1]))
+        axes.bar(
+            edges[:-1], counted.counts, np.diff(edges), align="edge", color=SERIES[0], linewidth=0
+        )
+        axes.set(xlabel=counted.name, ylabel=what, xlim=(edges[0], edges[-1]))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
-    return _draw(name, f"How many objects have which {x}.", paint)
+    return _draw(name, f"How many {what} have which {counted.name}.", paint)
 
 
-def bars(name: str, values: Mapping[str, float], x: str, caption: str) -> Plot:
+def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals: int = 1) -> Plot:
     """Horizontal bars, the first on top; values may be negative, as gains are."""
 
     def paint(axes: Axes) -> None:
@@ -324,7 +325,9 @@ def bars(name: str, values: Mapping[str, float], x: str, caption: str) -> Plot:
         colours = [SERIES[0] if number >= 0 else SERIES[1] for number in numbers]
         drawn = axes.barh(list(places), numbers, color=colours, height=0.72, linewidth=0)
         signed = any(number < 0 for number in numbers)
-        texts = [f"{number:+.1f}" if signed else f"{number:.1f}" for number in numbers]
+        texts = [
+            f"{number:+.{decimals}f}" if signed else f"{number:.{decimals}f}" for number in numbers
+        ]
         axes.bar_label(drawn, texts, padding=3, fontsize=8, color=INK)
         axes.set_yticks(list(places), labels, fontsize=8, color=INK)
         axes.set_xlabel(x)

@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sambench.interfaces import JSON
-from sambench.report.collect import Run
 from sambench.report.comparable import flatten
+from sambench.report.details import Drawings
 from sambench.report.leaderboard import Board
+from sambench.report.numbers import metric_of, show_metric
 from sambench.report.pages import charts
 from sambench.report.pages.browser import Scored
 from sambench.report.pages.cells import Number, estimate, metric_column, number
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.render import Page
+from sambench.shown import Metric
 from sambench.store.result import Result
+from sambench.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -22,28 +24,31 @@ class Row:
     Attributes:
         name: what they are of: a metric, a category, an image.
         numbers: in the order of the columns.
+        description: of a metric, in a phrase.
     """
 
     name: str
     numbers: tuple[Number, ...]
+    description: str = ""
 
 
 def run_page(contents: Contents, board: Board, run: Run) -> Page:
     """One result: numbers, plots, protocol card, timing, images."""
     result, address = run.result, contents.addresses[run.path]
-    plots_data = contents.plots_data[run.path]
-    plots = charts.run_plots(address, result, plots_data)
+    drawn = contents.drawings[run.path]
+    plots = charts.run_plots(address, result, drawn)
+    metric = metric_of(result)
     scored = contents.scored.get(run.path)
     found = result.metrics.get(result.metric)
     data = {
         "board": board,
         "result": result,
         "images": result.protocol["dataset"].get("images", result.images),
-        "metric": metric_column(result.task, result.metric),
-        "value": found and estimate(result.task, result.metric, found),
+        "metric": metric_column(metric),
+        "value": found and estimate(metric, found),
         "metrics": [*_metric_rows(result)],
         "plots": plots,
-        "categories": [*_category_rows(plots_data)],
+        "categories": [*_category_rows(metric, drawn)],
         "protocol": flatten(result.protocol),
         "machine": {**_timing(result), **flatten(result.environment)},
         "rows": [*_image_rows(scored)] if scored else None,
@@ -54,17 +59,16 @@ def run_page(contents: Contents, board: Board, run: Run) -> Page:
 
 def _metric_rows(result: Result) -> Iterator[Row]:
     for name, e in result.metrics.items():
-        column = metric_column(result.task, name)
-        numbers = (number(result.task, name, value) for value in (e.value, e.low, e.high))
-        yield Row(column.text, tuple(numbers))
+        metric = metric_of(result, name)
+        numbers = (number(metric, value) for value in (e.value, e.low, e.high))
+        yield Row(show_metric(metric), tuple(numbers), metric.description)
 
 
-def _category_rows(plots_data: JSON) -> Iterator[Row]:
+def _category_rows(metric: Metric, drawn: Drawings) -> Iterator[Row]:
     """Value and objects by category, of which there are too many for bars."""
-    for name, part in plots_data["breakdowns"].get("category", {}).items():
-        count = part.get("count", "")
-        value = Number(f"{part['value'] * 100:.1f}", part["value"])
-        yield Row(name, (value, Number(str(count), count)))
+    for name, part in drawn.breakdowns.get("category", {}).items():
+        count = "" if part.count is None else part.count
+        yield Row(name, (number(metric, part.value), Number(str(count), count)))
 
 
 def _timing(result: Result) -> dict[str, str]:
@@ -80,9 +84,9 @@ def _timing(result: Result) -> dict[str, str]:
 
 def _image_rows(scored: Scored) -> Iterator[Row]:
     """Score and seconds of each image."""
-    result = scored.run.result
+    metric = metric_of(scored.run.result)
     for id, value in scored.scores.items():
         seconds = scored.lines[id]["seconds"]
         spent = sum(v for v in seconds.values() if isinstance(v, int | float))
-        own = number(result.task, result.metric, value)
+        own = number(metric, value)
         yield Row(id, (own, Number(f"{spent:.2f}", spent)))

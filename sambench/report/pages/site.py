@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import write_text
 from sambench.interfaces import JSON, Dataset
 from sambench.registry import construct, load, names
 from sambench.report.leaderboard import Board
@@ -18,7 +19,6 @@ from sambench.report.pages.plots import Plot
 from sambench.report.pages.render import Page, render
 from sambench.report.pages.run import run_page
 from sambench.report.pages.task import task_page
-from sambench.store.result import write_text
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from sambench.interfaces import JSON
 from sambench.registry import entries
 from sambench.report.comparable import differing_fields
+from sambench.report.formats import unranked
 from sambench.report.leaderboard import Board, tie_rule
+from sambench.report.numbers import legend
 from sambench.report.pages import charts
 from sambench.report.pages.cells import (
     Column,
@@ -34,7 +36,8 @@ class Section:
         board: the board.
         columns: its metrics.
         lines: its entries.
-        rule: what its ranks mean; "" where nothing is ranked.
+        legend: what its metrics are, a line for each family.
+        rules: what its ranks mean, or why there are none, in sentences.
         plots: its plots.
         chips: options of the task that tell it from the other boards of the task.
         browsable: whether it has an image browser.
@@ -43,7 +46,8 @@ class Section:
     board: Board
     columns: Sequence[Column]
     lines: Sequence[Line]
-    rule: str
+    legend: Sequence[str]
+    rules: Sequence[str]
     plots: Sequence[Plot]
     chips: JSON
     browsable: bool
@@ -116,7 +120,7 @@ def _measured_section(contents: Contents, board: Board, differ: JSON) -> Section
         for name, values in differ.items()
         if name.startswith("task.")
     }
-    plots = charts.board_plots(board, contents.plots_data)
+    plots = charts.board_plots(board, contents.drawings)
     return _section(contents, board, plots, chips)
 
 
@@ -127,9 +131,10 @@ def _section(
     ranked = sum(entry.ranks is not None for entry in board.entries) > 1
     return Section(
         board,
-        [metric_column(board.task, name) for name in metrics],
-        [board_line(board, entry, metrics, contents.addresses) for entry in board.entries],
-        tie_rule(board) if ranked else "",
+        [metric_column(metric) for metric in metrics],
+        [board_line(entry, metrics, contents.addresses) for entry in board.entries],
+        legend(metrics),
+        [tie_rule(board)] if ranked else unranked(board),
         plots,
         chips or {},
         bool(contents.scored_runs(board)),
@@ -141,18 +146,18 @@ def _models(boards: Sequence[Board]) -> dict[str, None]:
 
 
 def _grid(boards: Sequence[Board], models: Sequence[str]) -> Grid:
-    columns = [metric_column(board.task, board.metric) for board in boards]
+    columns = [metric_column(board.metric) for board in boards]
     return Grid(boards, columns, {m: [_of_model(board, m) for board in boards] for m in models})
 
 
 def _of_model(board: Board, model: str) -> Number | None:
     found = [entry for entry in board.entries if entry.label == model]
-    return estimate(board.task, board.metric, found[0].metrics.get(board.metric)) if found else None
+    return estimate(board.metric, found[0].metrics.get(board.metric.name)) if found else None
 
 
 def _suite(stem: str, boards: Sequence[Board]) -> Suite:
     models, first = charts.by_mean(boards), boards[0]
-    means = {m: number(first.task, first.metric, charts.suite_mean(boards, m)) for m in models}
+    means = {m: number(first.metric, charts.suite_mean(boards, m)) for m in models}
     return Suite(_grid(boards, models), means, charts.gain_plots(stem, boards))
 
 

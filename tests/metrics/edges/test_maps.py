@@ -276,11 +276,11 @@ def of(name, content):
         (lambda path: np.save(f"{path}.npy", np.zeros((0, 4))), r"array \(0, 4\)"),
         (lambda path: np.save(f"{path}.npy", np.array("x")), "holds an array"),
         (archive, "is an archive of NumPy arrays"),
-        (of(".npy", b""), "is no NumPy array"),
-        (of(".npy", b"\x93NUMPY\x01\x00"), "is no NumPy array"),
+        (of(".npy", b""), "is not a NumPy array"),
+        (of(".npy", b"\x93NUMPY\x01\x00"), "is not a NumPy array"),
         (of(".png", b"<html>"), "cannot be read as an image"),
         (of(".png", b"\x89PNG\r\n\x1a\n"), "cannot be read as an image"),
-        (of(".mat", b"MATLAB"), r"is no readable MATLAB file \(not of .*; save it with -v7"),
+        (of(".mat", b"MATLAB"), r"is not a readable MATLAB file \(not of .*; save it with -v7"),
         (
             of(".mat", b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400)),
             "is a MATLAB file of version 7.3; save it with -v7",
@@ -328,7 +328,7 @@ def test_a_wrong_scale_is_refused(score, tmp_path):
     code, _, err = score("--scale", "1")
     assert code == 2
     assert "values up to 255, above --scale 1, which stands for 1" in err
-    assert "no value above 0" in score("--scale", "-1")[2]
+    assert "not a value above 0" in score("--scale", "-1")[2]
     for wrong in ("nan", "inf"):
         assert "is not finite" in score("--scale", wrong)[2]
 

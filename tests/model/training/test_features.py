@@ -7,7 +7,7 @@ import torch
 from sambench import cli
 from sambench.datasets.scenes import Scenes
 from sambench.engine.embedding_cache import EmbeddingCache
-from sambench.engine.timed_model import Session as RunSession
+from sambench.engine.timed_model import Predictor
 from sambench.model.training.features import FrozenFeatures
 from sambench.model.training.trainer import Trainer
 
@@ -58,7 +58,7 @@ def test_training_and_runs_keep_equal_embeddings(dataset, tmp_path):
     frozen = FrozenFeatures(model, EmbeddingCache(trained, model))
     for _ in Trainer(model, dataset, dataset.ids, recipe(3), frozen=frozen).run():
         pass
-    run = RunSession(TinySam(), (), cache=EmbeddingCache(ran, TinySam()))
+    run = Predictor(TinySam(), EmbeddingCache(ran, TinySam()))
     run.embed([dataset.read_image(id) for id in dataset.ids])
     assert len(contents(ran)) == len(dataset.ids)
     assert contents(trained) == contents(ran)

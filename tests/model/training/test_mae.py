@@ -75,5 +75,5 @@ def test_patches_of_fourteen_pixels_become_sixteen(tmp_path, tiny_is_known):
 def test_another_vit_is_refused(tmp_path, tiny_is_known):
     for weights in (mae_like(width=48), mae_like(depth=3), mae_like(depth=1)):
         save_file(weights, tmp_path / "mae.safetensors")
-        with pytest.raises(UserError, match="is no ViT of MAE's that SAM has"):
+        with pytest.raises(UserError, match="is not a ViT of MAE's that SAM has"):
             mae.sam_from_mae(tmp_path / "mae.safetensors", tmp_path)

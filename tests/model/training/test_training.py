@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from sambench import cli
 from sambench.datasets.scenes import Scenes
-from sambench.engine.jobs import Settings, read_ids
+from sambench.engine.settings import Settings, read_ids
 from sambench.errors import UserError
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import state
@@ -120,7 +120,7 @@ def test_equal_trainings_are_equal_files(tmp_path):
 
 
 def test_drop_path_of_a_frozen_encoder_is_no_part_of_the_plan(tmp_path):
-    """It changes nothing, and so is no reason to refuse to go on."""
+    """It changes nothing, and so is not a reason to refuse to go on."""
     session(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
     session(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
     session(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
@@ -316,21 +316,21 @@ def test_models_that_cannot_learn_are_refused():
 NUMBERS = {
     "--steps 0": "--steps 0 is too small; give 1 or more",
     "--steps 9": "a warm-up of 250 steps leaves nothing of 9",
-    "--batch 0": "--batch 0 is too small; give 1 or more",
+    "--batch 0": "--batch 0 is too small; give 1 to 1,000,000",
     "--masks 0": "--masks 0 is too small; give 1 or more",
     "--clicks -1": "--clicks -1 is too small; give 0 or more",
     "--warmup -1": "--warmup -1 is too small; give 0 or more",
     "--seed -1": "--seed -1 is too small; give 0 or more",
     "--limit -1": "--limit -1 is too small; give 0 or more",
     "--save-every 0": "--save-every 0 is too small; give 1 or more",
-    "--lr 0": "--lr 0.0 is no learning rate",
-    "--lr nan": "--lr nan is no learning rate",
-    "--weight-decay -1": "--weight-decay -1.0 is no decay",
-    "--weight-decay nan": "--weight-decay nan is no decay",
-    "--dropout 1": "--dropout 1.0 is not from 0 to below 1",
-    "--dropout nan": "--dropout nan is not from 0 to below 1",
-    "--whole --drop-path -0.1": "--drop-path -0.1 is not from 0 to below 1",
-    "--whole --layer-decay 1.5": "--layer-decay 1.5 is not from 0 to 1",
+    "--lr 0": "--lr 0 is too small; give above 0",
+    "--lr nan": "--lr nan is not finite",
+    "--weight-decay -1": "--weight-decay -1 is too small; give 0 or more",
+    "--weight-decay nan": "--weight-decay nan is not finite",
+    "--dropout 1": "--dropout 1 is too large; give 0 or more and below 1",
+    "--dropout nan": "--dropout nan is not finite",
+    "--whole --drop-path -0.1": "--drop-path -0.1 is too small; give 0 or more and below 1",
+    "--whole --layer-decay 1.5": "--layer-decay 1.5 is too large; give 0 to 1",
     "--hold-out 3/2": "--hold-out 3/2 is no part",
     "--embedding-cache x --cache-size huge": "'huge' is no size",
 }

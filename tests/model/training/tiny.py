@@ -19,7 +19,7 @@ from sambench.model.nn.image_encoder import ImageEncoder
 from sambench.model.nn.layers import Neck
 from sambench.model.nn.mask_decoder import MaskDecoder
 from sambench.model.nn.prompt_encoder import PromptEncoder
-from sambench.model.nn.sam import SamNet, enlargement, input_size, preprocess
+from sambench.model.nn.sam import SamNet, input_size, preprocess, upsampling
 from sambench.model.sam import Sam, SamEmbedding
 from sambench.model.training import state
 from sambench.model.training.distributed import team
@@ -45,7 +45,7 @@ class TinySam(Sam):
     """That network as a model."""
 
     def __init__(self, seed=0):
-        self.device, self.precision, self.compiled = torch.device("cpu"), "float32", False
+        self.device, self.precision, self.compiled = "cpu", "float32", False
         self.net = tiny_net(seed)
         self.card = ModelCard("tiny", weights_sha256=str(seed))
 
@@ -83,7 +83,7 @@ def lives(folder, steps):
     dataset, model = Scenes(**SCENES), TinySam()
     Trainer(TinySam(), dataset, dataset.ids, recipe(steps))
     (embedding,) = model.embed([dataset.read_image(dataset.ids[0])])
-    resize = enlargement(embedding.input_size, embedding.size, 16, SIDE)
+    resize = upsampling(embedding.input_size, embedding.size, 16, SIDE)
     Masks(torch.zeros(1, 1, 16, 16), torch.ones(1, 1), embedding.size, resize).binary()
     kills = [live(Path(folder) / kind, steps) for kind in KINDS]
     print(*kills)  # noqa: T201

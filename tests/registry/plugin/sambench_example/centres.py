@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sambench.interfaces import Prompts, Task
+from sambench.interfaces import Metric, Prompts, Task
 from sambench.masks.clicks import first_click
 from sambench.metrics.statistics import ratios
 from sambench.truths import Instances
@@ -15,7 +15,7 @@ class Centres(Task):
     """How often the mask of a click holds the click itself."""
 
     truth = Instances
-    metric = "hits"
+    metrics = (Metric("hits", "objects whose mask holds the click", "percent"),)
     needs = frozenset({"points"})
     paper = "sambench run --task example_centres"
 

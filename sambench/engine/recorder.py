@@ -1,0 +1,215 @@
+"""A run while it goes on: its records are open, and what comes back is kept in them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sambench.engine.progress import Progress
+from sambench.engine.settings import Settings
+from sambench.errors import UserError
+from sambench.files import read_json, write_json
+from sambench.interfaces import JSON, Task
+from sambench.store.paths import MANIFEST, RECORDS, beside, file_stem
+from sambench.store.records import RecordFile, check_plan, scan
+from sambench.store.result import Result, write_result
+from sambench.store.run import Run, placed
+from sambench.store.summary import summary
+
+log = logging.getLogger(__name__)
+NOTHING_WORKS, NOTHING_WORKS_ANY_MORE = 5, 25
+"""Images in a row that fail before a run gives up: from its start, and later."""
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+
+
+@dataclass
+class OpenRun:
+    """A run whose records this process is writing.
+
+    Attributes:
+        on_disk: where it lies.
+        task: what is asked.
+        header: what the run is, see `plan.describe`.
+        records: of this run, or of this shard of it.
+        elsewhere: images that other shards have scored.
+        unsaved: images that were scored before predictions were to be saved.
+        failed: reason by id of the images that have failed since the records were opened.
+        tried: images that had failed before.
+    """
+
+    on_disk: Run
+    task: Task
+    header: JSON
+    records: RecordFile
+    elsewhere: frozenset[str] = frozenset()
+    unsaved: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    tried: frozenset[str] = frozenset()
+
+    def needs(self, id: str) -> bool:
+        """Whether an image is still to be done."""
+        return id in self.unsaved or (id not in self.records and id not in self.elsewhere)
+
+
+@contextlib.contextmanager
+def opened(
+    headers: Sequence[JSON], tasks: Sequence[Task], settings: Settings
+) -> Iterator[list[OpenRun]]:
+    """Open the records of several tasks; they are closed at the end.
+
+    Raises:
+        UserError: see `open_run`.
+    """
+    runs: list[OpenRun] = []
+    try:
+        for header, task in zip(headers, tasks, strict=True):
+            runs.append(open_run(header, task, settings))
+        yield runs
+    finally:
+        for run in runs:
+            run.records.close()
+
+
+def open_run(header: JSON, task: Task, settings: Settings) -> OpenRun:
+    """Open the records of a task, those of an earlier run included.
+
+    Raises:
+        UserError: they are of another plan, or being written by another process.
+    """
+    on_disk = placed(settings.output, header, task)
+    part = f".{settings.shard.word}" if settings.shard else ""
+    records = RecordFile(beside(on_disk.stem, part + RECORDS), header, fresh=settings.fresh)
+    try:
+        run = OpenRun(on_disk, task, header, records, tried=frozenset(records.index.failed))
+        if settings.fresh:
+            on_disk.path.unlink(missing_ok=True)  # its records are gone
+        elif settings.shard:
+            run.elsewhere = _scored_elsewhere(on_disk, header)
+        if settings.save_predictions:
+            _prepare_predictions(run, fresh=settings.fresh and not settings.shard)
+    except BaseException:
+        records.close()
+        raise
+    return run
+
+
+def _scored_elsewhere(on_disk: Run, header: JSON) -> frozenset[str]:
+    """Images of the same run that are in other records files: of other shards, however many."""
+    found: set[str] = set()
+    for path in on_disk.records_files:
+        index = scan(path)
+        if index.header:
+            check_plan(index, header)
+            found |= index.offsets.keys()
+    return frozenset(found)
+
+
+def _prepare_predictions(run: OpenRun, *, fresh: bool) -> None:
+    """Make the folder of predictions, and find out which are missing.
+
+    Raises:
+        UserError: it holds those of another run.
+    """
+    folder = run.on_disk.predictions
+    made = {**run.header["about"], "predictions": run.header["plan"]["predictions"]}
+    if fresh and folder.is_dir():
+        shutil.rmtree(folder)
+    path = folder / MANIFEST
+    if not path.is_file():
+        write_json(path, made)
+    elif read_json(path).get("predictions") != made["predictions"]:
+        raise UserError(f"{folder} holds predictions of another run; remove it.")
+    kept = {file.stem for file in folder.iterdir()}
+    run.unsaved.update(id for id in run.records.index.offsets if file_stem(id) not in kept)
+
+
+def folders_of(runs: Sequence[OpenRun], settings: Settings) -> list[Path | None]:
+    """Where the predictions of each are saved, None where they are not."""
+    return [run.on_disk.predictions if settings.save_predictions else None for run in runs]
+
+
+def progress_of(runs: Sequence[OpenRun], ids: Sequence[str], settings: Settings) -> Progress:
+    """How far a run is, beginning where an earlier one stopped."""
+    done = sum(not any(run.needs(id) for run in runs) for id in ids)
+    return Progress(len(ids), done, show=settings.progress)
+
+
+class Recorder:
+    """Keeps what comes back as records, and gives up when nothing works.
+
+    Args:
+        progress: moves on when an image is done for all tasks.
+        runs: one for each of the tasks.
+    """
+
+    def __init__(self, progress: Progress, runs: Sequence[OpenRun]) -> None:
+        self._progress = progress
+        self._runs = runs
+        self._failing: list[set[str]] = [set() for _ in runs]
+        self._worked = [False for _ in runs]
+        self.count = 0
+
+    def scored(self, task: int, id: str, line: JSON) -> None:
+        """Keep the record of an image for one of the tasks, with what the engine noted."""
+        try:
+            self._runs[task].records.append(id, line)
+        except (TypeError, ValueError) as error:  # the task made something that is no JSON
+            self.failed(task, id, error)
+            return
+        self._failing[task].clear()
+        self._worked[task] = True
+        self._runs[task].failed.pop(id, None)
+        self._runs[task].unsaved.discard(id)
+        self._advance(id)
+
+    def failed(self, task: int, id: str, error: Exception) -> None:
+        """Record that an image could not be scored for one of the tasks.
+
+        Raises:
+            UserError: too many in a row could not.
+            OSError: it is the disk that fails, not the image.
+        """
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise error
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        log.warning("image %s failed: %s", id, reason)
+        log.debug("image %s", id, exc_info=error)
+        self._runs[task].records.fail(id, reason)
+        self._runs[task].failed[id] = reason
+        self._count_failure(task, id, reason)
+        self._advance(id)
+
+    def _count_failure(self, task: int, id: str, reason: str) -> None:
+        if id in self._runs[task].tried:
+            return  # it failed before: no sign that anything is wrong now
+        self._failing[task].add(id)
+        allowed = NOTHING_WORKS_ANY_MORE if self._worked[task] else NOTHING_WORKS
+        if len(self._failing[task]) >= allowed:
+            raise UserError(f"{allowed} images in a row failed, the last with: {reason}")
+
+    def _advance(self, id: str) -> None:
+        if not any(run.needs(id) and id not in run.failed for run in self._runs):
+            self.count += 1
+            self._progress.update(failed=any(id in run.failed for run in self._runs))
+
+
+def note_cost(runs: Sequence[OpenRun], session: JSON) -> None:
+    """Note in the records what a session cost."""
+    for run in runs:
+        run.records.note(session)
+
+
+def finish(run: OpenRun, ids: tuple[str, ...], settings: Settings) -> Result:
+    """Summarize the records, in the dataset's order, into a result on disk.
+
+    Raises:
+        UserError: there are none.
+    """
+    result = summary(run.task, run.records.index, ids, settings.resamples, run.failed)
+    write_result(run.on_disk.path, result)
+    return result

@@ -1,0 +1,92 @@
+"""How a run is carried out: which images, by how many processes, and what is kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sambench.data.text_lists import read_lines
+from sambench.engine.embedding_cache import CacheOptions
+from sambench.engine.sharding import Shard
+from sambench.errors import UserError
+from sambench.interfaces import Dataset
+from sambench.metrics.statistics import RESAMPLES
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is carried out; nothing here moves a number.
+
+    Attributes:
+        output: folder for records and results.
+        limit: only so many images, from the first; 0 is all.
+        only: ids of the images to score; empty is all.
+        workers: processes that score beside the model; 0 scores in between.
+        batch: images embedded at a time.
+        resamples: bootstrap resamples for the intervals.
+        fresh: discard the records of an earlier run.
+        save_predictions: keep every prediction beside the records.
+        progress: show on stderr how far the run is.
+        shard: do only this part of the images, in a records file of its own.
+        cache: keep embeddings on disk.
+    """
+
+    output: Path = Path("runs")
+    limit: int = 0
+    only: tuple[str, ...] = ()
+    workers: int = 0
+    batch: int = 1
+    resamples: int = RESAMPLES
+    fresh: bool = False
+    save_predictions: bool = False
+    progress: bool = True
+    shard: Shard | None = None
+    cache: CacheOptions | None = None
+
+    def ids(self, dataset: Dataset) -> tuple[str, ...]:
+        """The images that all shards together are to score, in the dataset's order.
+
+        Raises:
+            UserError: there are none, two have the same id, or one asked for is not there.
+        """
+        if not dataset.ids:
+            raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
+        if len(set(dataset.ids)) != len(dataset.ids):
+            raise UserError(f"dataset {dataset.card.name} gives two images the same id.")
+        ids = chosen(dataset, self.only) if self.only else dataset.ids
+        return ids[: self.limit or None]
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """Ids of images, one a line; empty lines do not count, and an id given twice counts once.
+
+    Raises:
+        UserError: there is no such file, or no id in it.
+    """
+    ids = tuple(dict.fromkeys(read_lines(path)))
+    if not ids:
+        raise UserError(f"{path} holds no ids; write one a line.")
+    return ids
+
+
+def chosen(dataset: Dataset, only: Sequence[str]) -> tuple[str, ...]:
+    """Those images of a dataset that are asked for, in the dataset's order.
+
+    Raises:
+        UserError: names one that the dataset does not have.
+    """
+    known, wanted = set(dataset.ids), set(only)
+    unknown = [id for id in only if id not in known]
+    if unknown:
+        raise UserError(
+            f"{len(unknown)} of {len(only)} ids are not in dataset {dataset.card.name}, first "
+            f"{unknown[0]}; give ids of this dataset, such as {dataset.ids[0]}, one a line."
+        )
+    return tuple(id for id in dataset.ids if id in wanted)
+
+
+def default_workers() -> int:
+    """Scoring processes for this machine: all cores but the one that drives the model."""
+    return max(1, min(8, (os.cpu_count() or 1) - 1))
