@@ -66,7 +66,7 @@ def test_more_prompts_take_the_single_mask(predict):
 
 def test_the_grid_has_the_side_that_is_asked_for(predict):
     for side in (2, 3):
-        asked, _ = predict(f"--side={side}", "--json")
+        asked, _ = predict(f"--points-per-side={side}", "--json")
         points = {tuple(point) for line in asked for [point] in line["points"]}
         assert len(points) == side**2
     assert sorted(points)[0] == pytest.approx((40 / 6, 20 / 6))

@@ -172,12 +172,13 @@ class TestFormats:
         head, *rows = csv.reader(io.StringIO(text))
         assert head == [
             "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low",
-            "high", "best_rank", "worst_rank",
+            "high", "best_rank", "worst_rank", "unit", "higher_is_better",
         ]  # fmt: skip
         assert len(rows) == 4
         first = dict(zip(head, rows[0], strict=True))
         assert (first["task"], first["dataset"], first["model"]) == ("points", "mini", "b")
         assert (first["metric"], first["value"], first["source"]) == ("mIoU", "0.7", "")
+        assert (first["unit"], first["higher_is_better"]) == ("percent", "true")
         assert 0 < float(first["low"]) < 0.7 < float(first["high"])
         ranks = [(r[head.index("best_rank")], r[head.index("worst_rank")]) for r in rows]
         assert ranks[1] == ranks[3] == ("", "")  # only the metric that ranks has them
@@ -186,7 +187,7 @@ class TestFormats:
     def test_json_says_what_a_board_is_of(self) -> None:
         (board,) = json.loads(to_json(make_boards(runs(result("a", 0.5)))))
         assert board.keys() == {
-            "key", "task", "dataset", "metric", "published", "protocol", "entries",
+            "key", "task", "dataset", "metric", "metrics", "published", "protocol", "entries",
         }  # fmt: skip
         assert (board["task"], board["dataset"], board["metric"]) == ("points", "mini", "mIoU")
         (entry,) = board["entries"]

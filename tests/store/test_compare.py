@@ -1,6 +1,7 @@
 """Two results on the same images, held against each other."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -155,8 +156,8 @@ def test_seed_resamples_and_images_are_as_asked_for(two, capsys):
 def test_what_a_comparison_is_of(two, capsys):
     found = compared(capsys, *(run.output for run in two))
     assert found.keys() == {
-        "first", "second", "metric", "images", "only", "choices", "metrics", "categories",
-        "furthest",
+        "first", "second", "metric", "declared", "images", "only", "choices", "metrics",
+        "categories", "furthest",
     }  # fmt: skip
     assert (found["metric"], found["images"], found["categories"]) == ("brightness", 12, {})
     assert found["first"] != found["second"]
@@ -175,5 +176,6 @@ def test_a_comparison_in_words(two, capsys):
     assert lines[2] == "12 images that both have scored"
     assert "B - A   95 % interval" in lines[3]
     assert [line.split()[0] for line in lines[4:6]] == ["brightness", "objects"]
-    assert lines[-3] == "images that differ most in brightness"
-    assert len(lines) == 10
+    furthest = lines.index("images that differ most in brightness")
+    rows = [line for line in lines[furthest + 1 :] if re.match(r"\d\d  ", line)]
+    assert len(rows) == 2

@@ -66,12 +66,15 @@ def points():
 def interactive():
     # The limit is 4 clicks. The first reaches .80 at 1, .85 at 2, .90 at 3, .95 never; the second
     # reaches .80 and .85 at 4, and fails above.
-    records = [{"iou": [[0.8, 0.86, 0.91, 0.92]]}, {"iou": [[0.2, 0.3, 0.4, 0.85]]}]
+    records = [
+        {"iou": [[0.8, 0.86, 0.91, 0.92]], "categories": [1]},
+        {"iou": [[0.2, 0.3, 0.4, 0.85]], "categories": [2]},
+    ]
     return records, {
         "NoC@80": 2.5, "NoC@85": 3, "NoC@90": 3.5, "NoC@95": 4,
         "NoF@80": 1, "NoF@85": 1, "NoF@90": 1, "NoF@95": 2,
         "mIoU@1": 0.5, "mIoU@3": 0.655,
-    }, None  # fmt: skip
+    }, {"1": 3, "2": 4}  # fmt: skip
 
 
 def edges():

@@ -118,25 +118,6 @@ class TestRanks:
         assert [(each.best, each.worst) for each in found] == [(1, 2), (1, 2)]
 
 
-def test_the_grid_of_edges_has_the_side_that_was_asked_for(monkeypatch, tmp_path):
-    from sambench.masks import everything
-
-    sides = []
-    real = everything.grid
-
-    def spy(*arguments, **options):
-        sides.append(options.get("points_per_side", arguments[-1] if arguments else None))
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(everything, "grid", spy)
-    sambench.evaluate(
-        "edges:points_per_side=4", model="superpixel", dataset="mini", limit=1, output=tmp_path,
-        progress=False, resamples=0,
-    )  # fmt: skip
-    assert sides
-    assert set(sides) == {4}
-
-
 def test_a_split_stands_on_the_card(tmp_path):
     (tmp_path / "images" / "val").mkdir(parents=True)
     (tmp_path / "groundTruth" / "val").mkdir(parents=True)
