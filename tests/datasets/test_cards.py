@@ -80,3 +80,14 @@ class TestSample:
         assert all(int(id) % 2 for id in ids)  # images without a mask are not taken
         assert list(ids) == sorted(ids)  # in the dataset's order
         assert ids != self.Counted.everything[1::2][:34]  # and not the first ones
+
+
+@pytest.mark.parametrize("with_classes", [False, True])
+def test_names_of_voc_are_of_its_class_maps(with_classes, tmp_path):
+    for folder in ("JPEGImages", "SegmentationObject"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "class_names.txt").write_text("__ignore__\n_background_\ncat\n")
+    if with_classes:
+        (tmp_path / "SegmentationClass").mkdir()
+    found = find("dataset", "voc")(root=str(tmp_path)).categories
+    assert dict(found) == ({1: "cat"} if with_classes else {})

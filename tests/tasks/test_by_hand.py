@@ -222,5 +222,15 @@ def test_annotators_of_superpixels(how, asa, ue, br):
     assert (measured["ASA"], measured["UE"], measured["BR"]) == (asa, ue, br)
 
 
+def test_an_annotator_who_drew_no_boundary_has_no_recall():
+    whole, halves = np.zeros((4, 4), dtype=np.int64), np.tile(np.arange(4) // 2, (4, 1))
+    task = load("task", "superpixels")
+    both = task.score(halves.astype(np.int32), Regions((whole, halves)))
+    alone = task.score(halves.astype(np.int32), Regions((whole,)))
+    assert (both["BR"], alone["BR"]) == ([None, 1], [None])
+    measured = task.estimator([both, alone])(np.ones(2))
+    assert (measured["BR"], measured["ASA"], measured["superpixels"]) == (1, 1, 2)
+
+
 def test_every_task_has_a_case():
     assert {spec.partition(":")[0] for spec in CASES} == set(names("task"))

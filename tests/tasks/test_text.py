@@ -12,6 +12,7 @@ from sambench.checks.dataset import check_dataset
 from sambench.checks.task import check_task
 from sambench.cli import main
 from sambench.data.suites import select
+from sambench.datasets._concepts import from_categories
 from sambench.datasets.coco import Coco
 from sambench.datasets.lvis import Lvis
 from sambench.datasets.saco import Saco
@@ -21,7 +22,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample
 from sambench.masks.rle import decode, encode
 from sambench.registry import load
-from sambench.truths import Concepts
+from sambench.truths import Concepts, Instances
 
 SIZE = (40, 60)
 
@@ -455,3 +456,12 @@ def test_a_sample_without_phrases_asks_nothing():
         load("task", "text"), Told({}), Sample("1", np.zeros((*SIZE, 3), np.uint8), truth)
     )
     assert found.phrases == ()
+
+
+def test_an_image_of_which_nothing_is_known_asks_nothing():
+    none = np.zeros(0, dtype=np.int64)
+    truth = Instances((4, 4), (), (), none, np.zeros((0, 4)), np.zeros(0), none.astype(bool))
+    found = from_categories(truth, {1: "cat"}, absent=(), unsure=())
+    assert found.phrases == ()
+    assert found.exhaustive.dtype == bool
+    assert load("task", "text")._asked(found, "one") == ()
