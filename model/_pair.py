@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sambench.errors import UserError
 
-from ._framed import SAM2_LOGITS, Frame, Framed, Inputs, Padded, Stretched
+from ._framed import SAM2_LOGITS, Framed, Inputs
+from ._frames import Frame, Padded, Stretched
 
 Style = Literal["auto", "sam", "sam2"]
 Named = dict[str, Tensor]

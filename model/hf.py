@@ -14,19 +14,8 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
-from ._framed import (
-    MEAN,
-    SAM2_LOGITS,
-    STD,
-    Frame,
-    Framed,
-    Inputs,
-    Padded,
-    Stretched,
-    choose_device,
-    digest,
-    require,
-)
+from ._framed import SAM2_LOGITS, Framed, Inputs, choose_device, digest, require
+from ._frames import MEAN, STD, Frame, Padded, Stretched
 from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
 
 GEOMETRY = frozenset({"points", "boxes", "masks"})

@@ -11,7 +11,8 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import SAM2_LOGITS, Framed, Inputs, Stretched, choose_device, fill, require
+from ._framed import SAM2_LOGITS, Framed, Inputs, choose_device, fill, require
+from ._frames import Stretched
 
 
 class Sam2(Framed):

@@ -10,7 +10,8 @@ from torch import Tensor
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import Framed, Inputs, Padded, choose_device, fill, require
+from ._framed import Framed, Inputs, choose_device, fill, require
+from ._frames import Padded
 
 Arch = Literal["vit_b", "vit_l", "vit_h", "vit_tiny"]
 

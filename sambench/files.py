@@ -70,3 +70,12 @@ def as_text(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_text(item) for item in value]
     return value.decode("ascii") if isinstance(value, bytes) else value
+
+
+def file_stamp(path: Path) -> str | None:
+    """Size of a file, and the times of its last change and of its name's; None if it is missing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"

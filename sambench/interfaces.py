@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.files import file_stamp
 from sambench.findings import Finding as Finding
 from sambench.options import Range as Range
 from sambench.options import check_fields
@@ -30,12 +31,12 @@ from sambench.prompts import Masks as Masks
 from sambench.prompts import Prompts as Prompts
 from sambench.shown import Curve as Curve
 from sambench.shown import Histogram as Histogram
+from sambench.shown import Layer as Layer
 from sambench.shown import Marks as Marks
 from sambench.shown import Metric as Metric
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
-from sambench.truths import Layer as Layer
 from sambench.truths import Regions as Regions
 from sambench.truths import Segments as Segments
 from sambench.truths import Truth as Truth
@@ -52,15 +53,6 @@ Prediction = Any
 """What a task makes of a model's answers for one image: NumPy arrays, no tensors; it pickles."""
 Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
 """Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
-
-
-def file_stamp(path: Path) -> str | None:
-    """Size of a file, and the times of its last change and of its name's; None if it is missing."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 @dataclass(frozen=True)

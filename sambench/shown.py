@@ -11,6 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+RLE = dict[str, Any]
+"""A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
 _PRINTED = {"percent": (100.0, 1), "fraction": (1.0, 3), "": (1.0, 4)}
 """Unit -> factor and decimals of print; any other unit is printed as it is, with two decimals."""
 MOST_DECIMALS = 10
@@ -122,6 +127,30 @@ class Histogram:
     edges: tuple[float, ...]
     counts: tuple[float, ...]
     y_label: str = "objects"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What can be drawn over an image: masks, or a map.
+
+    Attributes:
+        masks: N run-length encoded masks, each drawn in a colour of its own.
+        map: (H, W) in [0, 1], such as the strength of boundaries; it is drawn instead of masks.
+    """
+
+    masks: Sequence[RLE] = ()
+    map: NDArray[Any] | None = None
+
+
+def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    edges[:, :-1] |= beside
+    edges[:, 1:] |= beside
+    edges[:-1] |= below
+    edges[1:] |= below
+    return edges
 
 
 @dataclass(frozen=True)

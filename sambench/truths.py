@@ -8,7 +8,7 @@ checks of datasets report it. A type of one's own is a subclass of `Truth`, here
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,26 +17,12 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.findings import Finding, Size, of_array, of_ids, of_maps, of_masks, of_size
+from sambench.shown import RLE, Layer, borders
 
 T = TypeVar("T")
-RLE = dict[str, Any]
-"""A mask as COCO run lengths: ``{"size": [H, W], "counts": bytes}``."""
 BOX_SLACK = 2.0
 """Annotated boxes come from polygons; their masks' own boxes may differ by a little, in pixels."""
 BOXES = "Give boxes as x0, y0, x1, y1 in pixels of the image: COCO's own are x, y, w, h."
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What can be drawn over an image: masks, or a map.
-
-    Attributes:
-        masks: N run-length encoded masks, each drawn in a colour of its own.
-        map: (H, W) in [0, 1], such as the strength of boundaries; it is drawn instead of masks.
-    """
-
-    masks: Sequence[RLE] = ()
-    map: NDArray[Any] | None = None
 
 
 class Truth(ABC):
@@ -102,17 +88,6 @@ def require_sound(truth: T, kind: type, size: Size | None) -> T:
 
 def _findings(check: str, wrong: Iterable[str], remedy: str) -> Iterator[Finding]:
     return (Finding(check, problem, remedy) for problem in wrong)
-
-
-def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
-    edges = np.zeros(labels.shape, dtype=bool)
-    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
-    edges[:, :-1] |= beside
-    edges[:, 1:] |= beside
-    edges[:-1] |= below
-    edges[1:] |= below
-    return edges
 
 
 @dataclass(frozen=True)

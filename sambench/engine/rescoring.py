@@ -20,7 +20,7 @@ from sambench.engine.recorder import finish, opened
 from sambench.engine.settings import Settings
 from sambench.engine.workers import Scorer, ahead, score_image, score_saved
 from sambench.errors import UserError
-from sambench.files import read_json, sha256
+from sambench.files import file_stamp, read_json, sha256
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -30,7 +30,6 @@ from sambench.interfaces import (
     ModelCard,
     Prompts,
     Task,
-    file_stamp,
 )
 from sambench.store.paths import MANIFEST, SHORT, file_stem
 from sambench.store.plan import describe

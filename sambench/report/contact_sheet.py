@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sambench.interfaces import Dataset, Sample
 from sambench.report.pages.layers import draw_prediction, fit
 from sambench.report.pages.overlay import BOX
-from sambench.truths import Instances, Layer, Truth
+from sambench.shown import Layer
+from sambench.truths import Instances, Truth
 
 CELL = 420
 """Longest side of an image, in pixels."""

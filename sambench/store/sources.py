@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.files import sha256
-from sambench.interfaces import Dataset, file_stamp
+from sambench.files import file_stamp, sha256
+from sambench.interfaces import Dataset
 from sambench.store.paths import file_stem
 from sambench.store.records import REMEDY, Provenance, RecordFile
 

@@ -9,7 +9,8 @@ import torch
 
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
-from sambench.model._framed import Inputs, Padded, Stretched
+from sambench.model._framed import Inputs
+from sambench.model._frames import Padded, Stretched
 from sambench.model._pair import choose
 from sambench.model.nn.sam import input_size, preprocess, to_input_pixels, upsampling
 from sambench.model.onnx import _provider, _session

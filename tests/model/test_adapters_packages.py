@@ -22,7 +22,7 @@ from skimage import data
 
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
-from sambench.model._framed import STD
+from sambench.model._frames import STD
 from sambench.registry import load
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the packages' own

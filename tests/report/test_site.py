@@ -27,9 +27,9 @@ from sambench.report.pages.layers import (
 from sambench.report.pages.links import file_slug, safe_link
 from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
 from sambench.report.scores import chosen_images
-from sambench.shown import Histogram, Metric
+from sambench.shown import Histogram, Layer, Metric
 from sambench.store.result import Result, write_result
-from sambench.truths import Boundaries, Layer
+from sambench.truths import Boundaries
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac{'

@@ -12,7 +12,7 @@ from scipy.ndimage import binary_erosion
 from sambench.interfaces import JSON
 from sambench.masks.rle import areas, decode
 from sambench.report.pages.overlay import colours
-from sambench.truths import Layer
+from sambench.shown import Layer
 
 TRUTH, EDGES = (20, 230, 150), (240, 130, 20)
 MISSED, EXTRA = (220, 40, 160), (255, 170, 0)
