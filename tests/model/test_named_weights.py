@@ -43,7 +43,7 @@ def test_checkpoint_architecture_device_precision_digest_compilation(name, monke
 def test_a_device_and_an_arithmetic_that_do_not_go_together_are_refused(device, precision, said):
     with pytest.raises(UserError, match=said):
         choose_device(device, precision)
-    assert choose_device("cpu", "bfloat16") == torch.device("cpu")
+    assert torch.device(choose_device("cpu", "bfloat16")) == torch.device("cpu")
 
 
 def test_addresses_and_digests_are_those_that_are_published():
