@@ -280,6 +280,8 @@ class Choice:
         named = set() if exact else self._naming(mutant)
         ordered = self._ordered(exact or named, mutant)
         rest = self._map.tests(set().union(*lines.values())) - exact - named
+        if not (ordered or rest):
+            rest = set(self._map.seconds)
         chosen, spent = [], 0.0
         for test in [*ordered, *self._ordered(rest, mutant)]:
             if self._map.seconds[test] > self._budget / 2 and chosen:

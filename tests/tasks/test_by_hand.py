@@ -1,5 +1,7 @@
 """Every metric of every task on a case so small that its value is worked out in a comment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -230,6 +232,38 @@ def test_an_annotator_who_drew_no_boundary_has_no_recall():
     assert (both["BR"], alone["BR"]) == ([None, 1], [None])
     measured = task.estimator([both, alone])(np.ones(2))
     assert (measured["BR"], measured["ASA"], measured["superpixels"]) == (1, 1, 2)
+
+
+def test_official_evaluators_agree_and_have_no_resamples():
+    _, expected, _ = average_precision()
+    task = load("task", "instances:source=elsewhere,evaluator=official")
+    record = task.score(prediction(BOXES[0], [2, 50, 12, 60], BOXES[1]), TRUTH)
+    estimate = task.estimator([record])
+    measured = estimate(np.ones(1))
+    assert {"AP", "AP50", "AP75", "APs", "APm", "APl"} <= measured.keys()
+    for name in measured.keys() & expected.keys():
+        assert measured[name] == pytest.approx(expected[name], nan_ok=True), name
+    again = estimate(2 * np.ones(1))
+    assert again.keys() == measured.keys()
+    assert all(np.isnan(value) for value in again.values())
+
+
+def test_lvis_by_hand_and_by_its_package():
+    """Both objects are of a frequent category; LVIS has 101 points of recall too."""
+    extra = {
+        "image_id": 1, "neg_category_ids": [], "not_exhaustive_category_ids": [],
+        "frequency": ["f", "f"],
+    }  # fmt: skip
+    truth = replace(TRUTH, extra=extra)
+    ap = (51 + 50 * 2 / 3) / 101
+    for evaluator in ("sambench", "official"):
+        task = load("task", f"instances:source=elsewhere,evaluator={evaluator}")
+        record = task.score(prediction(BOXES[0], [2, 50, 12, 60], BOXES[1]), truth)
+        measured = task.estimator([record])(np.ones(1))
+        for name in ("AP", "AP50", "AP75", "APf"):
+            assert measured[name] == pytest.approx(ap), (evaluator, name)
+        assert (measured["APs"], measured["APm"]) == (pytest.approx(1), pytest.approx(1))
+        assert np.isnan([measured[name] for name in ("APr", "APc", "APl")]).all()
 
 
 def test_every_task_has_a_case():
