@@ -75,7 +75,7 @@ def refusal(capsys, *words):
 )
 def test_the_help_of_a_command_with_a_task_has_the_task_s_options(capsys, words):
     shown = help_of(capsys, *words)
-    assert "options of the task edges: --side SIDE" in shown
+    assert "options of the task edges: --points-per-side POINTS_PER_SIDE" in shown
     assert "(0 to 1; default: 0.7)" in shown
     assert "--matching {berkeley,exact} berkeley reproduces the benchmark, exact is the" in shown
     assert "--help" not in shown.partition("options of the task")[2]
@@ -132,14 +132,15 @@ BAD = {
     "run --task points --preset edgsam": "--preset edgsam is not known; did you mean edgesam or",
     "run --task points --point 3": "sambench run has no option --point; did you mean --points?",
     "run --task points --out x": "sambench run has no option --out; did you mean --output?",
-    "run --task points --box_nms 1": "sambench run has no option --box_nms",
+    "run --task points --box_nms_thresh 1": "sambench run has no option --box_nms_thresh",
     "run --task points 3": "'3' belongs to no option; see sambench run --help.",
     "run --task poimts --points 0": "there is no task named 'poimts'; did you mean points?",
     "run --task interactive --clicks 0": "--clicks 0 is too small; give 1 or more.",
-    "run --task edges --side 0": "--side 0 is too small; give 1 or more.",
-    "run --task edges:side=0": "edges:side=0 is too small; give 1 or more.",
-    "run --task edges --box-nms 5": "--box-nms 5 is too large; give 0 to 1.",
-    "run --task edges --box-nms nan": "--box-nms nan is not finite; give a number.",
+    "run --task edges --points-per-side 0": "--points-per-side 0 is too small; give 1 or more.",
+    "run --task edges:points_per_side=0":
+        "edges:points_per_side=0 is too small; give 1 or more.",
+    "run --task edges --box-nms-thresh 5": "--box-nms-thresh 5 is too large; give 0 to 1.",
+    "run --task edges --box-nms-thresh nan": "--box-nms-thresh nan is not finite; give a number.",
     "run --task proposals --max-proposals 0": "--max-proposals 0 is too small; give 1 or more.",
     "run --task text --negatives -2": "--negatives -2 is too small; give -1 or more.",
     "run --task points --limit -1": "--limit -1 is too small; give 0 or more.",
@@ -159,21 +160,21 @@ BAD = {
     "check model minisam --limit 3": "--limit is not for sambench check model; leave it out.",
     "check dataset mini --images 3": "--images is not for sambench check dataset; leave it out.",
     "check modle minisam": "kind modle is not known; did you mean model?",
-    "reproduce edges --side 0": "--side 0 is too small; give 1 or more.",
+    "reproduce edges --points-per-side 0": "--points-per-side 0 is too small; give 1 or more.",
     "reproduce edge": "nothing was published for 'edge'",
-    "predict x.jpg --side 0": "--side 0 is too small; give 1 or more.",
-    "predict x.jpg --nms 2": "--nms 2 is too large; give 0 to 1.",
+    "predict x.jpg --points-per-side 0": "--points-per-side 0 is too small; give 1 or more.",
+    "predict x.jpg --box-nms-thresh 2": "--box-nms-thresh 2 is too large; give 0 to 1.",
     "predict x.jpg --page -1": "--page -1 is too small; give 0 or more.",
     "merge x --resamples -1": "--resamples -1 is too small",
     "compare a b --images -1": "--images -1 is too small; give 0 or more.",
-    "report --side 4": "--side 4 is too small; give 16 or more.",
+    "report --image-size 4": "--image-size 4 is too small; give 16 or more.",
     "train --dataset scenes --output x": "required: --steps; see sambench train --help.",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("words", BAD)
 def test_a_bad_argument_is_refused_before_anything_is_loaded(words, capsys, monkeypatch):
-    for place in ("sambench.data.suites.load", "sambench.commands._options.construct"):
+    for place in ("sambench.data.suites.load", "sambench.engine.models.construct"):
         monkeypatch.setattr(place, lambda *given: pytest.fail("loaded"))
     assert BAD[words] in refusal(capsys, *words.split())
 
@@ -183,7 +184,7 @@ def test_a_bad_argument_is_refused_before_anything_is_loaded(words, capsys, monk
     [
         ("superpixel:segments=0", "superpixel:segments=0 is too small; give 1 or more."),
         ("canny:sigma=-1", "canny:sigma=-1.0 is too small; give 0 or more."),
-        ("clip_rank:min_iou=2", "clip_rank:min_iou=2.0 is too large; give 0 to 1."),
+        ("clip_rank:pred_iou_thresh=2", "clip_rank:pred_iou_thresh=2.0 is too large; give 0 to 1."),
     ],
 )
 def test_so_is_a_bad_option_of_a_model(spec, expected, capsys, tmp_path):
@@ -229,9 +230,13 @@ def test_a_task_made_in_python_is_checked_too():
 
 
 def test_predict_takes_the_options_of_the_grid():
-    words = ["x.jpg", "--side", "4", "--iou", "0.5", "--stability", "0", "--min-region", "9"]
+    words = ["x.jpg", "--points-per-side", "4", "--pred-iou-thresh", "0.5"]
+    words += ["--stability-score-thresh", "0", "--min-mask-region-area", "9"]
     given = given_options(parser_of("predict").read(words))
-    assert given == {"side": 4, "iou": 0.5, "stability": 0.0, "min_region": 9}
+    assert given == {
+        "points_per_side": 4, "pred_iou_thresh": 0.5, "stability_score_thresh": 0.0,
+        "min_mask_region_area": 9,
+    }  # fmt: skip
 
 
 def test_predict_with_a_prompt_refuses_the_options_of_the_grid(capsys, tmp_path):
@@ -239,8 +244,8 @@ def test_predict_with_a_prompt_refuses_the_options_of_the_grid(capsys, tmp_path)
 
     photo = tmp_path / "photo.png"
     Image.new("RGB", (8, 8)).save(photo)
-    said = refusal(capsys, "predict", str(photo), "--point", "4,4", "--min-region", "9")
-    assert said == "--min-region is for segmenting everything; leave out it or the prompts."
+    said = refusal(capsys, "predict", str(photo), "--point", "4,4", "--crop-n-layers", "1")
+    assert said == "--crop-n-layers is for segmenting everything; leave out it or the prompts."
 
 
 @pytest.mark.parametrize("name", names("task"))

@@ -10,11 +10,11 @@ import pytest
 
 from sambench.cli import main
 from sambench.metrics.statistics import Estimate
-from sambench.report.collect import Run
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
 from sambench.report.numbers import legend, show_metric, show_value
 from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, read_result, write_result
+from sambench.store.run import Run
 
 SOURCE = '''
 """hd: Hausdorff distance of the box prompt."""
@@ -193,10 +193,12 @@ def result(value: float, model: str, declared: tuple[Metric, ...]) -> Result:
     return Result("hd", model, "d", "HD", 30, metrics, protocol, declared=declared)
 
 
-def test_ranks_follow_the_declared_direction() -> None:
+def test_ranks_follow_the_declared_direction(tmp_path: Path) -> None:
     for higher, order in ((True, ["b", "a"]), (False, ["a", "b"]), (None, ["b", "a"])):
         declared = (Metric("HD", "a distance", "pixels", higher),)
-        runs = [Run(Path(m), result(v, m, declared)) for m, v in (("b", 9.0), ("a", 2.0))]
+        runs = [Run(tmp_path / f"{model}.json") for model in ("b", "a")]
+        for run, value in zip(runs, (9.0, 2.0), strict=True):
+            write_result(run.path, result(value, run.path.stem, declared))
         [board] = make_boards(runs, records=False)
         assert [entry.model for entry in board.entries] == order
         assert [show_ranks(e) for e in board.entries] == (
