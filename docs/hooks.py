@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from sambench import cli
@@ -18,10 +19,28 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages (called by mkdocs)."""
     from mkdocs.structure.files import File
 
-    pages = {"cli.md": command_line(), "tasks.md": tasks(), **schemas()}
+    house = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    pages = {
+        "cli.md": command_line(),
+        "tasks.md": tasks(),
+        "contributing.md": house.replace("](docs/", "]("),
+        **schemas(),
+    }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Add what the code says to pages that are written by hand (called by mkdocs)."""
+    return markdown + models() if page.file.src_uri == "models.md" else markdown
+
+
+def models() -> str:
+    """The name and first sentence of every model that ships."""
+    built_in = [entry for entry in entries("model") if entry.origin == "built-in"]
+    rows = [f"| `{entry.name}` | {entry.summary} |" for entry in built_in]
+    return "\n".join(["", "", "## All models", "", "| model | |", "|---|---|", *rows, ""])
 
 
 def schemas() -> dict[str, str]:

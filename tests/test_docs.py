@@ -74,8 +74,8 @@ def test_every_task_has_its_protocol(hooks):
             assert f"\n## {entry.name}\n" in page
 
 
-def test_every_model_is_named_in_the_documentation():
-    page = (DOCS / "models.md").read_text(encoding="utf-8")
+def test_every_model_is_named_in_the_documentation(hooks):
+    page = hooks.models()
     missing = [entry.name for entry in entries("model") if f"`{entry.name}`" not in page]
     assert not missing
 
