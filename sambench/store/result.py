@@ -99,7 +99,8 @@ class Result:
 
     def to_json(self) -> JSON:
         """The result as JSON values; what is not defined is null."""
-        return {"schema": SCHEMA, "complete": self.complete, **_finite(asdict(self))}
+        values = {"schema": SCHEMA, "complete": self.complete, **_finite(asdict(self))}
+        return values if self.declared else {k: v for k, v in values.items() if k != "declared"}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], source: str = "result") -> "Result":

@@ -328,7 +328,7 @@ def test_a_wrong_scale_is_refused(score, tmp_path):
     code, _, err = score("--scale", "1")
     assert code == 2
     assert "values up to 255, above --scale 1, which stands for 1" in err
-    assert "not a value above 0" in score("--scale", "-1")[2]
+    assert "--scale -1 is too small; give 0 or more" in score("--scale", "-1")[2]
     for wrong in ("nan", "inf"):
         assert "is not finite" in score("--scale", wrong)[2]
 
