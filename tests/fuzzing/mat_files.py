@@ -38,8 +38,8 @@ SECONDS = 20
 MEMORY = 8 << 30
 TELLING = [0, 1, 2, 3, 7, 8, 10, 11, 14, 15, 16, 19, 20, 200, 0x10000, 0x40005, 2**31 - 1, 2**31]
 SENTENCE = re.compile(
-    r".* is (not a readable MATLAB file \(.+\); fetch it again|a MATLAB file of version 7\.3; save it "
-    r"with -v7)\."
+    r".* is (not a readable MATLAB file \(.+\); fetch it again"
+    r"|a MATLAB file of version 7\.3; save it with -v7)\."
 )
 
 
