@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import sambench
@@ -35,6 +36,9 @@ COMMANDS = {
     "check": "try whether a model or a task keeps its contract, or what is wrong with a dataset",
 }
 
+VERBOSE, QUIET = ("-v", "--verbose"), ("-q", "--quiet")
+log = logging.getLogger("sambench")
+
 WITH_TASKS = {
     "run": "sambench run --task NAME --help",
     "score": "sambench score --task NAME --help",
@@ -48,16 +52,15 @@ names, and what shows these."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if {"-v", "--verbose"} & set(words) else logging.WARNING,
-        format="%(levelname)s: %(message)s",
-        force=True,
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s", force=True)
+    log.setLevel(logging.DEBUG if {*VERBOSE} & {*words} else logging.NOTSET)  # ours alone
+    if {*QUIET} & {*words}:
+        os.environ["TQDM_DISABLE"] = "1"  # tqdm's own switch, of bars that others draw too
     try:
         with _ended_like_ctrl_c():
             return _run(words)
     except UserError as error:
+        log.debug("where it was raised", exc_info=error)
         print(f"sambench: {error}", file=sys.stderr)
         return 2
     except Ended as error:
@@ -139,12 +142,15 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 
 def _run(words: list[str]) -> int:
+    before = [*takewhile((*VERBOSE, *QUIET).__contains__, words)]
+    words = words[len(before) :]
     if not words or words[0].startswith("-"):
         _overview().read(words)
     name = words[0] if words else ""
     if name not in COMMANDS:
         raise UserError(f"sambench has no command {name!r}; {nearest(name, COMMANDS)}")
-    arguments = parser_of(name, words[1:]).read(words[1:])
+    given = [*words[1:], *before]
+    arguments = parser_of(name, given).read(given)
     return int(_module(name).main(arguments))
 
 
@@ -152,6 +158,7 @@ def _overview() -> Parser:
     """The parser of ``sambench`` itself: it knows the commands by name."""
     parser = Parser("sambench", "Zero-shot evaluation of promptable segmentation models.")
     parser.add_argument("--version", action="version", version=f"sambench {sambench.__version__}")
+    _add_volume(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         commands.add_parser(name, prog=f"sambench {name}", description=None, help=summary)
@@ -182,9 +189,15 @@ def parser_of(name: str, words: Sequence[str] = ()) -> Parser:
 def _own_parser(name: str, **more: Any) -> Parser:
     module = _module(name)
     parser = Parser(f"sambench {name}", module.__doc__, **more)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
+    _add_volume(parser)
     module.add(parser)
     return parser
+
+
+def _add_volume(parser: Parser) -> None:
+    """Add what may stand before a command, too."""
+    parser.add_argument(*VERBOSE, action="store_true", help="show tracebacks and details")
+    parser.add_argument(*QUIET, action="store_true", help="no progress: warnings and results only")
 
 
 def _module(command: str) -> Any:

@@ -23,5 +23,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(names) or 'none'}."
 
 
+def choices(name: str, known: Iterable[str]) -> str:
+    """As `nearest`, with the whole list behind the name that was likely meant."""
+    names = sorted(known)
+    said = nearest(name, names)
+    return f"{said} Known are {', '.join(names)}." if said.endswith("?") else said
+
+
 def _words(name: str) -> list[str]:
     return name.replace("-", "_").split("_")

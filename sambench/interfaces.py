@@ -92,6 +92,8 @@ class Model(ABC):
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
+    requires: ClassVar[str] = ""
+    """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
 

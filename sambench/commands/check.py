@@ -13,7 +13,7 @@ import argparse
 from typing import TYPE_CHECKING, Annotated
 
 from sambench.commands._arguments import Parser, Typed, given_options
-from sambench.commands._options import COUNT, add_device, load_model, load_tasks
+from sambench.commands._options import COUNT, load_model, load_tasks
 from sambench.errors import UserError
 from sambench.options import Range
 from sambench.registry import load
@@ -44,8 +44,9 @@ def add(parser: Parser) -> None:
         help="of a model or task: how many images; default: 3",
     )  # fmt: skip
     parser.add_argument("--limit", type=COUNT, help="of a dataset: only the first N images")
-    add_device(parser)
-    parser.set_defaults(device=None)
+    parser.add_argument(
+        "--device", help="of a model or task: cpu, cuda, cuda:1, ...; default: auto, a GPU if any"
+    )
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:

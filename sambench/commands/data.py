@@ -20,7 +20,9 @@ def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("action", choices=["list", "fetch", "check"])
     parser.add_argument("name", nargs="?", default="", help="dataset with options")
-    parser.add_argument("--root", default="", help="folder to fetch into")
+    parser.add_argument(
+        "--root", default="", help="folder to fetch into; default: $SAMBENCH_DATA/NAME, or a cache"
+    )
     parser.add_argument("--sheet", type=Path, help="PNG file of ten images with their truth")
 
 

@@ -22,6 +22,7 @@ from sambench.files import sha256
 from sambench.interfaces import Dataset
 
 log = logging.getLogger(__name__)
+READY = "ready"
 RECORD = "fetched.txt"
 """Lists the SHA-256 and address of each source that was fetched and unpacked in full."""
 
@@ -174,4 +175,4 @@ def status(dataset: type[Dataset], root: str = "") -> str:
         dataset(**({"root": root} if root else {}))
     except UserError:
         return "missing, can be fetched" if sources(dataset) else "missing, by hand"
-    return "ready"
+    return READY
