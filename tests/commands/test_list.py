@@ -4,16 +4,27 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sambench.cli import main
 from sambench.data.fitting import by_effort, datasets_with, tasks_of, tasks_with
-from sambench.interfaces import Boundaries, Concepts, Range
+from sambench.engine.evaluation import check_truth
+from sambench.errors import UserError
+from sambench.interfaces import Boundaries, Concepts, DatasetCard, Instances, Range
 from sambench.options import described
-from sambench.registry import entries, find
+from sambench.registry import entries, find, load
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Masked:
+    """As much of a dataset as checks look at."""
+
+    card = DatasetCard("masked", "", "", "")
+    truths = (Instances,)
+    categories: ClassVar = {1: "cell"}
 
 
 def said(capsys, *words, code=0):
@@ -117,6 +128,26 @@ def test_datasets_and_tasks_that_go_together():
     assert next(iter(effort)) == "here"
     assert tasks_with([Concepts]) == ["text"]
     assert tasks_of(find("model", "grabcut")) == ["instances", "panoptic", "semantic"]
+
+
+def test_a_dataset_without_the_truth_names_those_that_have_it():
+    with pytest.raises(UserError) as caught:
+        check_truth("edges", load("task", "edges"), Masked())
+    assert str(caught.value).startswith(
+        "task edges needs Boundaries, dataset masked has Instances; choose mini or scenes (here), "
+    )
+    assert str(caught.value).endswith(
+        "; masked serves foreground, instances, interactive, points, proposals."
+    )
+
+
+def test_semantic_says_that_one_category_alone_is_no_question(caplog):
+    task = load("task", "semantic")
+    task.check(Masked())
+    assert "masked has one category" in caplog.text
+    caplog.clear()
+    task.check(load("dataset", "mini"))
+    assert not caplog.text
 
 
 def test_options_are_described():
