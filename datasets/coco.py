@@ -39,7 +39,7 @@ class Coco(CocoJson):
         UserError: files are missing, or only one of annotations and images is given.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
+    truths: tuple[type, ...] = (Instances, Concepts, Segments)
     neutral = frozenset({"root", "annotations", "images"})
     card = DatasetCard(
         name="coco",

@@ -60,7 +60,7 @@ class Lvis(CocoJson):
         layout="v0.5 verified on real files, v1 from documentation",
         expected={"images": 19809, "masks": 244707},
     )
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
+    truths: tuple[type, ...] = (Instances, Concepts)
     # The hashes of the images are those that TensorFlow Datasets publishes.
     sources: ClassVar[tuple[Source, ...]] = (
         Source(

@@ -188,7 +188,7 @@ class Dataset(Mapping[str, Sample]):
     """Images and their truth by id, lazy, in a fixed order."""
 
     card: DatasetCard
-    truths: ClassVar[tuple[type, ...]]
+    truths: tuple[type, ...]
     """The types of truth it can give, subclasses of `Truth`; the first is the default."""
     neutral: ClassVar[frozenset[str]] = frozenset({"root"})
     """Constructor options that only say where files are: what is in them is identified itself."""
