@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sambench.data.fitting import datasets_with, tasks_of, tasks_with
-from sambench.data.sources import status
+from sambench.data.sources import download_size, status
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.options import Option, described
@@ -64,6 +64,7 @@ def _of_dataset(cls: type[Dataset]) -> JSON:
     card = dataclasses.asdict(cls.card)
     return {
         "status": status(cls),
+        "download": download_size(cls),
         "card": card | {"expected": dict(cls.card.expected)},
         "truths": [truth.__name__ for truth in cls.truths],
         "tasks": tasks_with(cls.truths),
@@ -105,7 +106,8 @@ FACTS = {
     "dataset": {
         "title": "title", "split": "split", "licence": "licence", "citation": "citation",
         "homepage": "homepage", "expected": "expected", "note": "note", "layout": "layout",
-        "status": "status", "to get it": "steps", "has": "truths", "tasks": "tasks",
+        "status": "status", "download": "download", "to get it": "steps", "has": "truths",
+        "tasks": "tasks",
     },
 }  # fmt: skip
 """What is shown of each kind, by label, before its options."""

@@ -150,6 +150,20 @@ def test_semantic_says_that_one_category_alone_is_no_question(caplog):
     assert not caplog.text
 
 
+def test_the_list_of_data_has_licence_homepage_and_size(capsys):
+    assert main(["data", "list"]) == 0
+    out = capsys.readouterr().out
+    for entry in entries("dataset"):
+        card = find("dataset", entry.name).card
+        assert f"\n{'':18}licence: {card.licence}; layout" in out
+        assert f"\n{'':18}homepage: {card.homepage}\n" in out or not card.homepage
+    assert "to fetch it: sambench data fetch coco (1.1 GB)\n" in out
+    assert main(["data", "list", "bsds500"]) == 0
+    assert "to fetch it: sambench data fetch bsds500 (70 MB)\n" in capsys.readouterr().out
+    assert main(["data", "list", "bsd500"]) == 2
+    assert "did you mean bsds500" in capsys.readouterr().err
+
+
 def test_options_are_described():
     class Example:
         """It.
