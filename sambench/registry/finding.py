@@ -24,7 +24,8 @@ RESERVED = frozenset({
     "actors", "address", "batch", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
     "name", "output", "patience", "precision", "predictions", "preset", "published", "quiet",
-    "resamples", "result", "save_predictions", "shard", "task", "verbose", "with", "workers",
+    "resamples", "result", "save_predictions", "shard", "task", "untrained", "verbose", "with",
+    "workers",
 })  # fmt: skip
 """Names that no option of a task may bear: arguments of the commands that take tasks have them."""
 
