@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 import sambench
 from sambench.commands._arguments import Parser
+from sambench.commands._completion import ASKING, complete, typed
 from sambench.commands._options import add_task_options
 from sambench.errors import UserError, nearest
 
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if {*QUIET} & {*words}:
         os.environ["TQDM_DISABLE"] = "1"  # tqdm's own switch, of bars that others draw too
     try:
+        if ASKING in os.environ:
+            return _complete(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_POINT", "0"))
         with _ended_like_ctrl_c():
             return _run(words)
     except UserError as error:
@@ -154,14 +157,26 @@ def _run(words: list[str]) -> int:
     return int(_module(name).main(arguments))
 
 
-def _overview() -> Parser:
-    """The parser of ``sambench`` itself: it knows the commands by name."""
+def _complete(line: str, point: str) -> int:
+    """Tell the shell what may come next; the options of a task are known once it is typed."""
+    words = [word for word in typed(line, point) if word not in (*VERBOSE, *QUIET)]
+    own = _own_parser(words[0]) if words and words[0] in COMMANDS else Parser("sambench", None)
+    with contextlib.suppress(UserError):  # a task that is typed by half
+        own = parser_of(words[0], words[1:]) if words and words[0] in COMMANDS else own
+    complete(_overview({words[0]: own} if words else {}), own)
+    return 0
+
+
+def _overview(parsers: Mapping[str, Parser] | None = None) -> Parser:
+    """The parser of ``sambench`` itself: it knows the commands by name, and these whole."""
     parser = Parser("sambench", "Zero-shot evaluation of promptable segmentation models.")
     parser.add_argument("--version", action="version", version=f"sambench {sambench.__version__}")
     _add_volume(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         commands.add_parser(name, prog=f"sambench {name}", description=None, help=summary)
+        if parsers and name in parsers:
+            commands.choices[name] = parsers[name]
     return parser
 
 
