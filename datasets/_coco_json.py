@@ -39,7 +39,7 @@ class CocoJson(Dataset):
         images: folder that the images' file names are relative to.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances,)
+    truths: tuple[type, ...] = (Instances,)
     outlined: ClassVar[bool] = True
     """Whether an annotation that encloses nothing is refused."""
 

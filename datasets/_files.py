@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,7 @@ class FileDataset(Dataset):
 class InstanceFiles(FileDataset):
     """Object masks from files; their size must be that of the image."""
 
-    truths: ClassVar[tuple[type, ...]] = (Instances,)
+    truths: tuple[type, ...] = (Instances,)
 
     @abstractmethod
     def instances(self, id: str) -> Instances:

@@ -55,23 +55,23 @@ def pair(images: Path, masks: Path, without_mask: str) -> dict[str, Owned]:
         UserError: files do not belong together, or are of a kind that is not read.
     """
     together = images.resolve() == masks.resolve()
-    pictures = _files(images, IMAGES | (MASKS if together else frozenset()), masks)
-    labels = _files(masks, MASKS, images)
+    pictures = files_of(images, IMAGES | (MASKS if together else frozenset()), masks)
+    labels = files_of(masks, MASKS, images)
     if together:
         pictures = _without_masks(pictures)
         labels = [path for path in labels if path not in set(pictures)]
     if not pictures:
         raise UserError(
-            f"{images} has no images ({', '.join(sorted(IMAGES))}); it holds {_saw(images)}."
+            f"{images} has no images ({', '.join(sorted(IMAGES))}); it holds {kinds_in(images)}."
         )
-    by_id = _by_id(pictures, images)
+    by_id = ids_of(pictures, images)
     owned = _owned(labels, masks, by_id, images, together)
     lacking = [id for id in by_id if id not in owned]
     if lacking and not without_mask:
         raise UserError(
             f"{len(lacking)} of {len(by_id)} images have no mask in {masks}, which holds "
-            f"{_saw(masks)}, first {by_id[lacking[0]].name}: folder takes {LAYOUTS}; add it, or "
-            "give without_mask=empty where there are no objects, or without_mask=skip."
+            f"{kinds_in(masks)}, first {by_id[lacking[0]].name}: folder takes {LAYOUTS}; add it, "
+            "or give without_mask=empty where there are no objects, or without_mask=skip."
         )
     if lacking:
         what = "count as images without objects" if without_mask == "empty" else "are left out"
@@ -80,7 +80,7 @@ def pair(images: Path, masks: Path, without_mask: str) -> dict[str, Owned]:
     return {id: owned.get(id, Owned(path)) for id, path in kept.items()}
 
 
-def _files(folder: Path, suffixes: Iterable[str], other: Path) -> list[Path]:
+def files_of(folder: Path, suffixes: Iterable[str], other: Path) -> list[Path]:
     """Files of a folder and those below it, sorted; not those of another folder below it.
 
     Raises:
@@ -115,17 +115,17 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(base, name) for name in names if not name.startswith("."))
 
 
-def _key(path: Path, folder: Path) -> str:
+def key_of(path: Path, folder: Path) -> str:
     """The path below a folder without ending; accents composed alike."""
     relative = path.relative_to(folder)
     return normalize("NFC", (relative.parent / relative.stem).as_posix())
 
 
-def _by_id(pictures: list[Path], folder: Path) -> dict[str, Path]:
+def ids_of(pictures: list[Path], folder: Path) -> dict[str, Path]:
     """Raises UserError: two images have the same name."""
     found: dict[str, Path] = {}
     for path in pictures:
-        first = found.setdefault(_key(path, folder), path)
+        first = found.setdefault(key_of(path, folder), path)
         if first != path:
             raise UserError(f"{first} and {path} have the same name; rename one.")
     return found
@@ -162,9 +162,9 @@ def _owned(
     wholes: dict[str, list[Path]] = {}
     singles: dict[str, list[Path]] = {}
     for path in labels:
-        key = _key(path, folder)
+        key = key_of(path, folder)
         whole = next((k for k in (key, *_bases(key)) if k in by_id or k in by_name), "")
-        single = "" if together or whole else _single_owner(key, by_id)
+        single = "" if together or whole else owner_of(key, by_id)
         if not whole and not single:
             raise UserError(
                 f"{path} belongs to no image in {images}; take it away, or name it as folder takes "
@@ -192,7 +192,7 @@ def _but_cellpose(paths: list[Path]) -> list[Path]:
     return others or paths
 
 
-def _single_owner(key: str, by_id: dict[str, Path]) -> str:
+def owner_of(key: str, by_id: dict[str, Path]) -> str:
     """The image of a mask of one object: its folder, else the longest name that precedes a _."""
     folder, _, stem = key.rpartition("/")
     if folder in by_id:
@@ -203,7 +203,7 @@ def _single_owner(key: str, by_id: dict[str, Path]) -> str:
     return next((name for name in named if name in by_id), "")
 
 
-def _saw(folder: Path) -> str:
+def kinds_in(folder: Path) -> str:
     """The kinds of files of a folder, counted."""
     kinds = Counter(path.suffix.lower() or "without ending" for path in _walk(folder))
     if not kinds:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 from sambench.data.images import Decoding, Intensity, image_size
 from sambench.data.json_input import At
@@ -68,7 +68,7 @@ class OwnInstances(InstanceFiles):
     The name of a category is a phrase, and negative where no object has it.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
+    truths: tuple[type, ...] = (Instances, Concepts, Segments)
     neutral = frozenset({"root", "images", "annotations", "masks", "data"})
 
     @property

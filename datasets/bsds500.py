@@ -59,7 +59,7 @@ class Bsds500(FileDataset):
         expected={"images": EXPECTED["test"]},
     )
     truths = (Boundaries, Regions)
-    sources = (Source(URL, "", contents=KNOWN),)
+    sources = (Source(URL, "", contents=KNOWN, megabytes=70),)
 
     def __init__(self, root: str = "", split: str = "test") -> None:
         data = place_of("groundTruth", data_root("bsds500", root), PLACES)

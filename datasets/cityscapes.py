@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Cityscapes(Sampled, InstanceFiles):
         UserError: files are missing.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances, Segments)
+    truths: tuple[type, ...] = (Instances, Segments)
     card = DatasetCard(
         name="cityscapes",
         title="Cityscapes, panoptic",

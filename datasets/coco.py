@@ -39,7 +39,7 @@ class Coco(CocoJson):
         UserError: files are missing, or only one of annotations and images is given.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts, Segments)
+    truths: tuple[type, ...] = (Instances, Concepts, Segments)
     neutral = frozenset({"root", "annotations", "images"})
     card = DatasetCard(
         name="coco",
@@ -60,10 +60,12 @@ class Coco(CocoJson):
         Source(
             f"{BUCKET}/zips/val2017.zip",
             "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+            megabytes=816,
         ),
         Source(
             f"{BUCKET}/annotations/annotations_trainval2017.zip",
             "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+            megabytes=253,
         ),
     )
 

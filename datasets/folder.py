@@ -1,16 +1,18 @@
-"""Your own data: a folder of images and a folder of masks."""
+"""Your own data: a folder of images, and one of masks or of boundary maps."""
 
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from sambench.data.images import Decoding, Intensity, image_size
 from sambench.data.sources import require
 from sambench.errors import UserError
-from sambench.interfaces import JSON, DatasetCard
-from sambench.truths import Instances
+from sambench.interfaces import JSON, DatasetCard, T
+from sambench.truths import Boundaries, Instances
 
 from ._files import InstanceFiles
+from ._folder_boundaries import BoundaryReading, pair_boundaries
 from ._folder_files import Owned, pair
 from ._folder_masks import MaskReading
 from ._instances import from_rles
@@ -29,6 +31,9 @@ class Folder(InstanceFiles):
     Masks are PNG, TIFF, BMP, GIF, NumPy files, or with threshold= JPEG and WebP. What could be read
     in two ways is refused, and the message names the option that settles it; see docs/data.md.
 
+    With ``boundaries`` instead of masks, the truth is a map of thin lines, 255 on 0, for each
+    annotator: ``x.png``; or ``x_1.png``, ``x/1.png`` or ``1/x.png`` and so on for several.
+
     Args:
         images: folder of images.
         masks: folder of masks; it may be the same, for ``x.png`` and ``x_mask.png``.
@@ -43,6 +48,7 @@ class Folder(InstanceFiles):
             "stored" pixels.
         intensity: how images of more than 8 bits become 8 bits: full, minmax, percentile or LO..HI.
         page: the page or frame to read of files that have several, from 1; of masks too.
+        boundaries: folder of boundary maps, instead of masks.
 
     Raises:
         UserError: a folder is missing or not given, or an option is unknown.
@@ -53,10 +59,11 @@ class Folder(InstanceFiles):
         title="your own images and masks",
         licence="as their owner says",
         citation="none",
-        steps="give the folders as folder:images=DIR,masks=DIR",
+        steps="give the folders as folder:images=DIR,masks=DIR or folder:images=DIR,boundaries=DIR",
         own=True,
     )
-    neutral = frozenset({"images", "masks"})
+    truths: tuple[type, ...] = (Instances, Boundaries)
+    neutral = frozenset({"images", "masks", "boundaries"})
 
     def __init__(
         self,
@@ -70,15 +77,20 @@ class Folder(InstanceFiles):
         orientation: str = "displayed",
         intensity: str = "",
         page: int = 0,
+        boundaries: str = "",
     ) -> None:
-        if not (images and masks):
-            raise UserError(f"folder needs both folders; {self.card.steps}.")
+        if not images or bool(masks) == bool(boundaries):
+            raise UserError(f"folder needs two folders; {self.card.steps}.")
         if without_mask not in ("", "empty", "skip"):
             raise UserError(f"without_mask={without_mask} is unknown; give empty or skip.")
         self.images = require(Path(images).expanduser(), type(self))
-        self.masks = require(Path(masks).expanduser(), type(self))
+        self.masks = require(Path(masks or boundaries).expanduser(), type(self))
+        self.truths = (Boundaries,) if boundaries else (Instances,)
+        if boundaries and (ignore or objects):
+            raise UserError("ignore= and objects= are for masks; leave them out with boundaries=.")
         values = _values(background), _values(ignore)
         self.mask_reading = MaskReading(*values, threshold, objects, page)
+        self.boundary_reading = BoundaryReading(values[0], threshold, page)
         self.decoding = Decoding(orientation, Intensity.parse(intensity), page, "{}=")
         self.without_mask = without_mask
         others = {
@@ -94,7 +106,9 @@ class Folder(InstanceFiles):
 
     @cached_property
     def _files(self) -> dict[str, Owned]:
-        """Id -> image and its masks."""
+        """Id -> image and its masks or boundary maps."""
+        if Boundaries in self.truths:
+            return pair_boundaries(self.images, self.masks, self.without_mask)
         return pair(self.images, self.masks, self.without_mask)
 
     @cached_property
@@ -113,8 +127,19 @@ class Folder(InstanceFiles):
         return self._files[id].image
 
     def truth_paths(self, id: str) -> tuple[Path, ...]:
-        """Files of its masks; none where it has no objects."""
+        """Files of its masks or boundary maps; none where it has no objects."""
         return self._files[id].masks
+
+    def read_truth(self, id: str, kind: type[T]) -> T:
+        """Objects or boundaries of an image, of its size."""
+        if kind is not Boundaries:
+            return super().read_truth(id, kind)
+        size = image_size(self.image_path(id), self.decoding)
+        return cast(T, self.boundary_reading.read(self.truth_paths(id), size))
+
+    def annotated_size(self, id: str) -> tuple[int, int] | None:
+        """The size of the masks; boundary maps are held against the image as displayed."""
+        return None if Boundaries in self.truths else super().annotated_size(id)
 
     def instances(self, id: str) -> Instances:
         """The objects of an image."""

@@ -60,20 +60,23 @@ class Lvis(CocoJson):
         layout="v0.5 verified on real files, v1 from documentation",
         expected={"images": 19809, "masks": 244707},
     )
-    truths: ClassVar[tuple[type, ...]] = (Instances, Concepts)
+    truths: tuple[type, ...] = (Instances, Concepts)
     # The hashes of the images are those that TensorFlow Datasets publishes.
     sources: ClassVar[tuple[Source, ...]] = (
         Source(
             "https://dl.fbaipublicfiles.com/LVIS/lvis_v1_val.json.zip",
             "2bf946b92c3037f53c172d80017f5b74ea035f00a21b20e0766b3b638b2363f9",
+            megabytes=192,
         ),
         Source(
             f"{COCO}/val2017.zip",
             "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+            megabytes=816,
         ),
         Source(
             f"{COCO}/train2017.zip",
             "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+            megabytes=19337,
         ),
     )
 

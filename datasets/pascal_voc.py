@@ -46,6 +46,7 @@ class PascalVoc(ListedFiles):
         Source(
             "https://pjreddie.com/media/files/VOCtrainval_11-May-2012.tar",
             "e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
+            megabytes=2000,
         ),
     )
 

@@ -44,6 +44,7 @@ class Sbd(ListedFiles):
             "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
             "semantic_contours/benchmark.tgz",
             "6a5a2918d5c73ce032fdeba876574d150d9d04113ab87540a1304cbcc715be53",
+            megabytes=1420,
         ),
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from sambench import cli
-from sambench.options import descriptions, hints_of, plain_type, range_of
+from sambench.options import Option, described
 from sambench.registry import entries, find
 from sambench.report.published import PaperFile
 from sambench.store.schema import ResultFile, json_schema
@@ -39,8 +38,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def models() -> str:
     """The name and first sentence of every model that ships."""
     built_in = [entry for entry in entries("model") if entry.origin == "built-in"]
-    rows = [f"| `{entry.name}` | {entry.summary} |" for entry in built_in]
-    return "\n".join(["", "", "## All models", "", "| model | |", "|---|---|", *rows, ""])
+    rows = [f"| `{entry.name}` | {entry.summary} | {entry.requires} |" for entry in built_in]
+    table = ["| model | | needs |", "|---|---|---|", *rows]
+    return "\n".join(["", "", "## All models", "", *table, ""])
 
 
 def schemas() -> dict[str, str]:
@@ -72,10 +72,10 @@ def tasks() -> str:
 def task_page(name: str, cls: Any) -> str:
     """One task."""
     lines = [f"## {name}\n", inspect.getdoc(inspect.getmodule(cls)) or "", ""]
-    lines += [f"Needs {cls.truth.__name__}; ranked by {cls.metric}. The paper's protocol:", ""]
+    lines += [f"Needs {cls.truth.__name__}; ranked by {cls().metric}. The paper's protocol:", ""]
     lines += ["```text", cls.paper, "```", "", (inspect.getdoc(cls) or "").partition("\n")[0], ""]
     lines += ["| option | default | takes | |", "|---|---|---|---|"]
-    lines += [_option_row(field, cls) for field in fields(cls)] + [""]
+    lines += [_option_row(option) for option in described(cls)] + [""]
     lines += [f"- **{fact}**: {value}" for fact, value in cls.facts.items()]
     if cls.presets:
         lines += ["", "| preset | sets |", "|---|---|"]
@@ -85,13 +85,6 @@ def task_page(name: str, cls: Any) -> str:
     return "\n".join([*lines, ""])
 
 
-def _option_row(field: Any, cls: Any) -> str:
-    hint = hints_of(cls)[field.name]
-    kind = plain_type(hint)
-    takes = ", ".join(map(str, get_args(kind))) if get_origin(kind) is Literal else range_of(hint)
-    meaning = descriptions(cls).get(field.name, "").rstrip(".")
-    return f"| {field.name} | `{_default(field)!r}` | {takes or ''} | {meaning} |"
-
-
-def _default(field: Any) -> Any:
-    return field.default_factory() if field.default is MISSING else field.default
+def _option_row(option: Option) -> str:
+    cells = [option.name, option.default_text and f"`{option.default_text}`", option.takes]
+    return "| " + " | ".join([*cells, option.description.replace("|", "\\|")]) + " |"

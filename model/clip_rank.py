@@ -73,6 +73,7 @@ class ClipRank(Model):
         UserError: transformers is not installed, or a checkpoint cannot be used.
     """
 
+    requires = "pip install 'sambench[hf]'; CLIP is downloaded from the Hub at first use"
     prompts = frozenset({"texts"})
 
     def __init__(

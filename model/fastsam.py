@@ -45,6 +45,7 @@ class FastSam(Model):
         UserError: the package is not installed, or there is no such file.
     """
 
+    requires = "pip install 'sambench[ultralytics]'; FastSAM-s.pt or FastSAM-x.pt"
     prompts = frozenset({"points", "boxes"})
 
     def __init__(self, checkpoint: Path, device: str = "cpu") -> None:

@@ -23,6 +23,7 @@ class GrabCut(Baseline):
         iterations: of fitting and cutting.
     """
 
+    requires = "pip install 'sambench[opencv]'"
     name = "grabcut"
     citation = "Rother et al., GrabCut, SIGGRAPH 2004"
     prompts = frozenset({"boxes"})

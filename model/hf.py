@@ -45,6 +45,8 @@ class HuggingFace(Framed):
         UserError: transformers is not installed, or the checkpoint cannot be used.
     """
 
+    requires = "pip install 'sambench[hf]'; a checkpoint of the Hub is downloaded at first use"
+
     def __init__(
         self,
         checkpoint: str,

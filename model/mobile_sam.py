@@ -9,6 +9,7 @@ from .sam import Sam
 class MobileSam(Sam):
     """The official mobile_sam.pt, downloaded at first use, or a file with its content."""
 
+    requires = "41 MB, downloaded at first use"
     name = "mobile_sam"
     licence = "Apache-2.0"
     neutral = frozenset({"device", "checkpoint"})  # one content alone is taken

@@ -48,6 +48,7 @@ class Onnx(Pair):
         UserError: onnxruntime is not installed, or the files are no such pair.
     """
 
+    requires = "pip install 'sambench[onnx]'; the files of an export"
     neutral = frozenset({"device", "threads"})
     tensor_device = torch.device("cpu")
     """onnxruntime takes arrays from the host and gives them back there."""

@@ -28,6 +28,7 @@ class Sam2(Framed):
         UserError: the package is not installed, or the checkpoint or config cannot be used.
     """
 
+    requires = "pip install 'sambench[sam2]'; a checkpoint of its authors"
     feedback_limit = SAM2_LOGITS
 
     def __init__(

@@ -32,6 +32,8 @@ class SamHq(Framed):
         UserError: the package is not installed, or the checkpoint cannot be used.
     """
 
+    requires = "pip install 'sambench[sam-hq]'; a checkpoint of its authors"
+
     def __init__(
         self,
         checkpoint: Path,

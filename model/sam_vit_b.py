@@ -9,6 +9,7 @@ from .sam import Sam
 class SamVitB(Sam):
     """The official sam_vit_b_01ec64.pth, downloaded at first use, or a file with its content."""
 
+    requires = "375 MB, downloaded at first use"
     name = "sam_vit_b"
     licence = "Apache-2.0"
     neutral = frozenset({"device", "checkpoint"})  # one content alone is taken

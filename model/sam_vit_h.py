@@ -9,6 +9,7 @@ from .sam import Sam
 class SamVitH(Sam):
     """The official sam_vit_h_4b8939.pth, downloaded at first use, or a file with its content."""
 
+    requires = "2.6 GB, downloaded at first use"
     name = "sam_vit_h"
     licence = "Apache-2.0"
     neutral = frozenset({"device", "checkpoint"})  # one content alone is taken

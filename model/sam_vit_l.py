@@ -9,6 +9,7 @@ from .sam import Sam
 class SamVitL(Sam):
     """The official sam_vit_l_0b3195.pth, downloaded at first use, or a file with its content."""
 
+    requires = "1.2 GB, downloaded at first use"
     name = "sam_vit_l"
     licence = "Apache-2.0"
     neutral = frozenset({"device", "checkpoint"})  # one content alone is taken

@@ -29,6 +29,8 @@ class SegmentAnything(Framed):
         UserError: the package is not installed, or the checkpoint cannot be used.
     """
 
+    requires = "pip install 'sambench[segment-anything]'; an official checkpoint"
+
     def __init__(
         self,
         checkpoint: Path,

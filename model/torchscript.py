@@ -40,6 +40,8 @@ class TorchScript(Pair):
         UserError: the files are no such pair.
     """
 
+    requires = "the files of an export"
+
     def __init__(
         self,
         encoder: Path,

@@ -40,6 +40,8 @@ class Ultralytics(Framed):
         UserError: the package is not installed, or the checkpoint cannot be used.
     """
 
+    requires = "pip install 'sambench[ultralytics]'; a checkpoint of SAM or MobileSAM"
+
     def __init__(
         self,
         checkpoint: Path,

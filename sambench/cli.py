@@ -12,11 +12,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import sambench
 from sambench.commands._arguments import Parser
+from sambench.commands._completion import ASKING, complete, typed
 from sambench.commands._options import add_task_options
 from sambench.errors import UserError, nearest
 
@@ -35,6 +37,9 @@ COMMANDS = {
     "check": "try whether a model or a task keeps its contract, or what is wrong with a dataset",
 }
 
+VERBOSE, QUIET = ("-v", "--verbose"), ("-q", "--quiet")
+log = logging.getLogger("sambench")
+
 WITH_TASKS = {
     "run": "sambench run --task NAME --help",
     "score": "sambench score --task NAME --help",
@@ -48,16 +53,17 @@ names, and what shows these."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if {"-v", "--verbose"} & set(words) else logging.WARNING,
-        format="%(levelname)s: %(message)s",
-        force=True,
-    )
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s", force=True)
+    log.setLevel(logging.DEBUG if {*VERBOSE} & {*words} else logging.NOTSET)  # ours alone
+    if {*QUIET} & {*words}:
+        os.environ["TQDM_DISABLE"] = "1"  # tqdm's own switch, of bars that others draw too
     try:
+        if ASKING in os.environ:
+            return _complete(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_POINT", "0"))
         with _ended_like_ctrl_c():
             return _run(words)
     except UserError as error:
+        log.debug("where it was raised", exc_info=error)
         print(f"sambench: {error}", file=sys.stderr)
         return 2
     except Ended as error:
@@ -139,22 +145,38 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 
 def _run(words: list[str]) -> int:
+    before = [*takewhile((*VERBOSE, *QUIET).__contains__, words)]
+    words = words[len(before) :]
     if not words or words[0].startswith("-"):
         _overview().read(words)
     name = words[0] if words else ""
     if name not in COMMANDS:
         raise UserError(f"sambench has no command {name!r}; {nearest(name, COMMANDS)}")
-    arguments = parser_of(name, words[1:]).read(words[1:])
+    given = [*words[1:], *before]
+    arguments = parser_of(name, given).read(given)
     return int(_module(name).main(arguments))
 
 
-def _overview() -> Parser:
-    """The parser of ``sambench`` itself: it knows the commands by name."""
+def _complete(line: str, point: str) -> int:
+    """Tell the shell what may come next; the options of a task are known once it is typed."""
+    words = [word for word in typed(line, point) if word not in (*VERBOSE, *QUIET)]
+    own = _own_parser(words[0]) if words and words[0] in COMMANDS else Parser("sambench", None)
+    with contextlib.suppress(UserError):  # a task that is typed by half
+        own = parser_of(words[0], words[1:]) if words and words[0] in COMMANDS else own
+    complete(_overview({words[0]: own} if words else {}), own)
+    return 0
+
+
+def _overview(parsers: Mapping[str, Parser] | None = None) -> Parser:
+    """The parser of ``sambench`` itself: it knows the commands by name, and these whole."""
     parser = Parser("sambench", "Zero-shot evaluation of promptable segmentation models.")
     parser.add_argument("--version", action="version", version=f"sambench {sambench.__version__}")
+    _add_volume(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         commands.add_parser(name, prog=f"sambench {name}", description=None, help=summary)
+        if parsers and name in parsers:
+            commands.choices[name] = parsers[name]
     return parser
 
 
@@ -182,9 +204,15 @@ def parser_of(name: str, words: Sequence[str] = ()) -> Parser:
 def _own_parser(name: str, **more: Any) -> Parser:
     module = _module(name)
     parser = Parser(f"sambench {name}", module.__doc__, **more)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
+    _add_volume(parser)
     module.add(parser)
     return parser
+
+
+def _add_volume(parser: Parser) -> None:
+    """Add what may stand before a command, too."""
+    parser.add_argument(*VERBOSE, action="store_true", help="show tracebacks and details")
+    parser.add_argument(*QUIET, action="store_true", help="no progress: warnings and results only")
 
 
 def _module(command: str) -> Any:

@@ -1,7 +1,10 @@
-"""The one error that a user is meant to read."""
+"""The one error that a user is meant to read, and what its sentence is made of."""
 
+import sysconfig
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from traceback import extract_tb
 
 
 class UserError(ValueError):
@@ -21,6 +24,31 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known are {', '.join(names) or 'none'}."
+
+
+def choices(name: str, known: Iterable[str]) -> str:
+    """As `nearest`, with the whole list behind the name that was likely meant."""
+    names = sorted(known)
+    said = nearest(name, names)
+    return f"{said} Known are {', '.join(names)}." if said.endswith("?") else said
+
+
+def place_of(error: BaseException) -> str:
+    """Where a plug-in's code raised an error, as `` at FILE, line N``; "" where it did not.
+
+    The innermost place in code that is not installed counts; of an installed package, the place
+    at which it was entered.
+    """
+    ours, python = Path(__file__).parent, Path(sysconfig.get_path("stdlib"))
+    places = [(Path(f.filename), f.lineno) for f in extract_tb(error.__traceback__)]
+    own, installed = [], []
+    for path, line in places:
+        if {"site-packages", "dist-packages"} & {*path.parts}:
+            installed.append((path, line))
+        elif path.is_file() and not (path.is_relative_to(ours) or path.is_relative_to(python)):
+            own.append((path, line))
+    found = own[-1:] or installed[:1]
+    return f" at {found[0][0]}, line {found[0][1]}" if found else ""
 
 
 def _words(name: str) -> list[str]:

@@ -92,6 +92,8 @@ class Model(ABC):
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
+    requires: ClassVar[str] = ""
+    """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
 
@@ -186,7 +188,7 @@ class Dataset(Mapping[str, Sample]):
     """Images and their truth by id, lazy, in a fixed order."""
 
     card: DatasetCard
-    truths: ClassVar[tuple[type, ...]]
+    truths: tuple[type, ...]
     """The types of truth it can give, subclasses of `Truth`; the first is the default."""
     neutral: ClassVar[frozenset[str]] = frozenset({"root"})
     """Constructor options that only say where files are: what is in them is identified itself."""

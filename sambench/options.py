@@ -10,7 +10,8 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from sambench.errors import UserError
 
@@ -97,6 +98,71 @@ def range_of(annotation: Any) -> Range | None:
     """The bounds in an annotation, if there are any."""
     extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
     return next((extra for extra in extras if isinstance(extra, Range)), None)
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option as its class describes it.
+
+    Attributes:
+        name: of the parameter or field.
+        type: what it takes, in words; "" where `choices` say it.
+        choices: all that it takes, if they are few.
+        range: the numbers that it takes, in words; "" where there are no bounds.
+        default: the value if it is not given; None also where `required`.
+        required: it must be given.
+        description: what it is for, without a full stop.
+    """
+
+    name: str
+    type: str
+    choices: tuple[Any, ...]
+    range: str
+    default: Any
+    required: bool
+    description: str
+
+    @property
+    def default_text(self) -> str:
+        """The default as one types it; "" where there is none, and where it is no text."""
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        if isinstance(self.default, float):
+            return f"{self.default:g}"
+        return "" if self.default is None else str(self.default)
+
+    @property
+    def takes(self) -> str:
+        """Choices, or type and range: ``whole number, 1 or more``."""
+        words = ", ".join(map(str, self.choices)) or self.type
+        return f"{words}, {self.range}" if self.range else words
+
+
+_TYPES = {bool: "true or false", int: "whole number", float: "number", Path: "path", str: "text"}
+
+
+def described(cls: type) -> tuple[Option, ...]:
+    """All options of a class, in order."""
+    texts, parameters = descriptions(cls), inspect.signature(cls).parameters
+    found = []
+    for name, hint in hints_of(cls).items():
+        kind, default = plain_type(hint), parameters[name].default
+        parts = [part for part in get_args(kind) if part is not type(None)]
+        literal = get_origin(kind) is Literal
+        kind = kind if literal or not parts else plain_type(parts[0])
+        required = default is inspect.Parameter.empty
+        found.append(
+            Option(
+                name,
+                "" if literal else _TYPES.get(kind, getattr(kind, "__name__", str(kind))),
+                get_args(kind) if literal else (),
+                str(range_of(hint) or ""),
+                None if required else default,
+                required,
+                texts.get(name, "").rstrip("."),
+            )
+        )
+    return tuple(found)
 
 
 def check_ranges(cls: type, values: Mapping[str, Any], owner: str = "") -> None:

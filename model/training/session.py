@@ -44,6 +44,7 @@ class Session:
         fresh: discard what an earlier training left there.
         cache: where embeddings of a frozen encoder are kept, beside memory.
         held_out: images that are kept for evaluation; they are only written down.
+        progress: show on stderr how far it is.
     """
 
     recipe: Recipe
@@ -54,6 +55,7 @@ class Session:
     fresh: bool = False
     cache: CacheOptions | None = None
     held_out: tuple[str, ...] = ()
+    progress: bool = True
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -94,7 +96,7 @@ class Session:
         self._prepare(begins=not trainer.step)
         lines = open_log(path, trainer.step)
         with (
-            Progress(steps, trainer.step, unit="step") as progress,
+            Progress(steps, trainer.step, show=self.progress, unit="step") as progress,
             path.open("a", encoding="utf-8") as log,
         ):
             try:

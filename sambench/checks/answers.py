@@ -105,8 +105,8 @@ def coordinate_order(bench: Bench) -> Iterator[Finding]:
                 "coordinate order",
                 f"masks of {kind} fit what was asked for ({own:.2f}) no better than another object "
                 f"({chance:.2f})",
-                "Bring prompts from pixels of the image to those of the network's input; a model "
-                "with random weights fails here too.",
+                "Bring prompts from pixels of the image to those of the network's input; if the "
+                "weights are random, give --untrained.",
             )
 
 

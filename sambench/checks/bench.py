@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,11 +77,62 @@ def _photograph(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> Photograp
     return Photograph(np.ascontiguousarray(image), kept, np.array(boxes, np.float64).reshape(-1, 4))
 
 
+class _Noting:
+    """A model that notes on each error what it was asked for.
+
+    Args:
+        model: that is asked.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._images: dict[int, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
+        sizes = [f"{image.shape[1]} x {image.shape[0]}" for image in images]
+        with _noted(f"embed of {len(images)} images, {', '.join(sizes)} pixels"):
+            found = self._model.embed(images)
+        self._images |= {id(one): size for one, size in zip(found, sizes, strict=False)}
+        return found
+
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
+        with _noted(self._asked("predict", embedding, prompts, multimask)):
+            return self._model.predict(embedding, prompts, multimask=multimask)
+
+    def predict_above(
+        self, embedding: Embedding, prompts: Prompts, pred_iou_thresh: float, *, multimask: bool
+    ) -> Masks:
+        with _noted(self._asked("predict_above", embedding, prompts, multimask)):
+            return self._model.predict_above(
+                embedding, prompts, pred_iou_thresh, multimask=multimask
+            )
+
+    def _asked(self, method: str, embedding: Embedding, prompts: Prompts, multimask: bool) -> str:
+        kinds = [k for k in ("points", "boxes", "masks") if getattr(prompts, k) is not None]
+        size = self._images.get(id(embedding), "?")
+        return (
+            f"{method} of {len(prompts)} {' and '.join(kinds)} on the image of {size} pixels, "
+            f"multimask={multimask}"
+        )
+
+
+@contextmanager
+def _noted(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        error.add_note(what)
+        raise
+
+
 class Bench:
     """A model on the bench: what several experiments need, and what was measured."""
 
     def __init__(self, model: Model, photographs: Sequence[Photograph]) -> None:
-        self.model = model
+        self.model = cast(Model, _Noting(model))
         self.photographs = photographs
         self.facts: JSON = {}
         self.kinds = sorted(model.prompts & {"points", "boxes"})

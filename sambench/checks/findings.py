@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sambench.errors import place_of
 from sambench.findings import Finding
 from sambench.interfaces import JSON
 
+log = logging.getLogger(__name__)
 S = TypeVar("S")
 Check = Callable[[S], Iterator[Finding]]
 """An experiment with some subject; its function's name is its own."""
@@ -44,6 +47,8 @@ def carry_out(checks: Sequence[Check[S]], subject: S, facts: JSON) -> Report:
 
 
 def raised(check: str, error: Exception) -> Finding:
-    """An exception as a finding."""
-    problem = f"it raised {type(error).__name__}: {error}"
-    return Finding(check, problem, "Run it under a debugger on this input.")
+    """An exception as a finding: where it was raised, and of what input if that was noted."""
+    log.debug("check %s", check, exc_info=error)
+    asked = "".join(f", asked for {note}" for note in getattr(error, "__notes__", ()))
+    problem = f"it raised {type(error).__name__}: {error}{place_of(error)}{asked}"
+    return Finding(check, problem, "Mend it there; -v shows the traceback.")

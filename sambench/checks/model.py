@@ -20,15 +20,20 @@ from sambench.findings import Finding
 from sambench.interfaces import Model
 
 
-def check_model(model: Model, photographs: Sequence[Photograph]) -> Report:
+def check_model(
+    model: Model, photographs: Sequence[Photograph], *, untrained: bool = False
+) -> Report:
     """Experiment with a model; prompts are for those that take points or boxes.
 
     Args:
         model: what is to be checked.
         photographs: what to try it on, two or more.
+        untrained: its weights mean nothing, so where its masks lie and what it thinks of them is
+            not looked at.
     """
     bench = Bench(model, photographs)
-    prompted = PROMPTED if bench.kinds else ()
+    checks = [check for check in PROMPTED if not (untrained and check in OF_QUALITY)]
+    prompted = checks if bench.kinds else []
     return carry_out((card, *prompted, own_methods, speed), bench, bench.facts)
 
 
@@ -103,3 +108,5 @@ PROMPTED: tuple[Check[Bench], ...] = (
     invariances.promising,
     invariances.feedback,
 )
+OF_QUALITY: tuple[Check[Bench], ...] = (answers.predicted_iou, answers.coordinate_order)
+"""Those of them that random weights fail."""

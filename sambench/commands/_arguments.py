@@ -10,9 +10,10 @@ import argparse
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
-from sambench.errors import UserError, nearest
+from sambench.errors import UserError, choices
 from sambench.options import descriptions, hints_of, plain_type, range_of
 from sambench.registry import convert
 
@@ -37,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            said = f"{value} is not known; {nearest(str(value), map(str, action.choices))}"
+            said = f"{value} is not known; {choices(str(value), map(str, action.choices))}"
             raise argparse.ArgumentError(action, said)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
@@ -46,17 +47,25 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UserError: one cannot be used, or belongs to no argument.
         """
+        for word in takewhile("--".__ne__, words):  # before something else is said to be missing
+            if word.startswith("--"):
+                self._require_flag(word)
         arguments, rest = self._read_known(words)
         for word in rest:
-            flag = word.partition("=")[0]
-            if flag.startswith("-"):
-                known = [each for action in self._actions for each in action.option_strings]
-                close = get_close_matches(flag, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"see {self.prog} --help."
-                raise UserError(f"{self.prog} has no option {flag}; {hint}")
+            if word.startswith("-"):
+                self._require_flag(word)
         if rest:
             self.error(f"{rest[0]!r} belongs to no option")
         return arguments
+
+    def _require_flag(self, word: str) -> None:
+        """Refuse a flag that no argument has, with the one that was likely meant."""
+        flag = word.partition("=")[0]
+        known = [each for action in self._actions for each in action.option_strings]
+        if flag not in known:
+            close = get_close_matches(flag, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"see {self.prog} --help."
+            raise UserError(f"{self.prog} has no option {flag}; {hint}")
 
     def look(self, words: Sequence[str]) -> argparse.Namespace:
         """What is understood of words; nothing is required, and what is unknown left out.

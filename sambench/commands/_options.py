@@ -81,14 +81,29 @@ def load_tasks(specs: Sequence[str], options: Mapping[str, Any]) -> dict[str, An
     Args:
         specs: names with options.
         options: given as arguments; each is for the tasks that have it.
+
+    Raises:
+        UserError: there is no such task, or an option cannot be used; what was given as an
+            argument is named as one.
     """
     tasks: dict[str, Any] = {}
     for spec in specs:
         name, own = split_spec(spec)
         cls = find("task", name)
         given = {**own, **options_of(cls, options)}
-        tasks[spec if name in tasks else name] = cls(**resolve(cls, name, given))
+        try:
+            tasks[spec if name in tasks else name] = cls(**resolve(cls, name, given))
+        except UserError as error:
+            raise UserError(_as_flags(str(error), name, options)) from error
     return tasks
+
+
+def _as_flags(text: str, task: str, options: Mapping[str, Any]) -> str:
+    """``points:min_error=x`` and ``min_error=x`` as typed, ``--min-error x``, in a message."""
+    for key in options:
+        flag = f"--{key.replace('_', '-')} "
+        text = re.sub(rf"(?<![\w:])(?:{re.escape(task)}:)?{key}=", flag, text)
+    return text
 
 
 def options_of(cls: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,5 +175,6 @@ def run_settings(arguments: Namespace) -> Settings:
         batch=getattr(arguments, "batch", 1),
         resamples=arguments.resamples,
         fresh=arguments.fresh,
+        progress=not arguments.quiet,
         save_predictions=getattr(arguments, "save_predictions", False),
     )

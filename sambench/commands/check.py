@@ -13,8 +13,8 @@ import argparse
 from typing import TYPE_CHECKING, Annotated
 
 from sambench.commands._arguments import Parser, Typed, given_options
-from sambench.commands._options import COUNT, add_device, load_model, load_tasks
-from sambench.errors import UserError
+from sambench.commands._options import COUNT, load_model, load_tasks
+from sambench.errors import UserError, place_of
 from sambench.options import Range
 from sambench.registry import load
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sambench.checks.findings import Report
 
 ARGUMENTS = {
-    "model": ("dataset", "images", "device"),
+    "model": ("dataset", "images", "device", "untrained"),
     "task": ("model", "dataset", "images", "device"),
     "dataset": ("limit",),
 }
@@ -43,9 +43,14 @@ def add(parser: Parser) -> None:
         "--images", type=Typed(Annotated[int, Range(2, 10**6)]),
         help="of a model or task: how many images; default: 3",
     )  # fmt: skip
+    parser.add_argument(
+        "--untrained", action="store_true", default=None,
+        help="of a model: its weights mean nothing, so do not look where its masks lie",
+    )  # fmt: skip
     parser.add_argument("--limit", type=COUNT, help="of a dataset: only the first N images")
-    add_device(parser)
-    parser.set_defaults(device=None)
+    parser.add_argument(
+        "--device", help="of a model or task: cpu, cuda, cuda:1, ...; default: auto, a GPU if any"
+    )
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
@@ -55,7 +60,7 @@ def tasks(arguments: argparse.Namespace) -> list[str]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Check, and print what was found."""
-    for name in ("model", "dataset", "images", "device", "limit"):
+    for name in ("model", "dataset", "images", "device", "limit", "untrained"):
         if getattr(arguments, name) is not None and name not in ARGUMENTS[arguments.kind]:
             raise UserError(f"--{name} is not for sambench check {arguments.kind}; leave it out.")
     name, report = {"model": _model, "task": _task, "dataset": _dataset}[arguments.kind](arguments)
@@ -66,9 +71,17 @@ def _model(arguments: argparse.Namespace) -> tuple[str, Report]:
     from sambench.checks.bench import photographs
     from sambench.checks.model import check_model
 
-    model = load_model(arguments.name, arguments.device or "auto")
+    try:
+        model = load_model(arguments.name, arguments.device or "auto")
+    except UserError:
+        raise
+    except Exception as error:  # a plug-in may raise anything
+        raise UserError(
+            f"{arguments.name} cannot be made: it raised {type(error).__name__}: {error}"
+            f"{place_of(error)}; -v shows the traceback."
+        ) from error
     tried = photographs(load("dataset", arguments.dataset or "mini"), arguments.images or 3)
-    return model.card.name, check_model(model, tried)
+    return model.card.name, check_model(model, tried, untrained=bool(arguments.untrained))
 
 
 def _task(arguments: argparse.Namespace) -> tuple[str, Report]:

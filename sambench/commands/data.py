@@ -20,7 +20,9 @@ def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("action", choices=["list", "fetch", "check"])
     parser.add_argument("name", nargs="?", default="", help="dataset with options")
-    parser.add_argument("--root", default="", help="folder to fetch into")
+    parser.add_argument(
+        "--root", default="", help="folder to fetch into; default: $SAMBENCH_DATA/NAME, or a cache"
+    )
     parser.add_argument("--sheet", type=Path, help="PNG file of ten images with their truth")
 
 
@@ -40,16 +42,28 @@ def main(arguments: argparse.Namespace) -> int:
 def _list(name: str) -> int:
     from sambench.data.sources import status
 
-    for entry in entries("dataset"):
-        if name in ("", entry.name):
-            cls = find("dataset", entry.name)
-            assert issubclass(cls, Dataset)
-            card = cls.card
-            print(f"{entry.name:<18}{status(cls):<24}{card.title}")
-            print(f"{'':18}licence: {card.licence}; layout {card.layout}")
-            if card.steps:
-                print(f"{'':18}to get it: {card.steps}")
+    for each in [name] if name else [entry.name for entry in entries("dataset")]:
+        cls = find("dataset", each)
+        assert issubclass(cls, Dataset)
+        print(f"{each:<18}{status(cls):<24}{cls.card.title}")
+        for label, value in _facts(cls).items():
+            if value:
+                print(f"{'':18}{label}: {value}")
     return 0
+
+
+def _facts(cls: type[Dataset]) -> dict[str, str]:
+    """What is shown of a dataset; "" where it is not known."""
+    from sambench.data.sources import download_size, sources
+
+    card, size = cls.card, download_size(cls)
+    command = f"sambench data fetch {card.name}" if sources(cls) else ""
+    return {
+        "licence": f"{card.licence}; layout {card.layout}",
+        "homepage": card.homepage,
+        "to fetch it": f"{command} ({size})" if command and size else command,
+        "by hand" if command else "to get it": card.steps,
+    }
 
 
 def _fetch(name: str, root: str) -> int:

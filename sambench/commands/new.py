@@ -18,7 +18,7 @@ def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("name", help="letters, digits and underscores; the file is NAME.py")
-    parser.add_argument("--folder", type=Path, default=Path(), help="default: the current one")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where to write it")
 
 
 def main(arguments: argparse.Namespace) -> int:

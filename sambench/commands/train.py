@@ -66,7 +66,7 @@ def main(arguments: argparse.Namespace) -> int:
     ids, held_out = _split(arguments, dataset, part)
     session = training.Session(
         recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh, cache,
-        held_out,
+        held_out, progress=not arguments.quiet,
     )  # fmt: skip
     device = training.local_device(choose_device(arguments.device))
     if arguments.mae:

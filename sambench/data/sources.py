@@ -22,6 +22,7 @@ from sambench.files import sha256
 from sambench.interfaces import Dataset
 
 log = logging.getLogger(__name__)
+READY = "ready"
 RECORD = "fetched.txt"
 """Lists the SHA-256 and address of each source that was fetched and unpacked in full."""
 
@@ -36,12 +37,14 @@ class Source:
         unpack_to: folder below the dataset's root where the archive is unpacked, "" for the root
             itself; None keeps the file as it is, in the root.
         contents: `digest` of files in the archive that are known, by pattern.
+        megabytes: about how large the file is; 0 where that is not known.
     """
 
     url: str
     sha256: str
     unpack_to: str | None = ""
     contents: Mapping[str, str] = field(default_factory=dict)
+    megabytes: int = 0
 
     def __post_init__(self) -> None:
         if not self.sha256 and not self.contents:
@@ -64,6 +67,15 @@ def sources(dataset: type[Dataset]) -> tuple[Source, ...]:
     """What can be fetched for a dataset; empty where it takes steps by hand."""
     found: tuple[Source, ...] = getattr(dataset, "sources", ())
     return found
+
+
+def download_size(dataset: type[Dataset]) -> str:
+    """About how much is fetched for a dataset, such as "1.1 GB"; "" where that is not known."""
+    sizes = [source.megabytes for source in sources(dataset)]
+    if not sizes or not all(sizes):
+        return ""
+    total = sum(sizes)
+    return f"{total} MB" if total < 1000 else f"{total / 1000:.1f} GB"
 
 
 def remedy(dataset: type[Dataset]) -> str:
@@ -174,4 +186,4 @@ def status(dataset: type[Dataset], root: str = "") -> str:
         dataset(**({"root": root} if root else {}))
     except UserError:
         return "missing, can be fetched" if sources(dataset) else "missing, by hand"
-    return "ready"
+    return READY

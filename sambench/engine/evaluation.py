@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
+from sambench.data.fitting import alternatives
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
 from sambench.engine.recorder import (
@@ -271,7 +272,7 @@ def check_truth(name: str, task: Task, dataset: Dataset) -> None:
         has = " and ".join(truth.__name__ for truth in dataset.truths)
         raise UserError(
             f"task {name} needs {task.truth.__name__}, dataset {dataset.card.name} has {has}; "
-            "choose another dataset."
+            f"{alternatives(task.truth, dataset)}."
         )
     task.check(dataset)
 

@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from sambench.errors import UserError
+from sambench.errors import UserError, place_of
 from sambench.registry.imports import imported
 
 PLUGIN = "sambench_plugin_"
@@ -78,7 +78,8 @@ def broken(name: str, error: Exception) -> UserError:
         return UserError(
             f"{name} needs the package {error.name}, which is not installed; install it."
         )
-    return UserError(f"{name} cannot be imported: {type(error).__name__}: {error}")
+    place = "" if isinstance(error, SyntaxError) else place_of(error)
+    return UserError(f"{name} cannot be imported: {type(error).__name__}: {error}{place}")
 
 
 class Neighbours:

@@ -24,7 +24,8 @@ RESERVED = frozenset({
     "actors", "address", "batch", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
     "name", "output", "patience", "precision", "predictions", "preset", "published", "quiet",
-    "resamples", "result", "save_predictions", "shard", "task", "verbose", "with", "workers",
+    "resamples", "result", "save_predictions", "shard", "task", "untrained", "verbose", "with",
+    "workers",
 })  # fmt: skip
 """Names that no option of a task may bear: arguments of the commands that take tasks have them."""
 
@@ -38,12 +39,14 @@ class Entry:
         summary: first line of its docstring.
         origin: "built-in", or the package it comes from.
         error: why it cannot be used, or "".
+        requires: what has to be installed or is downloaded, in words.
     """
 
     name: str
     summary: str
     origin: str = BUILT_IN
     error: str = ""
+    requires: str = ""
 
 
 def entries(kind: str) -> list[Entry]:
@@ -95,10 +98,21 @@ def _by_name(entry: Entry) -> str:
 
 def _file_entry(path: Path) -> Entry:
     try:
-        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
         return Entry(path.stem, "", error=f"{path} cannot be read: {error}")
-    return Entry(path.stem, doc.partition("\n")[0])
+    doc = ast.get_docstring(tree) or ""
+    return Entry(path.stem, doc.partition("\n")[0], requires=_requires(tree))
+
+
+def _requires(tree: ast.Module) -> str:
+    """The text of the class variable ``requires``, without an import of what it speaks of."""
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    for node in (node for cls in classes for node in cls.body if isinstance(node, ast.Assign)):
+        named = any(isinstance(each, ast.Name) and each.id == "requires" for each in node.targets)
+        if named and isinstance(node.value, ast.Constant):
+            return str(node.value.value)
+    return ""
 
 
 def _package_entries(kind: str) -> Iterator[Entry]:
@@ -109,7 +123,8 @@ def _package_entries(kind: str) -> Iterator[Entry]:
         except UserError as error:
             yield Entry(point.name, "", package, str(error))
         else:
-            yield Entry(point.name, (cls.__doc__ or "").partition("\n")[0], package)
+            summary = (cls.__doc__ or "").partition("\n")[0]
+            yield Entry(point.name, summary, package, requires=getattr(cls, "requires", ""))
 
 
 def _entry_points(kind: str) -> list[EntryPoint]:

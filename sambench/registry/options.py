@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from sambench.errors import UserError, nearest
+from sambench.errors import UserError, choices, nearest
 from sambench.options import check_ranges, option_types
 
 _KEY = re.compile(r"[A-Za-z_]\w*=")
@@ -80,7 +80,7 @@ def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:
     if preset is None:
         return {}
     if preset not in presets:
-        raise UserError(f"{name} has no preset {preset!r}; {nearest(preset, presets)}")
+        raise UserError(f"{name} has no preset {preset!r}; {choices(preset, presets)}")
     return dict(presets[preset])
 
 
@@ -118,10 +118,10 @@ def _number(value: str, wanted: Any, where: str) -> int | float:
     return number
 
 
-def _choice(value: str, choices: tuple[Any, ...], where: str) -> Any:
-    by_text = {str(choice): choice for choice in choices}
+def _choice(value: str, known: tuple[Any, ...], where: str) -> Any:
+    by_text = {str(choice): choice for choice in known}
     if value not in by_text:
-        raise UserError(f"{where}{value} is not known; {nearest(value, by_text)}")
+        raise UserError(f"{where}{value} is not known; {choices(value, by_text)}")
     return by_text[value]
 
 

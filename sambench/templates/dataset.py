@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class NewDataset(Dataset):
         UserError: the folder has no images.
     """
 
-    truths: ClassVar[tuple[type, ...]] = (Instances,)
+    truths = (Instances,)
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -11,6 +11,7 @@ from sambench.checks import bench
 from sambench.checks.dataset import check_dataset
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
+from sambench.cli import main
 from sambench.interfaces import Layer, Masks, ModelCard, Prompts
 from sambench.masks.rle import encode
 from sambench.registry import load
@@ -204,6 +205,55 @@ def test_a_broken_model_is_caught_for_the_right_reason(model, check, said, photo
     assert said in words
     if model not in (Random, Transposed, Writing):  # these go on to fail elsewhere too
         assert checks == {check}
+
+
+def test_what_a_model_raises_is_told_with_place_and_input(photographs):
+    _, words = found(Raising(), photographs)
+    line = Raising.predict.__code__.co_firstlineno + 1
+    assert f"it raised IndexError: index 3 is out of bounds at {__file__}, line {line}" in words
+    height, width = photographs[0].size
+    boxes = len(photographs[0].boxes)
+    assert (
+        f"asked for predict of {boxes} boxes on the image of {width} x {height} pixels, "
+        "multimask=True" in words
+    )
+
+
+@pytest.mark.parametrize("model", [Deaf, Logits])
+def test_an_untrained_model_passes_if_that_is_said(model, photographs):
+    assert check_model(model(), photographs).findings
+    assert check_model(model(), photographs, untrained=True).findings == ()
+
+
+def test_the_form_of_an_untrained_model_s_answers_is_looked_at(photographs):
+    assert check_model(Always(), photographs, untrained=True).findings
+
+
+CONSTRUCTOR = '''
+"""It."""
+from sambench.templates.model import NewModel
+
+class Mine(NewModel):
+    def __init__(self):
+        raise RuntimeError("no weights")
+'''
+
+
+def test_a_model_that_cannot_be_made_is_named_with_its_line(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(CONSTRUCTOR)
+    said = f"sambench: {path} cannot be made: it raised RuntimeError: no weights at {path}, line 7"
+    assert main(["check", "model", str(path)]) == 2
+    assert capsys.readouterr().err == f"{said}; -v shows the traceback.\n"
+    assert main(["check", "model", str(path), "-v"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+    path = tmp_path / "other.py"
+    path.write_text(CONSTRUCTOR.replace("class", "nothing\n\nclass"))
+    assert main(["check", "model", str(path)]) == 2
+    assert (
+        f"{path} cannot be imported: NameError: name 'nothing' is not defined at {path}, line 5"
+        in (capsys.readouterr().err)
+    )
 
 
 @dataclass(frozen=True)

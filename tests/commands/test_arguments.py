@@ -1,6 +1,7 @@
 """Options of tasks as arguments: help, types, choices, ranges, and names that are taken."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -132,6 +133,14 @@ BAD = {
     "run --task points --preset edgsam": "--preset edgsam is not known; did you mean edgesam or",
     "run --task points --point 3": "sambench run has no option --point; did you mean --points?",
     "run --task points --out x": "sambench run has no option --out; did you mean --output?",
+    "run --task points --first bogus": "--first bogus is not known; did you mean box? Known are "
+        "box, center, random.",
+    "run --task points --min_error 3":
+        "sambench run has no option --min_error; did you mean --min-error?",
+    "run --task points --limt 3": "sambench run has no option --limt; did you mean --limit?",
+    "run --task points --modle x": "sambench run has no option --modle; did you mean --model?",
+    "run --taks points": "sambench run has no option --taks; did you mean --task?",
+    "run --task points,edges --seed x": "--seed x is not a whole number; give one.",
     "run --task points --box_nms_thresh 1": "sambench run has no option --box_nms_thresh",
     "run --task points 3": "'3' belongs to no option; see sambench run --help.",
     "run --task poimts --points 0": "there is no task named 'poimts'; did you mean points?",
@@ -255,7 +264,7 @@ def test_no_built_in_task_has_an_option_of_the_commands(name):
 
 def test_the_reserved_names_are_those_of_the_commands_that_take_tasks():
     taken = {"preset"}.union(*(parser_of(name).flags() for name in cli.WITH_TASKS))
-    assert RESERVED - {"quiet"} == taken
+    assert taken == RESERVED
 
 
 @pytest.mark.parametrize("name", ["limit", "save_predictions", "preset"])
@@ -298,3 +307,34 @@ def test_ranges(bounds, text, good, bad):
     for value in bad:
         with pytest.raises(UserError, match=rf"^x={value} is too (small|large); give {text}\.$"):
             bounds.check(value, f"x={value}")
+
+
+@pytest.mark.parametrize("words", [["-v", "list", "tasks"], ["list", "tasks", "-v"],
+                                   ["--verbose", "-q", "list", "tasks"]])  # fmt: skip
+def test_how_much_is_said_may_stand_before_and_after_the_command(words, capsys):
+    assert main(words) == 0
+    assert "edges" in capsys.readouterr().out
+
+
+def test_verbose_shows_where_an_error_was_raised_and_no_other_library(capsys):
+    assert main(["list", "edgesx", "-v"]) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("sambench: nothing is called 'edgesx'; did you mean ")
+    assert not logging.getLogger("matplotlib").isEnabledFor(logging.DEBUG)
+    assert logging.getLogger("sambench.model").isEnabledFor(logging.DEBUG)
+    assert main(["list", "edgesx"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_quiet_shows_results_and_no_progress(place, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "")
+    words = ["run", "--task", "points", "--model", "superpixel", "--limit", "1", "--workers", "0",
+             "--resamples", "0", "--output", str(tmp_path)]  # fmt: skip
+    assert main([*words[:place], "--quiet", *words[place:]]) == 0
+    out, err = capsys.readouterr()
+    assert "mIoU" in out
+    assert not err
+    assert main([*words, "--fresh"]) == 0
+    assert "1/1 images" in capsys.readouterr().err

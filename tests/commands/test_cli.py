@@ -75,7 +75,7 @@ def test_the_table_says_what_mini_is_and_how_the_paper_does_it(capsys, tmp_path)
         ),
         (["predict", "no.jpg"], "no.jpg does not exist"),
         (["data", "fetch", "citiscapes"], "did you mean cityscapes"),
-        (["list", "modles"], "kind modles is not known; did you mean models?"),
+        (["list", "modles"], "nothing is called 'modles'; did you mean models"),
         (["list", "--x"], "sambench list has no option --x"),
         (["runn"], "sambench has no command 'runn'; did you mean run?"),
         (["check-task", "points"], "sambench has no command 'check-task'; did you mean check?"),
