@@ -42,3 +42,11 @@ def test_the_version_is_one():
     import sambench
 
     assert f'version = "{sambench.__version__}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_pictures_of_the_readme_are_there_and_small():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert shown
+    assert [path for path in shown if (ROOT / path).stat().st_size >= 150_000] == []
+    assert {ROOT / path for path in shown} == set((ROOT / "docs" / "pictures").iterdir())
