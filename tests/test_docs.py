@@ -57,7 +57,7 @@ def test_the_python_of_a_page_runs(page, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "result.png").stat().st_size
+    assert ("result.png" in code) == (tmp_path / "result.png").is_file()
 
 
 def test_the_command_line_is_described_from_the_code(hooks):
@@ -82,10 +82,14 @@ def test_every_model_is_named_in_the_documentation(hooks):
 
 def test_the_site_builds(tmp_path):
     pytest.importorskip("material", reason="mkdocs-material is not installed")
+    pytest.importorskip("nbclient", reason="nbclient is not installed")
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "cli" / "index.html").is_file()
     assert "points" in (tmp_path / "tasks" / "index.html").read_text(encoding="utf-8")
+    notebook = (tmp_path / "notebook" / "index.html").read_text(encoding="utf-8")
+    assert "<td>mIoU</td><td>%</td><td>22.1</td><td>10.9 to 34.4</td>" in notebook
+    assert 'src="data:image/png;base64,' in notebook
     schema = json.loads((tmp_path / "result.schema.json").read_text(encoding="utf-8"))
     assert "metrics" in schema["$defs"]["ResultFile"]["required"]

@@ -7,6 +7,7 @@ they share the embedding; `carry_out` makes only the records, all or those of a 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
 from sambench.data.fitting import alternatives
+from sambench.engine.embedding_cache import CacheOptions
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
 from sambench.engine.recorder import (
@@ -28,9 +30,11 @@ from sambench.engine.recorder import (
     progress_of,
 )
 from sambench.engine.settings import Settings
-from sambench.errors import UserError
+from sambench.engine.sharding import Shard
+from sambench.errors import UserError, nearest
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import load, option_types, spec_of, split_spec
+from sambench.metrics.statistics import RESAMPLES
+from sambench.registry import find, load, option_types, resolve, spec_of, split_spec
 from sambench.store.code import has_source
 from sambench.store.plan import describe
 from sambench.store.result import Result
@@ -44,7 +48,22 @@ Work = Callable[[Sequence[WorkItem], Sink], None]
 
 
 def evaluate(
-    task: str | Task, *, model: str | Model, dataset: str | Dataset, **settings: Any
+    task: str | Task,
+    *,
+    model: str | Model,
+    dataset: str | Dataset,
+    output: str | Path = "runs",
+    limit: int = 0,
+    only: Sequence[str] = (),
+    workers: int = 0,
+    batch: int = 1,
+    resamples: int = RESAMPLES,
+    fresh: bool | None = None,
+    save_predictions: bool = False,
+    progress: bool = True,
+    shard: Shard | None = None,
+    cache: CacheOptions | None = None,
+    **options: Any,
 ) -> Result:
     """Score one model on one task and dataset.
 
@@ -56,28 +75,67 @@ def evaluate(
         task: name with options, such as "points:points=3", or an instance.
         model: name with options, or an instance.
         dataset: name with options, or an instance.
-        settings: fields of `Settings`; output may be text.
+        output: folder for records and results.
+        limit: only so many images, from the first; 0 is all.
+        only: ids of the images to score; empty is all.
+        workers: processes that score beside the model; 0 scores in between.
+        batch: images embedded at a time.
+        resamples: bootstrap resamples for the intervals.
+        fresh: discard the records of an earlier run; None is whether an instance was given.
+        save_predictions: keep every prediction beside the records.
+        progress: show on stderr how far the run is.
+        shard: do only this part of the images, in a records file of its own.
+        cache: keep embeddings on disk.
+        options: of the task, such as ``points_per_side=4``, and ``preset``, the name of a set of
+            them.
 
     Raises:
-        UserError: bad input, in one sentence.
+        UserError: bad input, in one sentence; of an unknown argument it names the nearest.
     """
-    if "output" in settings:
-        settings["output"] = Path(settings["output"])
-    if isinstance(model, Model) and settings.get("cache"):
+    known = not isinstance(model, Model) and _is_known(task) and _is_known(dataset)
+    settings = Settings(
+        output=Path(output), limit=limit, only=tuple(only), workers=workers, batch=batch,
+        resamples=resamples, fresh=not known if fresh is None else fresh,
+        save_predictions=save_predictions, progress=progress, shard=shard, cache=cache,
+    )  # fmt: skip
+    _check_cache(model, cache)
+    made = _with_options(task, options)
+    return run(made, _made("model", model), _made("dataset", dataset), settings)[0]
+
+
+def _check_cache(model: str | Model, cache: CacheOptions | None) -> None:
+    """Refuse to keep the embeddings of weights that are not known."""
+    if isinstance(model, Model) and cache:
         raise UserError(
             "cached embeddings are told apart by the model's card, which does not follow the "
             "weights of a model object; leave out cache, or give the model by its name."
         )
-    if isinstance(model, Model) or not (_is_known(task) and _is_known(dataset)):
-        settings = {"fresh": True, **settings}
-    loaded = load("task", task) if isinstance(task, str) else task
-    name = split_spec(task)[0] if isinstance(task, str) else type(task).__name__.lower()
-    return run(
-        {name: loaded},
-        load("model", model) if isinstance(model, str) else model,
-        load("dataset", dataset) if isinstance(dataset, str) else dataset,
-        Settings(**settings),
-    )[0]
+
+
+def _made(kind: str, given: Any) -> Any:
+    return load(kind, given) if isinstance(given, str) else given
+
+
+def _with_options(given: str | Task, options: Mapping[str, Any]) -> Tasks:
+    """A task, made or made again with options, by its name.
+
+    Raises:
+        UserError: it has no such option, or not such a value.
+    """
+    if isinstance(given, str):
+        name, cls = split_spec(given)[0], find("task", split_spec(given)[0])
+    else:
+        name, cls = type(given).__name__.lower(), type(given)
+    taken = {*option_types(cls), *(["preset"] if getattr(cls, "presets", {}) else [])}
+    unknown = [key for key in options if key not in taken]
+    if unknown:
+        known = taken | inspect.signature(evaluate).parameters.keys() - {"options"}
+        said = f"neither evaluate nor task {name} takes {unknown[0]!r}"
+        raise UserError(f"{said}; {nearest(unknown[0], known)}")
+    if isinstance(given, str):
+        return {name: load("task", given, **options)}
+    changed: Any = given  # every task is a dataclass
+    return {name: replace(changed, **resolve(cls, name, options)) if options else given}
 
 
 def _is_known(given: str | Task | Dataset) -> bool:

@@ -7,7 +7,7 @@ import errno
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sambench.engine.progress import Progress
@@ -212,4 +212,4 @@ def finish(run: OpenRun, ids: tuple[str, ...], settings: Settings) -> Result:
     """
     result = summary(run.task, run.records.index, ids, settings.resamples, run.failed)
     write_result(run.on_disk.path, result)
-    return result
+    return replace(result, path=run.on_disk.path)

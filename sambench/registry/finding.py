@@ -21,13 +21,13 @@ BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 BUILT_IN = "built-in"
 RESERVED = frozenset({
-    "actors", "address", "batch", "cache_half", "cache_size", "dataset", "device",
+    "actors", "address", "batch", "cache", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
-    "name", "output", "patience", "precision", "predictions", "preset", "published", "quiet",
-    "resamples", "result", "save_predictions", "shard", "task", "untrained", "verbose", "with",
-    "workers",
+    "name", "only", "options", "output", "patience", "precision", "predictions", "preset",
+    "progress", "published", "quiet", "resamples", "result", "save_predictions", "shard", "task",
+    "untrained", "verbose", "with", "workers",
 })  # fmt: skip
-"""Names that no option of a task may bear: arguments of the commands that take tasks have them."""
+"""Names that no option of a task may bear: arguments of `evaluate` and of commands have them."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _checked(kind: str, found: Any, name: str) -> type:
     taken = [key for key in option_types(found) if key in RESERVED] if kind == "task" else []
     if taken:
         raise UserError(
-            f"{name} has an option {taken[0]!r}, but --{taken[0].replace('_', '-')} is an option "
-            "of sambench's commands; rename the field."
+            f"{name} has an option {taken[0]!r}, but that is the name of an argument of sambench's "
+            "commands or of sambench.evaluate; rename the field."
         )
     return found

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator, Metric, Task
 from sambench.metrics.statistics import Estimate, paired, resample
+from sambench.shown import find_metric
+from sambench.store.display import html_table, interval, metric_cells, number
 from sambench.store.records import Provenance, differences
 from sambench.store.run import Run
 from sambench.store.sources import PREDICTION
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,34 @@ class Comparison:
     metrics: dict[str, Difference]
     categories: dict[str, Difference]
     furthest: list[tuple[str, float, float]]
+
+    def to_pandas(self) -> DataFrame:
+        """The metrics as a pandas table, indexed by name.
+
+        Its columns are first, second, difference (second minus first), and low and high, the ends
+        of the difference's 95 % interval.
+        """
+        import pandas as pd
+
+        rows = {name: list(row.values()) for name, row in _rows(self.metrics).items()}
+        columns = ["first", "second", "difference", "low", "high"]
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=float)
+        frame.index.name = "metric"
+        return frame
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows."""
+        rows = []
+        for name, row in self.metrics.items():
+            metric, found = find_metric(self.declared, name), row.difference
+            cells = [number(metric, row.first), number(metric, row.second)]
+            cells += [number(metric, found.value, "+")]
+            cells += [interval(metric, found.low, found.high, "+") + " *" * row.significant]
+            rows.append([*metric_cells(metric), *cells, metric.description])
+        title = "A {}, B {}: {} images that both have scored".format(*self.names, self.images)
+        head = ["metric", "unit", "A", "B", "B - A", "95 % interval", ""]
+        notes = [f"They differ by choice too: {choice}" for choice in self.choices]
+        return html_table(title, head, rows, ["* The interval leaves zero out.", *notes])
 
 
 def compare(

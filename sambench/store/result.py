@@ -6,7 +6,7 @@ The records that it was made of lie beside it, see `sambench.store.records`.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric, find_metric
+from sambench.store.display import html_table, interval, metric_cells, new_axes, number
 from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Result:
         details: data for plots.
         declared: what its metrics are, how they are printed and which way is better; a metric that
             is missing here is a plain number.
+        path: the file that it is in, beside its records if they were kept; None if in none.
     """
 
     task: str
@@ -53,6 +55,7 @@ class Result:
     note: str = ""
     details: JSON = field(default_factory=dict)
     declared: tuple[Metric, ...] = ()
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def complete(self) -> bool:
@@ -64,7 +67,7 @@ class Result:
         """Whether the images had what the main metric measures: else the run was for nothing."""
         return self.metric not in self.metrics or not math.isnan(self.metrics[self.metric].value)
 
-    def to_frame(self) -> "DataFrame":
+    def to_pandas(self) -> "DataFrame":
         """The metrics as a pandas table: value, low and high for each, indexed by its name."""
         import pandas as pd
 
@@ -77,11 +80,9 @@ class Result:
         """Draw the metrics that are fractions or in percent, with their 95 % intervals.
 
         Args:
-            axes: of matplotlib, to draw into; new ones if None.
+            axes: of matplotlib, to draw into; new ones, which a notebook shows, if None.
         """
-        from matplotlib.figure import Figure
-
-        axes = Figure(layout="constrained").add_subplot() if axes is None else axes
+        axes = new_axes() if axes is None else axes
         shown = {
             name: e
             for name, e in self.metrics.items()
@@ -97,10 +98,32 @@ class Result:
         axes.set(xlim=(0, 1), title=f"{self.task} on {self.dataset}, {self.model}")
         return axes
 
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows."""
+        declared = {name: find_metric(self.declared, name) for name in self.metrics}
+        rows = [
+            [
+                *metric_cells(declared[name]),
+                number(declared[name], e.value),
+                interval(declared[name], e.low, e.high),
+                declared[name].description,
+            ]
+            for name, e in self.metrics.items()
+        ]
+        notes = [self.note] if self.note else []
+        if not self.defined:
+            notes.append(f"These images have nothing that {self.metric} measures.")
+        notes += [f"Image {id} failed: {reason}" for id, reason in self.failed.items()]
+        title = f"{self.task} on {self.dataset} with {self.model}: {self.images} images"
+        head = ["metric", "unit", "value", "95 % interval", ""]
+        return html_table(title, head, rows, notes)
+
     def to_json(self) -> JSON:
         """The result as JSON values; what is not defined is null."""
-        values = {"schema": SCHEMA, "complete": self.complete, **_finite(asdict(self))}
-        return values if self.declared else {k: v for k, v in values.items() if k != "declared"}
+        stated = asdict(self)
+        for name in ("path", *(() if self.declared else ("declared",))):
+            del stated[name]
+        return {"schema": SCHEMA, "complete": self.complete, **_finite(stated)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], source: str = "result") -> "Result":
@@ -111,7 +134,7 @@ class Result:
         """
         file = parse(data, ResultFile, source)
         metrics = {name: _estimate(interval) for name, interval in file.metrics.items()}
-        names = [n for n in cls.__dataclass_fields__ if n not in {"metrics", "declared"}]
+        names = [n for n in cls.__dataclass_fields__ if n not in {"metrics", "declared", "path"}]
         plain = {name: data[name] for name in names if name in data}
         return cls(metrics=metrics, declared=file.declared, **plain)
 
@@ -141,4 +164,4 @@ def read_result(path: Path) -> Result:
     Raises:
         UserError: missing, malformed or not of this schema.
     """
-    return Result.from_json(read_json(path), str(path))
+    return replace(Result.from_json(read_json(path), str(path)), path=path)

@@ -1,5 +1,6 @@
 """Options of tasks as arguments: help, types, choices, ranges, and names that are taken."""
 
+import inspect
 import json
 import logging
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+import sambench
 from sambench import cli
 from sambench.cli import main, parser_of
 from sambench.commands._arguments import Parser, add_fields, given_options
@@ -262,18 +264,19 @@ def test_no_built_in_task_has_an_option_of_the_commands(name):
     assert not RESERVED & option_types(find("task", name)).keys()
 
 
-def test_the_reserved_names_are_those_of_the_commands_that_take_tasks():
+def test_the_reserved_names_are_those_of_what_takes_tasks():
     taken = {"preset"}.union(*(parser_of(name).flags() for name in cli.WITH_TASKS))
+    taken |= inspect.signature(sambench.evaluate).parameters.keys()
     assert taken == RESERVED
 
 
-@pytest.mark.parametrize("name", ["limit", "save_predictions", "preset"])
+@pytest.mark.parametrize("name", ["limit", "save_predictions", "preset", "only"])
 def test_a_task_whose_option_is_one_of_the_commands_is_refused(name, tmp_path, capsys):
     path = own_task(tmp_path, name)
     flag = name.replace("_", "-")
     sentence = (
-        f"{path} has an option '{name}', but --{flag} is an option of sambench's commands; "
-        "rename the field."
+        f"{path} has an option '{name}', but that is the name of an argument of sambench's "
+        "commands or of sambench.evaluate; rename the field."
     )
     with pytest.raises(UserError) as caught:
         load("task", path)

@@ -196,7 +196,7 @@ def ovis(root):
 
 
 def hypersim(root):
-    h5py = pytest.importorskip("h5py")
+    h5py = pytest.importorskip("h5py", reason="the extra hypersim is not installed")
     for scene in ("ai_001_002", "ai_020_001"):
         folder = root / scene / "images"
         photograph(folder / "scene_cam_00_final_preview" / "frame.0003.tonemap.jpg")
@@ -325,7 +325,8 @@ def test_miniature_in_the_original_layout(name, tmp_path):
 
 @pytest.mark.parametrize("name", SUITES["sa23"])
 def test_missing_files_say_what_to_do(name, tmp_path):
-    pytest.importorskip("h5py" if name == "hypersim" else "numpy")
+    if name == "hypersim":
+        pytest.importorskip("h5py", reason="the extra hypersim is not installed")
     cls = type(MINIATURES[name](tmp_path / "there")[0])
     assert status(cls, "" if name == "ibd" else str(tmp_path / "nowhere")) == "missing, by hand"
     with pytest.raises(UserError, match=r"root=|ibd:annotations"):

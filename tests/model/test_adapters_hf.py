@@ -67,7 +67,8 @@ def sam2():
 
 
 def edgetam():
-    pytest.importorskip("timm", reason="timm, of which EdgeTAM's encoder is, is not installed")
+    reason = "timm, with EdgeTAM's encoder, and its torchvision need .ci/adapters"
+    pytest.importorskip("timm", reason=reason)
     levels = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
     vision = config(
         "EdgeTamVisionConfig", fpn_hidden_size=32,

@@ -1,8 +1,7 @@
 """Adapters of other packages beside each package's own predictor: same weights, same masks.
 
 Of these packages only segment-anything is installed where CI runs: the others want torchvision,
-which has no build for that torch. A test says so when it is skipped; `docs/models.md` says how all
-of them are run.
+which has no build for that torch. A test says so when it is skipped; `.ci/adapters` runs them all.
 """
 
 import contextlib
@@ -38,7 +37,7 @@ def need(*packages):
     """Import packages; skip, with the reason, where one is missing."""
     for name in packages:
         if importlib.util.find_spec(name) is None:
-            pytest.skip(f"the package {name} is not installed")
+            pytest.skip(f"the package {name} is not installed; .ci/adapters installs it")
     return [importlib.import_module(name) for name in packages]
 
 

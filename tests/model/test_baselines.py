@@ -132,9 +132,10 @@ def test_a_result_is_a_table_and_a_plot(tmp_path):
     result = evaluate(
         "points", model="whole_image", dataset="mini", limit=2, progress=False, output=tmp_path
     )
-    frame = result.to_frame()
+    frame = result.to_pandas()
     assert frame.loc["mIoU", "value"] == result.metrics["mIoU"].value
     assert list(frame.columns) == ["value", "low", "high"]
     axes = result.plot()
     assert "whole_image" in axes.get_title()
     assert len(axes.patches) == sum(0 <= e.value <= 1 for e in result.metrics.values())
+    assert axes._repr_png_().startswith(b"\x89PNG")

@@ -1,0 +1,75 @@
+"""How a notebook shows results: tables as HTML, plots as pictures."""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from sambench.shown import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DASH = "\N{EN DASH}"
+UNITS = {"percent": "%", "fraction": "", "count": ""}
+"""Units that are written otherwise than as their word."""
+
+
+def metric_cells(metric: Metric) -> list[str]:
+    """Name of a metric, with an arrow where lower is better, and its unit."""
+    arrow = " ↓" if metric.lower_is_better else ""
+    return [metric.name + arrow, UNITS.get(metric.unit, metric.unit)]
+
+
+def number(metric: Metric, value: float, sign: str = "") -> str:
+    """A value as its metric declares it to be printed, a dash where it is not defined."""
+    if math.isnan(value):
+        return DASH
+    return f"{value * metric.factor:{sign}.{metric.places}f}"
+
+
+def interval(metric: Metric, low: float, high: float, sign: str = "") -> str:
+    """``57.0 to 61.2``, nothing where there is no interval."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{number(metric, low, sign)} to {number(metric, high, sign)}"
+
+
+def html_table(
+    title: str, head: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()
+) -> str:
+    """A table as HTML; every text is escaped.
+
+    Args:
+        title: its caption.
+        head: N headings.
+        rows: N cells each.
+        notes: what must be said below it.
+    """
+    lines = [f"<table><caption>{escape(title)}</caption>", _row("th", head)]
+    lines += [_row("td", row) for row in rows]
+    return "\n".join([*lines, "</table>", *(f"<p>{escape(note)}</p>" for note in notes)])
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def new_axes() -> "Axes":
+    """Axes of matplotlib in a figure of their own, which a notebook shows as a picture.
+
+    Those of pyplot would be kept until someone closes them.
+    """
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+
+    class Picture(Axes):
+        def _repr_png_(self) -> bytes:
+            png = BytesIO()
+            figure.savefig(png, format="png")
+            return png.getvalue()
+
+    return figure.add_subplot(axes_class=Picture)
