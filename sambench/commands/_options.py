@@ -143,6 +143,15 @@ def add_resamples(parser: Parser) -> None:
     )
 
 
+def add_all(parser: Parser) -> None:
+    """Add ``--all``."""
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="print all, not only what tells most",
+    )
+
+
 def run_settings(arguments: Namespace) -> Settings:
     """The settings that `add_run_options` and the command's own arguments give.
 

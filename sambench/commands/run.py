@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from sambench.commands._arguments import Parser, Typed, given_options
 from sambench.commands._options import (
+    add_all,
     add_device,
     add_run_options,
     choose_device,
@@ -52,6 +53,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("--model", default="minisam", help=HELP_MANY.format("sam:checkpoint=F"))
     parser.add_argument("--dataset", default="mini", help=HELP_MANY.format("bsds500:root=DIR"))
     add_run_options(parser)
+    add_all(parser)
     add_device(parser)
     parser.add_argument(
         "--precision", help="tf32, bfloat16 or float16 move numbers; default: exact float32"
@@ -87,7 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
     several = len(asked) > 1 or len(selections) > 1
-    shown = _Shown(asked, settings, json=arguments.json)
+    shown = _Shown(asked, settings, json=arguments.json, all=arguments.all)
     specs = split_list(arguments.model, "model")
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
@@ -108,6 +110,7 @@ class _Shown:
     tasks: Mapping[str, Task]
     settings: Settings
     json: bool
+    all: bool
     complete: bool = True
     values: list[JSON] = field(default_factory=list)
 
@@ -117,7 +120,7 @@ class _Shown:
         self.values.append(result.to_json())
         self.complete &= result.complete and result.defined
         if not self.json:
-            print(result_table(result, paper))
+            print(result_table(result, paper, all_metrics=self.all))
 
     def shard(self, run: OpenRun, mine: Sequence[str]) -> None:
         """A shard has no result: its metrics are not those of the dataset."""
