@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from sambench.commands._arguments import Parser
-from sambench.commands._options import add_all, add_limit, add_own_tasks, add_resamples
+from sambench.commands._options import add_all, add_limit, add_own_tasks, add_resamples, where
+from sambench.engine.progress import say
 
 LISTED = 20
 
@@ -48,4 +49,5 @@ def main(arguments: argparse.Namespace) -> int:
             print(result_table(run.result, run.task.paper, all_metrics=arguments.all))
     if arguments.json:
         print(json.dumps([run.result.to_json() for run in runs], indent=2))
+    say(where(runs, arguments.output))
     return 0 if all(run.result.complete and run.result.defined for run in runs) else 1

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
+from sambench.engine.compiling import compiling_announced
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
 from sambench.engine.recorder import (
@@ -207,7 +208,10 @@ def complete(
     if not todo:
         return
     start = time.perf_counter()
-    with progress_of(runs, mine, settings) as progress:
+    with (
+        compiling_announced(show=settings.progress),
+        progress_of(runs, mine, settings) as progress,
+    ):
         recorder = Recorder(progress, runs)
         try:
             work(todo, recorder)
