@@ -126,14 +126,14 @@ def _table(head: str, rows: Sequence[tuple[str, Metric, Difference]]) -> list[st
 
 def _row(metric: Metric, row: Difference) -> tuple[str, str, str, str]:
     """Both values, their difference and its interval, or why there is none."""
-    from sambench.report.numbers import show_difference, show_value, why_undefined
+    from sambench.report.numbers import has_interval, show_difference, show_value, why_undefined
 
     difference = row.difference
     first, second = (show_value(metric, number) for number in (row.first, row.second))
     interval = ""
     if math.isnan(difference.value):
         interval = why_undefined(metric)
-    elif not math.isnan(difference.low):
+    elif has_interval(difference):
         low, high = (show_difference(metric, n, FINER) for n in (difference.low, difference.high))
         interval = f"{low} to {high}{' *' if row.significant else ''}"
     return first, second, show_difference(metric, difference.value, FINER), interval

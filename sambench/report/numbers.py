@@ -72,6 +72,16 @@ def show_difference(metric: Metric, value: float, finer: int = 0) -> str:
     return f"{value * metric.factor:+z.{metric.places + finer}f}"
 
 
+def has_interval(estimate: Estimate) -> bool:
+    """Whether there is an interval that says something of noise.
+
+    One without width is of a single image, or of images that are all alike.
+    """
+    if math.isnan(estimate.low):
+        return False
+    return not math.isclose(estimate.low, estimate.high, rel_tol=1e-9, abs_tol=1e-12)
+
+
 def telling(metrics: Sequence[Metric], main: str) -> list[Metric]:
     """The metrics that a table for reading needs: all but the breakdowns of other metrics.
 

@@ -7,6 +7,7 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import (
     declared_by,
     few_images,
+    has_interval,
     legend,
     metric_of,
     scored,
@@ -64,7 +65,7 @@ def _row(metric: Metric, estimate: Estimate) -> tuple[str, str, str]:
     """Name, value and interval, or why there is none."""
     if math.isnan(estimate.value):
         return show_metric(metric), show_value(metric, estimate.value), why_undefined(metric)
-    interval = "" if math.isnan(estimate.low) else show_interval(metric, estimate)
+    interval = show_interval(metric, estimate) if has_interval(estimate) else ""
     return show_metric(metric), show_value(metric, estimate.value), interval
 
 

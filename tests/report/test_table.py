@@ -97,6 +97,13 @@ def test_one_image_has_no_interval_and_few_are_told() -> None:
     assert few_images(20) == ""
 
 
+def test_an_interval_without_width_says_nothing_of_noise() -> None:
+    metrics = {"AP": Estimate(0.5, 0.5, 0.5 + 1e-15), "AR": Estimate(0.5, 0.5, 0.501)}
+    assert result_table(result(metrics=metrics)).splitlines()[2:4] == [
+        "AP %     50.0", "AR %     50.0  50.0 to 50.1",
+    ]  # fmt: skip
+
+
 def test_two_images_have_intervals() -> None:
     values = np.array([0.0, 1.0])
     two = bootstrap(lambda counts: {"AP": float(values @ counts / counts.sum())}, 2)
