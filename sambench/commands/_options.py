@@ -18,6 +18,7 @@ from sambench.registry import find, names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
     from sambench.engine.settings import Settings
+    from sambench.store.run import Run
 
 COUNT = Typed(Annotated[int, Range(0)])
 WORKERS = Typed(Annotated[int, Range(0, 1024)])
@@ -156,6 +157,27 @@ def add_resamples(parser: Parser) -> None:
     parser.add_argument(
         "--resamples", type=RESAMPLES, default=1000, help="bootstrap resamples; 0: no intervals"
     )
+
+
+def add_all(parser: Parser) -> None:
+    """Add ``--all``."""
+    parser.add_argument("--all", action="store_true", help="print all, not only what tells most")
+
+
+def where(runs: Sequence[Run], output: Path) -> str:
+    """Where runs lie, and what to do with them next."""
+    lines = []
+    for run in runs:
+        lines += [f"result       {run.path}", f"records      {run.records_path}"]
+        lines += [f"predictions  {run.predictions}"] if run.predictions.is_dir() else []
+    first, *more = (run.path for run in runs)
+    other = next((path for path in more if path.parent == first.parent), "OTHER.json")
+    return "\n".join([
+        *lines,
+        f"table        sambench report {output}",
+        f"site         sambench report {output} -o site",
+        f"differences  sambench compare {first} {other}",
+    ])  # fmt: skip
 
 
 def run_settings(arguments: Namespace) -> Settings:

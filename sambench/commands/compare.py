@@ -11,17 +11,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sambench.commands._arguments import Parser
-from sambench.commands._options import COUNT, add_own_tasks, add_resamples
+from sambench.commands._options import COUNT, add_all, add_own_tasks, add_resamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sambench.interfaces import Metric
     from sambench.store.comparing import Comparison, Difference
+
+STAR = "*: the interval leaves zero out"
+MOST_CATEGORIES = 20
+FINER = 1
+"""Decimals that a difference has more than a value: a paired one is far less noisy."""
 
 
 def add(parser: Parser) -> None:
@@ -32,6 +38,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("--seed", type=COUNT, default=0, help="of the paired resamples")
     parser.add_argument("--images", type=COUNT, default=10, help="how many that differ most")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    add_all(parser)
     add_own_tasks(parser)
 
 
@@ -47,58 +54,86 @@ def main(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         images=arguments.images,
     )
-    print(json.dumps(to_json(comparison), indent=2) if arguments.json else _text(comparison))
+    if arguments.json:
+        print(json.dumps(to_json(comparison), indent=2))
+    else:
+        print(_text(comparison, all_metrics=arguments.all))
     return 0
 
 
-def _text(comparison: Comparison) -> str:
-    from sambench.report.numbers import legend, terminal_name, terminal_value
+def _text(comparison: Comparison, *, all_metrics: bool) -> str:
+    from sambench.report.numbers import few_images, legend, show_metric, telling
     from sambench.shown import find_metric
 
     main = find_metric(comparison.declared, comparison.metric)
-    title = terminal_name(main)
     metrics = [find_metric(comparison.declared, name) for name in comparison.metrics]
+    shown = metrics if all_metrics else telling(metrics, comparison.metric)
     first, second = comparison.names
     lines = [f"A {first}", f"B {second}", f"{comparison.images} images that both have scored"]
     if any(comparison.only):
         lines.append("left out: {} images of A only, {} of B only".format(*comparison.only))
     lines += [f"they differ by choice too: {choice}" for choice in comparison.choices]
-    named = [terminal_name(metric) for metric in metrics]
-    lines += _table("metric", named, metrics, list(comparison.metrics.values()))
-    if comparison.categories:
-        names, rows = list(comparison.categories), list(comparison.categories.values())
-        lines += ["", *_table(f"{title} by category", names, [main] * len(rows), rows)]
-    if comparison.furthest:
-        lines += ["", f"images that differ most in {title}"]
-        for id, a, b in comparison.furthest:
-            numbers = (*(terminal_value(main, v) for v in (a, b)), terminal_value(main, b - a, "+"))
-            lines.append("  ".join([id, *numbers]))
-    return "\n".join([*lines, "", *legend(metrics)])
+    rows = [(show_metric(metric), metric, comparison.metrics[metric.name]) for metric in shown]
+    lines += _table("metric", rows)
+    if len(shown) < len(metrics):
+        lines.append(f"and {len(metrics) - len(shown)} more with --all")
+    lines += _categories(comparison, main, all_categories=all_metrics)
+    lines += _furthest(comparison, main)
+    few = few_images(comparison.images)
+    return "\n".join([*lines, "", *legend(shown), STAR, *([f"{few}."] if few else [])])
 
 
-def _table(
-    head: str, names: Sequence[str], metrics: Sequence[Metric], rows: Sequence[Difference]
-) -> list[str]:
-    cells = [_row(metric, row) for metric, row in zip(metrics, rows, strict=True)]
-    width = max(len(head), *map(len, names))
-    widths = [max(6, *map(len, column)) for column in list(zip(*cells, strict=True))[:3]]
-    titles = (f"{text:>{w}}" for text, w in zip(("A", "B", "B - A"), widths, strict=True))
-    lines = [f"{head:<{width}}  {'  '.join(titles)}   95 % interval"]
-    for name, (*numbers, interval) in zip(names, cells, strict=True):
-        shown = (f"{number:>{w}}" for number, w in zip(numbers, widths, strict=True))
-        lines.append(f"{name:<{width}}  {'  '.join(shown)}   {interval}")
-    return lines
+def _categories(comparison: Comparison, main: Metric, *, all_categories: bool) -> list[str]:
+    """The table by category, of many those that differ most."""
+    from sambench.report.numbers import category_labels, show_metric
+
+    found = comparison.categories
+    ids = list(found)
+    if len(ids) > MOST_CATEGORIES and not all_categories:
+        ids = sorted(ids, key=lambda id: -_apart(found[id]))[:MOST_CATEGORIES]
+    labels = category_labels(ids, comparison.category_names)
+    rows = [(labels[id], main, found[id]) for id in ids]
+    left = len(found) - len(ids)
+    more = [f"and {left} more with --all, which differ less"] if left else []
+    return ["", *_table(f"{show_metric(main)} by category", rows), *more] if rows else []
+
+
+def _apart(row: Difference) -> float:
+    """How far both sides are apart; what is not defined comes last."""
+    gap = abs(row.difference.value)
+    return -1.0 if math.isnan(gap) else gap
+
+
+def _furthest(comparison: Comparison, main: Metric) -> list[str]:
+    from sambench.report.numbers import show_difference, show_metric, show_value
+    from sambench.report.table import aligned
+
+    rows = [
+        (id, show_value(main, a), show_value(main, b), show_difference(main, b - a, FINER))
+        for id, a, b in comparison.furthest
+    ]
+    return ["", f"images that differ most in {show_metric(main)}", *aligned(rows)] if rows else []
+
+
+def _table(head: str, rows: Sequence[tuple[str, Metric, Difference]]) -> list[str]:
+    from sambench.report.table import aligned
+
+    return aligned([
+        (head, "A", "B", "B - A", "95 % interval"),
+        *((name, *_row(metric, row)) for name, metric, row in rows),
+    ])  # fmt: skip
 
 
 def _row(metric: Metric, row: Difference) -> tuple[str, str, str, str]:
-    """Both values, their difference and its interval."""
-    from sambench.report.numbers import terminal_value
+    """Both values, their difference and its interval, or why there is none."""
+    from sambench.report.numbers import has_interval, show_difference, show_value, why_undefined
 
     difference = row.difference
-    value, low, high = (
-        terminal_value(metric, number, "+")
-        for number in (difference.value, difference.low, difference.high)
-    )
-    star = " *" if row.significant else ""
-    first, second = (terminal_value(metric, number) for number in (row.first, row.second))
-    return first, second, value, f"{low} to {high}{star}"
+    first, second = (show_value(metric, number) for number in (row.first, row.second))
+    interval = ""
+    if math.isnan(difference.value):
+        interval = why_undefined(metric)
+    elif has_interval(difference):
+        low, high = (show_difference(metric, n, FINER) for n in (difference.low, difference.high))
+        interval = f"{low} to {high}{' *' if row.significant else ''}"
+    return first, second, show_difference(metric, difference.value, FINER), interval

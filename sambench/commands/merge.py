@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from sambench.commands._arguments import Parser
-from sambench.commands._options import add_limit, add_own_tasks, add_resamples
+from sambench.commands._options import add_all, add_limit, add_own_tasks, add_resamples, where
+from sambench.engine.progress import say
 
 LISTED = 20
 
@@ -21,6 +22,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for the results")
     add_limit(parser)
     add_resamples(parser)
+    add_all(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
     add_own_tasks(parser)
 
@@ -44,7 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
             names = ", ".join(left[:LISTED])
             print(f"{run.records_path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
         if not arguments.json:
-            print(result_table(run.result, run.task.paper))
+            print(result_table(run.result, run.task.paper, all_metrics=arguments.all))
     if arguments.json:
         print(json.dumps([run.result.to_json() for run in runs], indent=2))
+    say(where(runs, arguments.output))
     return 0 if all(run.result.complete and run.result.defined for run in runs) else 1

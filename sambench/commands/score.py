@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sambench.commands._arguments import Parser, given_options
-from sambench.commands._options import add_run_options, options_of, run_settings
+from sambench.commands._options import add_all, add_run_options, options_of, run_settings
 from sambench.errors import UserError
 from sambench.interfaces import Task
 from sambench.registry import find, load, plain, split_spec
@@ -31,6 +31,7 @@ def add(parser: Parser) -> None:
     )
     parser.add_argument("--name", default="", help="what to file the result under")
     add_run_options(parser)
+    add_all(parser)
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
@@ -51,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result.to_json(), indent=2))
     else:
-        print(result_table(result, task.paper))
+        print(result_table(result, task.paper, all_metrics=arguments.all))
     return 0 if result.complete and result.defined else 1
 
 

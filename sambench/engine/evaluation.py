@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
 from sambench.data.fitting import alternatives
+from sambench.engine.compiling import compiling_announced
 from sambench.engine.embedding_cache import CacheOptions
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
@@ -266,7 +267,10 @@ def complete(
     if not todo:
         return
     start = time.perf_counter()
-    with progress_of(runs, mine, settings) as progress:
+    with (
+        compiling_announced(show=settings.progress),
+        progress_of(runs, mine, settings) as progress,
+    ):
         recorder = Recorder(progress, runs)
         try:
             work(todo, recorder)

@@ -1,30 +1,52 @@
-"""How far a run is, on stderr: a bar on a terminal, now and then a line in a log file."""
+"""How far a run is, on stderr: a bar where a line can be redrawn, now and then a line elsewhere."""
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
-EVERY_SECONDS, EVERY_PART = 30.0, 0.1
+EVERY_SECONDS, EVERY_PART = 10.0, 0.1
 """A line is due after so many seconds, or that part of all images but a second at least."""
+
+
+def say(text: str) -> None:
+    """Say what is being done, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for this
+
+
+def redraws(stream: TextIO) -> bool:
+    """Whether a line can be drawn again: on a terminal, and in a notebook."""
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel.")
 
 
 class Progress:
     """Counts images and says when the rest will be done.
+
+    The first image is left out of the speed: it has the warm-up in it.
 
     Args:
         total: number of images.
         done: how many an earlier run has done; they do not count for the speed.
         show: whether to show anything.
         unit: what is counted.
+        clock: gives seconds.
     """
 
-    def __init__(self, total: int, done: int, *, show: bool = True, unit: str = "image") -> None:
-        self._unit = unit
-        self._total, self._first, self._done, self._failed = total, done, done, 0
-        self._start = self._said = time.monotonic()
+    def __init__(
+        self,
+        total: int,
+        done: int,
+        *,
+        show: bool = True,
+        unit: str = "image",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._unit, self._clock = unit, clock
+        self._total, self._before, self._done, self._failed = total, done, done, 0
+        self._warm = self._said = clock()
         self._said_at = done
-        self._lines = show and not sys.stderr.isatty()
+        self._lines = show and not redraws(sys.stderr)
         self._bar = self._new_bar() if show and not self._lines else None
 
     def __enter__(self) -> "Progress":
@@ -43,32 +65,43 @@ class Progress:
         """Count one more image."""
         self._done += 1
         self._failed += failed
+        if self._done == self._before + 1:
+            self._warm = self._clock()
         if self._bar is not None:
-            self._bar.set_postfix({"failed": self._failed} if self._failed else {}, refresh=False)
+            self._bar.set_description_str(self.line(), refresh=False)
             self._bar.update()
         elif self._lines and self._due():
-            self._said, self._said_at = time.monotonic(), self._done
-            print(self.line(), file=sys.stderr, flush=True)  # noqa: T201  # stderr is for this
+            self._said, self._said_at = self._clock(), self._done
+            say(self.line())
 
     def line(self) -> str:
         """``120/1000 images, 3.20 images/s, 4 min 35 s left, 2 failed``."""
-        spent = time.monotonic() - self._start
-        speed = (self._done - self._first) / spent if spent else 0.0
-        left = f", {duration((self._total - self._done) / speed)} left" if speed else ""
-        failed = f", {self._failed} failed" if self._failed else ""
-        unit = f"{self._unit}s"
-        return f"{self._done}/{self._total} {unit}, {speed:.2f} {unit}/s{left}{failed}"
+        parts = [f"{self._done}/{self._total} {self._unit}s"]
+        spent = self._clock() - self._warm
+        timed = self._done - self._before - 1
+        if timed > 0 and spent > 0:
+            parts.append(f"{timed / spent:.2f} {self._unit}s/s")
+            if self._done < self._total:
+                parts.append(f"{duration((self._total - self._done) * spent / timed)} left")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        return ", ".join(parts)
 
     def _due(self) -> bool:
         part = (self._done - self._said_at) / max(1, self._total)
-        waited = time.monotonic() - self._said
+        waited = self._clock() - self._said
         due = waited >= EVERY_SECONDS or (part >= EVERY_PART and waited >= 1)
-        return due or self._done == self._total
+        return due or self._done in {self._before + 1, self._total}
 
     def _new_bar(self) -> Any:
         from tqdm import tqdm
 
-        return tqdm(total=self._total, initial=self._first, unit=self._unit, file=sys.stderr)
+        bar = tqdm(
+            total=self._total, initial=self._before, file=sys.stderr, dynamic_ncols=True,
+            bar_format="{percentage:3.0f}%|{bar:20}| {desc}",
+        )  # fmt: skip
+        bar.set_description_str(self.line())
+        return bar
 
 
 def duration(seconds: float) -> str:

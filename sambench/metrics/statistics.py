@@ -53,12 +53,12 @@ def resample(
 
     Args:
         estimators: each takes counts (images,) of how often each record is taken.
-        images: number of records.
+        images: number of records; a single one is not resampled, as nothing would change.
         resamples: how many.
         seed: of the random draws.
     """
     samples = [Samples(estimator(np.ones(images)), []) for estimator in estimators]
-    for counts in resample_counts(images, resamples, seed):
+    for counts in resample_counts(images, resamples if images > 1 else 0, seed):
         for estimator, sample in zip(estimators, samples, strict=True):
             sample.draws.append(estimator(counts))
     return samples
@@ -71,7 +71,7 @@ def bootstrap(
 
     Args:
         estimator: counts (images,) of how often each record is taken -> metrics.
-        images: number of records.
+        images: number of records; of a single one the intervals are not defined.
         resamples: how many resamples; 0 leaves the intervals undefined (NaN).
         seed: of the random draws.
     """

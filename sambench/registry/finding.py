@@ -21,7 +21,7 @@ BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 BUILT_IN = "built-in"
 RESERVED = frozenset({
-    "actors", "address", "batch", "cache", "cache_half", "cache_size", "dataset", "device",
+    "actors", "address", "all", "batch", "cache", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
     "name", "only", "options", "output", "patience", "precision", "predictions", "preset",
     "progress", "published", "quiet", "resamples", "result", "save_predictions", "shard", "task",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sambench.interfaces import JSON, Task
-from sambench.report.numbers import declared_by
-from sambench.shown import Curve, Histogram, Metric, from_details
+from sambench.report.numbers import category_labels, declared_by, numbered
+from sambench.shown import Curve, Histogram, from_details
 from sambench.store.result import Result
 
 
@@ -67,11 +67,6 @@ def _declared(result: Result) -> dict[str, dict[str, Part]]:
     return found
 
 
-def numbered(metric: Metric) -> bool:
-    """Whether a metric is one point of a curve, such as mIoU after 3 clicks."""
-    return metric.member.isdecimal()
-
-
 def _by_category(
     task: Task | None, records: Sequence[JSON], names: Mapping[int, str]
 ) -> dict[str, dict[str, Part]]:
@@ -82,12 +77,5 @@ def _by_category(
     if len(values) < 2:
         return {}
     counts = task.category_counts(records)
-    known = {str(id): name for id, name in names.items()}
-    twice = len(set(known.values())) < len(known)
-    labels = {key: _label(key, known.get(key, ""), twice=twice) for key in values}
+    labels = category_labels(values, {str(id): name for id, name in names.items()})
     return {"category": {labels[k]: Part(v, counts.get(k)) for k, v in values.items()}}
-
-
-def _label(category: str, name: str, *, twice: bool) -> str:
-    """The name of a category, its id where it has none, both where names are not unique."""
-    return name if name and not twice else f"{category} {name}".strip()

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import differing_fields
-from sambench.report.leaderboard import Board, Entry, show_ranks
+from sambench.report.leaderboard import Board, Entry, caution, show_ranks
 from sambench.report.numbers import (
     DASH,
     direction_unknown,
@@ -68,7 +68,7 @@ def board_markdown(board: Board) -> str:
     """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
-    said = [*board.notes, *unranked(board)]
+    said = [*board.notes, *unranked(board), *filter(None, [caution(board).strip()])]
     words = (
         [f"<sub>{md('; '.join(lines))}</sub>"]
         if (lines := legend(board.metrics[:MOST_METRICS]))

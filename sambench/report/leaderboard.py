@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import comparability_key, protocol_fields, published_fields
-from sambench.report.numbers import DASH, declared_by, direction_unknown
+from sambench.report.numbers import (
+    DASH,
+    MANY_IMAGES,
+    declared_by,
+    direction_unknown,
+    few_images,
+)
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.report.ranking import Pair, noise, paired_differences, standings
 from sambench.shown import Metric, find_metric
@@ -223,18 +229,15 @@ def tie_rule(board: Board) -> str:
     if board.paired:
         return (
             f"{shared}: the 95 % interval of their difference on the same images (paired "
-            f"bootstrap) holds zero.{_caution(board)}"
+            f"bootstrap) holds zero.{caution(board)}"
         )
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
-        return f"{shared}: their 95 % intervals overlap.{_caution(board)}"
+        return f"{shared}: their 95 % intervals overlap.{caution(board)}"
     return "Ranks follow the printed values; without intervals nothing is known of noise."
 
 
-MANY_IMAGES = 20
-
-
-def _caution(board: Board) -> str:
+def caution(board: Board) -> str:
+    """What must be said of ranks from few images, after a blank; nothing where they are many."""
     images = max((e.run.result.images for e in board.entries if e.run), default=MANY_IMAGES)
-    if images >= MANY_IMAGES:
-        return ""
-    return f" {images} images are few: such intervals are too narrow, the ranks provisional."
+    few = few_images(images)
+    return f" {few}, the ranks provisional." if few else ""

@@ -1,10 +1,10 @@
 """How metrics are written, as each declares it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sambench.metrics.statistics import Estimate
-from sambench.shown import Metric, find_metric
+from sambench.shown import Histogram, Metric, find_metric, from_details
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
 
@@ -12,9 +12,8 @@ DASH = "\N{EN DASH}"
 """Stands where there is no number, and between the ends of a range."""
 WORDLESS = {"percent": " %", "fraction": "", "count": "", "": ""}
 """Units that stand in a heading otherwise than as their word."""
-FRACTIONS = ("percent", "fraction")
-TERMINAL = 4
-"""Decimals of a fraction in a terminal, where small differences matter."""
+MANY_IMAGES = 20
+"""With fewer images, intervals of the bootstrap are too narrow."""
 
 
 def declared_by(result: Result) -> tuple[Metric, ...]:
@@ -60,17 +59,88 @@ def _arrow(metric: Metric) -> str:
     return " ↓" if metric.lower_is_better else ""
 
 
-def terminal_name(metric: Metric) -> str:
-    """As `show_metric`, for `terminal_value`: percent is a fraction there."""
-    return metric.name + _arrow(metric) if metric.unit in FRACTIONS else show_metric(metric)
+def show_difference(metric: Metric, value: float, finer: int = 0) -> str:
+    """A difference of two values, with its sign.
 
-
-def terminal_value(metric: Metric, value: float, sign: str = "") -> str:
-    """A value for a terminal: fractions with four decimals, all else as the field prints it."""
+    Args:
+        metric: that they are of.
+        value: the difference, as stored.
+        finer: decimals beyond those of the metric, as for paired differences, which are small.
+    """
     if math.isnan(value):
-        return "-"
-    decimals = TERMINAL if metric.unit in FRACTIONS else metric.places
-    return f"{value:{sign}.{decimals}f}"
+        return DASH
+    return f"{value * metric.factor:+z.{metric.places + finer}f}"
+
+
+def has_interval(estimate: Estimate) -> bool:
+    """Whether there is an interval that says something of noise.
+
+    One without width is of a single image, or of images that are all alike.
+    """
+    if math.isnan(estimate.low):
+        return False
+    return not math.isclose(estimate.low, estimate.high, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def telling(metrics: Sequence[Metric], main: str) -> list[Metric]:
+    """The metrics that a table for reading needs: all but the breakdowns of other metrics.
+
+    A part whose whole is not among them stays, such as mIoU@5 where there is no mIoU.
+
+    Args:
+        metrics: all of a result.
+        main: name of the metric to rank by.
+    """
+    names = {metric.name for metric in metrics} - {main}
+    return [metric for metric in metrics if metric.of not in names]
+
+
+def why_undefined(metric: Metric) -> str:
+    """Why a metric has no value, as far as its declaration tells."""
+    part = f"{metric.group} {metric.member}" if metric.member and not numbered(metric) else ""
+    return f"not defined: these images have {f'none of {part}' if part else 'nothing to measure'}"
+
+
+def numbered(metric: Metric) -> bool:
+    """Whether a metric is one point of a curve, such as mIoU after 3 clicks."""
+    return metric.member.isdecimal()
+
+
+def category_labels(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """What to call categories: by name, by id where it has none, by both where names recur.
+
+    Args:
+        ids: of categories, as text.
+        names: by id, as far as they are known.
+    """
+    twice = len(set(names.values())) < len(names)
+
+    def label(id: str) -> str:
+        name = names.get(id, "")
+        return name if name and not twice else f"{id} {name}".strip()
+
+    return {id: label(id) for id in ids}
+
+
+def scored(result: Result) -> str:
+    """How much was scored: ``10 images, 93 objects``, objects as far as a histogram counts them."""
+    told = [drawn for drawn in from_details(result.details) if isinstance(drawn, Histogram)]
+    counts = {drawn.y_label: round(sum(drawn.counts)) for drawn in told}
+    return ", ".join([images_in_words(result.images), *(f"{n} {of}" for of, n in counts.items())])
+
+
+def images_in_words(images: int) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{images} image{'' if images == 1 else 's'}"
+
+
+def few_images(images: int) -> str:
+    """What must be said of intervals from few images, in a clause; nothing where they are many."""
+    if images >= MANY_IMAGES:
+        return ""
+    if images == 1:
+        return "1 image gives no interval"
+    return f"{images} images are few: such intervals are too narrow"
 
 
 def legend(metrics: Iterable[Metric]) -> list[str]:

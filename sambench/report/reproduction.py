@@ -9,6 +9,10 @@ from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import (
     DASH,
+    few_images,
+    images_in_words,
+    legend,
+    show_difference,
     show_estimate,
     show_interval,
     show_metric,
@@ -224,14 +228,10 @@ def _verdict(
         return f"another protocol{also} ({'; '.join(others)}): {numbers}"
     if partial:
         split = " of another split" if "split" in kinds else ""
-        return f"partial: on {_images(result)}{split}, {numbers}"
+        return f"partial: on {images_in_words(result.images)}{split}, {numbers}"
     known = ", as far as the protocol is known" if unknown else ""
     holds = all(line.verdict != "differs" for line in measured)
     return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"
-
-
-def _images(result: Result) -> str:
-    return f"{result.images} image{'' if result.images == 1 else 's'}"
 
 
 WORDS = {
@@ -269,6 +269,8 @@ def show(found: Reproduction) -> str:
             f"{of.name}: {row.label} on {row.dataset}, {MARKS[row.mark]}",
             f"{of.paper.title}, {of.where}: {of.title}",
             *table,
+            *legend([line.metric for line in found.lines]),
+            *([f"{few}."] if (few := few_images(found.result.images)) else []),
             *_listed("differs", found.differing),
             *_listed("unknown", found.unknown),
             *_listed("stated", found.stated),
@@ -282,13 +284,11 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _show_line(line: Line) -> list[str]:
-    measured = interval = difference = DASH
+    measured = interval = DASH
     if line.measured is not None:
         measured = show_value(line.metric, line.measured.value)
         interval = show_interval(line.metric, line.measured)
-    if not math.isnan(line.difference):
-        sign = "+" if line.difference >= 0 else "-"
-        difference = sign + show_value(line.metric, abs(line.difference))
+    difference = show_difference(line.metric, line.difference)
     published = show_estimate(line.metric, line.published)
     name = show_metric(line.metric)
     return [name, published, measured, interval, difference, WORDS[line.verdict]]

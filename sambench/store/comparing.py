@@ -51,7 +51,8 @@ class Comparison:
         only: images that only the first, only the second has scored.
         choices: in which their protocols differ, the model aside.
         metrics: by name, sizes among them.
-        categories: the main metric by category, where records tell it.
+        categories: the main metric by the id of a category, where records tell it.
+        category_names: by id, as far as records tell them.
         furthest: image id and both sides' values of the metric to rank by, widest apart first.
     """
 
@@ -63,6 +64,7 @@ class Comparison:
     choices: list[str]
     metrics: dict[str, Difference]
     categories: dict[str, Difference]
+    category_names: Mapping[str, str]
     furthest: list[tuple[str, float, float]]
 
     def to_pandas(self) -> DataFrame:
@@ -116,6 +118,7 @@ def compare(
         [task.estimator(r) for task, r in zip(tasks, records, strict=True)],
         len(ids), resamples, seed,
     )  # fmt: skip
+    sides = first.index.header, second.index.header
     categories = [task.by_category(r) for task, r in zip(tasks, records, strict=True)]
     known = [estimator for estimator in categories if estimator is not None]
     sizes = len(first.index.offsets), len(second.index.offsets)
@@ -128,6 +131,7 @@ def compare(
         choices=_choices(first, second),
         metrics=metrics,
         categories=_paired(known, len(ids), resamples, seed) if len(known) == 2 else {},
+        category_names=next((s["categories"] for s in sides if s.get("categories")), {}),
         furthest=_furthest(ids, tasks, records)[:images],
     )
 
@@ -221,6 +225,7 @@ def to_json(comparison: Comparison) -> JSON:
         "choices": comparison.choices,
         "metrics": _rows(comparison.metrics),
         "categories": _rows(comparison.categories),
+        "category_names": dict(comparison.category_names),
         "furthest": [{"id": i, "first": a, "second": b} for i, a, b in comparison.furthest],
     }
 

@@ -33,7 +33,8 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
     Returns:
         ``plan``, all that can move a number; ``about``, what a result tells besides, from which the
         task can be made again; ``code``, the digest of each module of the plan, to tell which
-        changed; ``ids`` of all images of the dataset, in its order; its ``place``.
+        changed; ``ids`` of all images of the dataset, in its order; the names of its
+        ``categories`` by id; its ``place``.
     """
     card = dataset.card
     predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
@@ -60,6 +61,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         },
         "code": _listed({**predicting, **reading}),
         "ids": list(dataset.ids),
+        "categories": {str(id): name for id, name in dataset.categories.items()},
         "place": place_of(dataset),
     }
 

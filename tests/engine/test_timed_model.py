@@ -1,8 +1,11 @@
 """A model as a run calls it: memory that runs out, times that add up."""
 
+import io
+import sys
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,9 @@ import torch
 from sambench.commands._options import load_model
 from sambench.commands.run import _fitting
 from sambench.engine import clock as timing
+from sambench.engine.compiling import COMPILING, compiling_announced
 from sambench.engine.evaluation import Local, run
-from sambench.engine.progress import Progress, duration
+from sambench.engine.progress import Progress, duration, redraws
 from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
@@ -428,24 +432,88 @@ class TestTiming:
 PROMPTS = Prompts(points=np.full((1, 1, 2), 30.0), labels=np.ones((1, 1), dtype=int))
 
 
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
 class TestProgress:
     def test_a_log_file_gets_few_whole_lines(self, capsys):
-        with Progress(1000, 0) as progress:
+        with Progress(1000, 0, clock=Clock()) as progress:
             for _ in range(1000):
                 progress.update()
         lines = capsys.readouterr().err.splitlines()
-        assert len(lines) <= 2
-        assert lines[-1].startswith("1000/1000 images")
-        assert "\r" not in "".join(lines)
+        assert lines == ["1/1000 images", "1000/1000 images"]
 
-    def test_time_left_counts_only_this_session(self):
-        progress = Progress(100, 90, show=False)
-        progress._start -= 10
-        for _ in range(5):
+    @pytest.mark.parametrize(
+        ("total", "seconds", "shown"),
+        [
+            (1000, 0.5, [1, *range(21, 1000, 20), 1000]),  # every 10 s
+            (20, 3.0, [*range(1, 20, 2), 20]),  # every 10 %
+            (20, 0.125, [1, 9, 17, 20]),  # but not more than once a second
+        ],
+    )
+    def test_lines_are_sparse(self, capsys, total, seconds, shown):
+        clock = Clock()
+        progress = Progress(total, 0, clock=clock)
+        for _ in range(total):
+            progress.update()
+            clock.now += seconds
+        lines = capsys.readouterr().err.splitlines()
+        assert [int(line.partition("/")[0]) for line in lines] == shown
+
+    def test_time_left_counts_only_this_session_and_no_warm_up(self):
+        clock = Clock()
+        progress = Progress(100, 90, show=False, clock=clock)
+        clock.now += 60  # compiling, loading
+        progress.update(failed=True)
+        assert progress.line() == "91/100 images, 1 failed"
+        for _ in range(4):
+            clock.now += 2
             progress.update(failed=True)
-        line = progress.line()
-        assert line.startswith("95/100 images, 0.5")
-        assert line.endswith("10 s left, 5 failed")
+        assert progress.line() == "95/100 images, 0.50 images/s, 10 s left, 5 failed"
+        for _ in range(5):
+            progress.update()
+        assert progress.line() == "100/100 images, 1.12 images/s, 5 failed"
+
+    def test_a_terminal_has_one_line_from_the_start(self, monkeypatch):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with Progress(4, 1, clock=Clock()) as progress:
+            assert "1/4 images" in sys.stderr.getvalue()
+            for _ in range(3):
+                progress.update()
+        drawn = sys.stderr.getvalue()
+        assert drawn.rstrip("\n").count("\n") == 0
+        assert "100%" in drawn.rpartition("\r")[2]
+        assert "4/4 images" in drawn.rpartition("\r")[2]
+
+    def test_a_notebook_redraws_too(self):
+        class OutStream(io.StringIO):
+            pass
+
+        OutStream.__module__ = "ipykernel.iostream"
+        assert [redraws(s) for s in (OutStream(), Terminal(), io.StringIO())] == [True, True, False]
+
+    def test_compiling_is_announced_when_it_happens_and_once(self, capsys):
+        first, second = numba.njit(lambda x: x + 1), numba.njit(lambda x: x + 2)
+        with compiling_announced(show=True):
+            assert capsys.readouterr().err == ""
+            assert (first(1), second(1)) == (2, 3)
+        assert capsys.readouterr().err == f"{COMPILING}\n"
+        with compiling_announced(show=True):
+            first(2)
+        with compiling_announced(show=False):
+            first(0.5)
+        assert capsys.readouterr().err == ""
 
     @pytest.mark.parametrize(
         ("seconds", "text"),

@@ -379,3 +379,33 @@ def test_the_command_writes_each_format(
 ) -> None:
     assert main(["report", str(folder), "--format", name, "--no-published"]) == 0
     assert "mIoU" in capsys.readouterr().out
+
+
+def test_a_terminal_gets_its_own_tables_and_published_ones_if_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def printed(*words: str) -> str:
+        assert main(["report", str(folder), *words]) == 0
+        return capsys.readouterr().out
+
+    own = printed()
+    assert "mIoU" in own
+    assert own == printed("--no-published")
+    assert "Published" not in own
+    for words in (
+        ["--published"],
+        ["--format", "markdown"],
+        ["--published", str(PUBLISHED)],
+        ["--format", "markdown", "--published"],
+    ):
+        text = printed(*words)
+        assert own.splitlines()[2] in text
+        assert "<details><summary>Published" in text
+    assert "Published" not in printed("--format", "markdown", "--no-published")
+
+
+def test_a_terminal_is_told_where_nothing_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "Nothing was measured yet.\n"

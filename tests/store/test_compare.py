@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sambench.cli import main
 from sambench.metrics.detection.coco import average_precision, category_precision
@@ -157,7 +158,7 @@ def test_what_a_comparison_is_of(two, capsys):
     found = compared(capsys, *(run.output for run in two))
     assert found.keys() == {
         "first", "second", "metric", "declared", "images", "only", "choices", "metrics",
-        "categories", "furthest",
+        "categories", "category_names", "furthest",
     }  # fmt: skip
     assert (found["metric"], found["images"], found["categories"]) == ("brightness", 12, {})
     assert found["first"] != found["second"]
@@ -174,8 +175,46 @@ def test_a_comparison_in_words(two, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line[:2] for line in lines[:2]] == ["A ", "B "]
     assert lines[2] == "12 images that both have scored"
-    assert "B - A   95 % interval" in lines[3]
+    assert lines[3].split() == ["metric", "A", "B", "B", "-", "A", "95", "%", "interval"]
     assert [line.split()[0] for line in lines[4:6]] == ["brightness", "objects"]
     furthest = lines.index("images that differ most in brightness")
     rows = [line for line in lines[furthest + 1 :] if re.match(r"\d\d  ", line)]
     assert len(rows) == 2
+    assert "brightness: mean of a colour over a number" in lines
+    assert lines[-1] == "12 images are few: such intervals are too narrow."
+
+
+def coco(folder, names):
+    """Two images with one square object of each category."""
+    squares = [
+        {"id": 2 * i + k, "image_id": i, "category_id": k, "iscrowd": 0, "area": 100,
+         "bbox": [10 * k, 5, 10, 10],
+         "segmentation": [[10 * k, 5, 10 * k + 10, 5, 10 * k + 10, 15, 10 * k, 15]]}
+        for i in (1, 2) for k in (1, 2)
+    ]  # fmt: skip
+    images = [{"id": i, "file_name": f"{i}.png", "width": 40, "height": 20} for i in (1, 2)]
+    categories = [{"id": k, "name": name} for k, name in enumerate(names, start=1)]
+    for image in images:
+        Image.new("RGB", (40, 20), "gray").save(folder / image["file_name"])
+    whole = {"images": images, "annotations": squares, "categories": categories}
+    (folder / "objects.json").write_text(json.dumps(whole))
+    return f"coco:annotations={folder / 'objects.json'},images={folder}"
+
+
+def test_categories_are_called_by_the_names_that_the_dataset_gives(tmp_path, capsys):
+    dataset = coco(tmp_path, ["cell", "nucleus"])
+    for model in ("box_mask", "whole_image"):
+        words = ["--task=points", "--first=box", f"--dataset={dataset}", f"--model={model}"]
+        more = ["--resamples=20", "--workers=0", f"--output={tmp_path / model}"]
+        assert main(["run", *words, *more]) == 0
+    capsys.readouterr()
+    sides = [str(tmp_path / model) for model in ("box_mask", "whole_image")]
+    assert main(["compare", *sides]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("mIoU % by category"))
+    assert [line.split()[:2] for line in lines[at + 1 : at + 3]] == [
+        ["cell", "100.0"], ["nucleus", "100.0"],
+    ]  # fmt: skip
+    found = compared(capsys, *sides)
+    assert found["categories"].keys() == {"1", "2"}
+    assert found["category_names"] == {"1": "cell", "2": "nucleus"}

@@ -5,9 +5,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sambench.report.details import Drawings, Part, numbered
+from sambench.report.details import Drawings, Part
 from sambench.report.leaderboard import Board, Entry
-from sambench.report.numbers import metric_of, show_metric
+from sambench.report.numbers import metric_of, numbered, show_metric
 from sambench.report.pages import plots
 from sambench.report.pages.links import file_slug
 from sambench.report.pages.plots import Dot, Plot
