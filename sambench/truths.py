@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.findings import Finding, Size, of_array, of_ids, of_maps, of_masks, of_size
-from sambench.shown import RLE, Layer, borders
+from sambench.shown import RLE, Layer
 
 T = TypeVar("T")
 BOX_SLACK = 2.0
@@ -311,6 +311,17 @@ class Regions(Truth):
     def layer(self) -> Layer:
         """How many of the annotators drew a border through each pixel, as a part of them."""
         return Layer(map=np.mean([borders(labels) for labels in self.annotators], axis=0))
+
+
+def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    edges[:, :-1] |= beside
+    edges[:, 1:] |= beside
+    edges[:-1] |= below
+    edges[1:] |= below
+    return edges
 
 
 @dataclass(frozen=True)

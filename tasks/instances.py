@@ -83,8 +83,7 @@ BUDGETS = {
 
 def _recall(budget: str, words: str) -> tuple[Metric, ...]:
     """AR of masks within a number of detections, and by size."""
-    description = f"AR of masks over IoU .50:.05:.95, {words}"
-    whole = Metric(f"AR@{budget}", description, "percent")
+    whole = Metric(f"AR@{budget}", f"AR of masks over IoU .50:.05:.95, {words}", "percent")
     return whole, *by_size(whole)
 
 

@@ -45,18 +45,32 @@ CURVE = (1, 3, 5, 10, 20)
 
 
 def _clicks(target: int) -> Metric:
-    words = f"mean number of clicks until an object reaches IoU .{target}"
-    return Metric(f"NoC@{target}", words, "clicks", higher_is_better=False)
+    return Metric(
+        f"NoC@{target}",
+        f"mean number of clicks until an object reaches IoU .{target}",
+        "clicks",
+        higher_is_better=False,
+    )
 
 
 def _failures(target: int) -> Metric:
-    words = f"objects that do not reach IoU .{target} before the last click"
-    return Metric(f"NoF@{target}", words, "objects", higher_is_better=False)
+    return Metric(
+        f"NoF@{target}",
+        f"objects that do not reach IoU .{target} before the last click",
+        "objects",
+        higher_is_better=False,
+    )
 
 
 def _overlap(clicks: int) -> Metric:
-    words = f"mean IoU over objects after {clicks} click{'s' if clicks > 1 else ''}"
-    return Metric(f"mIoU@{clicks}", words, "percent", group="clicks", member=str(clicks), of="mIoU")
+    return Metric(
+        f"mIoU@{clicks}",
+        f"mean IoU over objects after {clicks} click{'s' if clicks > 1 else ''}",
+        "percent",
+        group="clicks",
+        member=str(clicks),
+        of="mIoU",
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
-from sambench.errors import UserError, nearest
+from sambench.errors import UserError, nearest, renamed
 from sambench.options import descriptions, hints_of, plain_type, range_of
 from sambench.registry import convert
 
@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
             flag = word.partition("=")[0]
             if flag.startswith("-"):
                 known = [each for action in self._actions for each in action.option_strings]
-                close = get_close_matches(flag, known, n=1)
+                close = renamed(flag, known) or get_close_matches(flag, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"see {self.prog} --help."
                 raise UserError(f"{self.prog} has no option {flag}; {hint}")
         if rest:
