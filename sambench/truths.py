@@ -44,7 +44,7 @@ class Truth(ABC):
         yield from ()
 
     def objects(self) -> Instances | None:
-        """Its objects, for checks to count and contact sheets to mark; None if it has no such."""
+        """Its objects, for checks to count and contact sheets to mark; None if it has none."""
         return None
 
     def layer(self) -> Layer | None:
@@ -263,7 +263,7 @@ class Concepts(Truth):
             if not isinstance(phrase, str) or not phrase.strip():
                 yield f"phrase {place} is {phrase!r}, without text"
             elif phrase in self.phrases[:place]:
-                yield f"phrase {phrase!r} is there twice"
+                yield f"phrase {phrase!r} occurs twice"
         if len(self.annotations) != count:
             yield f"{len(self.annotations)} annotations of {count} phrases"
             return

@@ -21,7 +21,7 @@ from sambench.interfaces import Model
 
 
 def check_model(model: Model, photographs: Sequence[Photograph]) -> Report:
-    """Experiment with a model; prompts are for those that take points or boxes.
+    """Experiment with a model; the prompts are points or boxes, where it takes them.
 
     Args:
         model: what is to be checked.
@@ -49,7 +49,7 @@ def card(bench: Bench) -> Iterator[Finding]:
     if unknown:
         yield Finding(
             "card",
-            f"it says to take {', '.join(sorted(unknown))}",
+            f"it claims to take {', '.join(sorted(unknown))}",
             "Prompts are points, boxes, masks, texts.",
         )
 

@@ -1,9 +1,9 @@
 """List, fetch and check datasets.
 
-sambench data list          what is here, what a command can fetch, what takes steps by hand
+sambench data list          what is here, what can be fetched, what needs manual steps
 sambench data fetch NAME    download, check and unpack a dataset
-sambench data check NAME    read everything once, say what was understood, and name what is
-                            missing or damaged; --sheet FILE draws ten images with their truth
+sambench data check NAME    read everything once, summarise it, and list what is
+                            missing or damaged; --sheet FILE draws ten of the images with truth
 """
 
 import argparse
@@ -21,13 +21,15 @@ def add(parser: Parser) -> None:
     parser.add_argument("action", choices=["list", "fetch", "check"])
     parser.add_argument("name", nargs="?", default="", help="dataset with options")
     parser.add_argument("--root", default="", help="folder to fetch into")
-    parser.add_argument("--sheet", type=Path, help="PNG file of ten images with their truth")
+    parser.add_argument(
+        "--sheet", type=Path, help="PNG file to draw ten images with their ground truth in"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Carry out the action; 1 if a check found problems."""
     if arguments.sheet and arguments.action != "check":
-        raise UserError("--sheet belongs to sambench data check NAME; leave it out.")
+        raise UserError("--sheet is only for sambench data check NAME; leave it out.")
     if arguments.action == "list":
         return _list(arguments.name)
     if not arguments.name:

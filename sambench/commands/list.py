@@ -15,7 +15,7 @@ def add(parser: Parser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print one line a plug-in; those that cannot be used say why."""
+    """Print one line per plug-in; one that cannot be used says why."""
     for kind in KINDS:
         if arguments.kind in (None, f"{kind}s"):
             print(f"{kind}s")

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 EVERY_SECONDS, EVERY_PART = 30.0, 0.1
-"""A line is due after so many seconds, or that part of all images but a second at least."""
+"""A line is due after this many seconds or this part of all images, at least a second apart."""
 
 
 class Progress:

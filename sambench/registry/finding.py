@@ -26,7 +26,7 @@ RESERVED = frozenset({
     "name", "output", "patience", "precision", "predictions", "preset", "published", "quiet",
     "resamples", "result", "save_predictions", "shard", "task", "verbose", "with", "workers",
 })  # fmt: skip
-"""Names that no option of a task may bear: arguments of the commands that take tasks have them."""
+"""Names that an option of a task may not have: arguments of the commands that take tasks."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def find(kind: str, name: str) -> type:
     """The class of a plug-in.
 
     Raises:
-        UserError: there is no such plug-in, or it cannot be imported or used; the reason is named.
+        UserError: the plug-in is unknown, or cannot be imported or used; the reason is given.
     """
     if name.endswith(".py"):
         return _class_in(kind, import_file(kind, Path(name)), name)

@@ -94,7 +94,7 @@ def digest_of(modules: Mapping[str, Code]) -> str:
 
 
 def _collect(module: str, found: dict[str, Code]) -> None:
-    """Add a module and what it imports of ours, by name; a file that is no module by its path."""
+    """Add a module and what it imports of ours, by name; other files by their paths."""
     path = _file_of(module)
     if path is None or module in found or _is_apart(module):
         return
@@ -134,7 +134,7 @@ def _source_file(module: ModuleType) -> Path | None:
 
 
 def _is_path(module: str) -> bool:
-    """Whether what stands for a module is the path of a file that is none."""
+    """Whether a name of a module is the path of a file that is not one."""
     return "/" in module
 
 
@@ -142,7 +142,7 @@ def _is_path(module: str) -> bool:
 def _read(path: Path, module: str) -> Code:
     """A module's code, read once: a process runs what it imported, whatever is edited meanwhile.
 
-    A file that is no Python counts by its content.
+    A file that is not Python counts by its content.
     """
     if path.suffix != ".py":
         return Code(path.name, sha256(path), ())

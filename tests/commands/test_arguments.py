@@ -160,8 +160,8 @@ BAD = {
     "run --task points --gpus -1": "--gpus -1 is too small; give 0 to 1,024.",
     "run --task points --patience 0": "--patience 0 is too small; give above 0",
     "run --task points --engine spark": "--engine spark is not known; known are local, ray.",
-    "run --task points --cache-size huge --embedding-cache x": "'huge' is no size",
-    "run --task points --shard 3/2": "--shard 3/2 is no part",
+    "run --task points --cache-size huge --embedding-cache x": "'huge' is not a size",
+    "run --task points --shard 3/2": "--shard 3/2 is not a part",
     "score --task edges --smooth -1 --dataset mini --predictions x": "--smooth -1 is too small",
     "check task points --points 0": "--points 0 is too small; give 1 or more.",
     "check task points --images 1": "--images 1 is too small; give 2 to 1,000,000.",
@@ -253,7 +253,10 @@ def test_predict_with_a_prompt_refuses_the_options_of_the_grid(capsys, tmp_path)
     photo = tmp_path / "photo.png"
     Image.new("RGB", (8, 8)).save(photo)
     said = refusal(capsys, "predict", str(photo), "--point", "4,4", "--crop-n-layers", "1")
-    assert said == "--crop-n-layers is for segmenting everything; leave out it or the prompts."
+    assert (
+        said
+        == "--crop-n-layers is only for segmenting everything; leave out either it or the prompts."
+    )
 
 
 @pytest.mark.parametrize("name", names("task"))
