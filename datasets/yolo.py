@@ -112,7 +112,7 @@ class Yolo(Pages):
     def read_truth(self, id: str, kind: type[T]) -> T:
         """Objects, segments or phrases of an image; phrases need names of classes."""
         if kind is Concepts and not self.named:
-            raise UserError(f"{self.root} has no names of classes; give names=FILE, one a line.")
+            raise UserError(f"{self.root} has no names of classes; give names=FILE, one per line.")
         return super().read_truth(id, kind)
 
     def reading(self) -> JSON:

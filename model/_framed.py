@@ -82,6 +82,34 @@ class Inputs:
         return torch.cat(points, dim=1), torch.cat(labels, dim=1)
 
 
+def decode_as_sam(
+    net: Any, features: Any, inputs: Inputs, *, multimask: bool, **more: Any
+) -> tuple[Tensor, Tensor]:
+    """Decode prompts by the modules of a network built as the reference implementation of SAM.
+
+    Args:
+        net: has a ``prompt_encoder`` and a ``mask_decoder``.
+        features: of the image, for the decoder.
+        inputs: B prompts.
+        multimask: ask for several masks.
+        more: further arguments of the decoder.
+
+    Returns:
+        Low-resolution logits (B, C, h, w) and predicted IoU (B, C).
+    """
+    points = None if inputs.points is None else (inputs.points, inputs.labels)
+    sparse, dense = net.prompt_encoder(points, inputs.boxes, inputs.masks)
+    logits, iou = net.mask_decoder(
+        image_embeddings=features,
+        image_pe=net.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=multimask,
+        **more,
+    )
+    return logits, iou
+
+
 @dataclass(frozen=True)
 class Embedded:
     """An embedded image: what the encoder gave, and the size (H, W) of the image."""

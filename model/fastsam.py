@@ -22,7 +22,7 @@ SETTINGS = {"imgsz": 1024, "conf": 0.4, "iou": 0.9, "retina_masks": True, "verbo
 
 
 @dataclass(frozen=True)
-class Found:
+class FastSamEmbedding:
     """Everything that FastSAM found in an image of size (H, W)."""
 
     results: Any
@@ -74,17 +74,17 @@ class FastSam(Model):
             citation="Zhao et al., Fast Segment Anything, arXiv 2306.12156, 2023",
         )
 
-    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Found]:
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[FastSamEmbedding]:
         """Find everything in each image."""
         return [self._find(image) for image in images]
 
-    def _find(self, image: NDArray[np.uint8]) -> Found:
+    def _find(self, image: NDArray[np.uint8]) -> FastSamEmbedding:
         check_image(image)
         bgr = np.ascontiguousarray(image[..., ::-1])
         [results] = self.net.predict(bgr, device=self.device, **SETTINGS)
-        return Found(results, (image.shape[0], image.shape[1]))
+        return FastSamEmbedding(results, (image.shape[0], image.shape[1]))
 
-    def predict(self, embedding: Found, prompts: Prompts, *, multimask: bool) -> Masks:
+    def predict(self, embedding: FastSamEmbedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """One of the masks of everything per prompt: a single candidate, also with multimask."""
         del multimask
         check_prompts(self, prompts)
@@ -93,7 +93,7 @@ class FastSam(Model):
         iou = torch.tensor([[score] for _, score in chosen])
         return Masks(masks.float() * 2 - 1, iou, embedding.size, lambda logits: logits)
 
-    def _choose(self, found: Found, prompt: Prompts) -> tuple[torch.Tensor, float]:
+    def _choose(self, found: FastSamEmbedding, prompt: Prompts) -> tuple[torch.Tensor, float]:
         """The mask (H, W) bool of one prompt, and its confidence."""
         given: dict[str, Any] = {}
         if prompt.boxes is not None:

@@ -17,7 +17,7 @@ from sambench.interfaces import Masks, Model, ModelCard, Prompts
 from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
-from .nn.mask_decoder import Scene
+from .nn.mask_decoder import PreparedImage
 from .nn.sam import input_size, preprocess, to_input_pixels, upsampling
 
 MASK_SIDE = 256
@@ -36,14 +36,14 @@ class SamEmbedding:
         features: (1, 256, 64, 64) float32, what the image encoder gave.
         size: (H, W) of the original image.
         input_size: (h, w) of the image in the network's 1024 x 1024 input, without padding.
-        scenes: the features as the decoder wants them, computed when first needed: for prompts
+        prepared: the features as the decoder wants them, computed when first needed: for prompts
             with masks (True) and without (False).
     """
 
     features: Tensor
     size: tuple[int, int]
     input_size: tuple[int, int]
-    scenes: dict[bool, Scene] = field(default_factory=dict, repr=False, compare=False)
+    prepared: dict[bool, PreparedImage] = field(default_factory=dict, repr=False, compare=False)
 
 
 class Sam(Model):
@@ -158,7 +158,7 @@ class Sam(Model):
         shape = (len(prompts), 3 if multimask else 1)
         iou = torch.empty(shape, device=self.device)
         logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
-        scene = self._scene(embedding, masked=prompts.masks is not None)
+        prepared = self._prepared(embedding, masked=prompts.masks is not None)
         groups, done = without_padding(prompts), 0
         for _, group in groups:
             encoded = self._to_input(group, embedding.size)
@@ -167,7 +167,7 @@ class Sam(Model):
                 with arithmetics.arithmetic(self.device, self.precision):
                     sparse, dense = self.net.prompt_encoder(**chunk)
                     answer = self.net.mask_decoder(
-                        scene, sparse, dense, multimask=multimask, above=above
+                        prepared, sparse, dense, multimask=multimask, above=above
                     )
                 part = slice(done, done := done + len(sparse))
                 logits[part], iou[part] = answer
@@ -177,15 +177,15 @@ class Sam(Model):
         resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
 
-    def _scene(self, embedding: SamEmbedding, *, masked: bool) -> Scene:
+    def _prepared(self, embedding: SamEmbedding, *, masked: bool) -> PreparedImage:
         """The embedded image as the decoder wants it."""
-        if masked not in embedding.scenes:
+        if masked not in embedding.prepared:
             no_mask = None if masked else self.net.prompt_encoder.no_mask()
             with arithmetics.arithmetic(self.device, self.precision):
-                embedding.scenes[masked] = self.net.mask_decoder.scene(
+                embedding.prepared[masked] = self.net.mask_decoder.prepare(
                     embedding.features, self.positions, no_mask
                 )
-        return embedding.scenes[masked]
+        return embedding.prepared[masked]
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""

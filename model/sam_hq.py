@@ -10,7 +10,7 @@ from torch import Tensor
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import Framed, Inputs, choose_device, fill, require
+from ._framed import Framed, Inputs, choose_device, decode_as_sam, fill, require
 from ._frames import Padded
 
 Arch = Literal["vit_b", "vit_l", "vit_h", "vit_tiny"]
@@ -64,15 +64,5 @@ class SamHq(Framed):
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
         embedding, early = features
-        points = None if inputs.points is None else (inputs.points, inputs.labels)
-        sparse, dense = self.net.prompt_encoder(points, inputs.boxes, inputs.masks)
-        logits, iou = self.net.mask_decoder(
-            image_embeddings=embedding,
-            image_pe=self.net.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
-            hq_token_only=self.hq_only,
-            interm_embeddings=early,
-        )
-        return logits, iou
+        own = {"hq_token_only": self.hq_only, "interm_embeddings": early}
+        return decode_as_sam(self.net, embedding, inputs, multimask=multimask, **own)

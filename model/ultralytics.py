@@ -15,7 +15,7 @@ from torch import Tensor
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import Framed, Inputs, choose_device, fill, require
+from ._framed import Framed, Inputs, choose_device, decode_as_sam, fill, require
 from .nn.sam import PIXEL_MEAN, PIXEL_STD
 
 Arch = Literal["vit_b", "vit_l", "vit_h", "mobile"]
@@ -70,16 +70,7 @@ class Ultralytics(Framed):
 
     def decode(self, features: Any, inputs: Inputs, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """Decode B prompts: low-resolution logits (B, C, h, w) and predicted IoU (B, C)."""
-        points = None if inputs.points is None else (inputs.points, inputs.labels)
-        sparse, dense = self.net.prompt_encoder(points, inputs.boxes, inputs.masks)
-        logits, iou = self.net.mask_decoder(
-            image_embeddings=features,
-            image_pe=self.net.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=multimask,
-        )
-        return logits, iou
+        return decode_as_sam(self.net, features, inputs, multimask=multimask)
 
 
 @dataclass(frozen=True)

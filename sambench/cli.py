@@ -27,14 +27,14 @@ COMMANDS = {
     "predict": "segment one photograph and draw the masks",
     "train": "train a SAM with simulated prompts",
     "report": "leaderboard, static site, check of committed results",
-    "reproduce": "run the protocol of a published number and say whether it holds",
-    "merge": "join the records of shards to results",
-    "compare": "differences of two results on the same images",
+    "reproduce": "rerun the protocol of a published number and compare",
+    "merge": "merge the records of shards into results",
+    "compare": "compare two results on the same images",
     "score": "score predictions from files, without a model",
     "data": "list, fetch and check datasets",
     "list": "show models, tasks, datasets and suites",
-    "new": "write the template of a model, a task or a dataset",
-    "check": "try whether a model or a task keeps its contract, or what is wrong with a dataset",
+    "new": "create a model, task or dataset from a template",
+    "check": "check that a model or task keeps its contract, or validate a dataset",
 }
 
 VERBOSE, QUIET = ("-v", "--verbose"), ("-q", "--quiet")
@@ -99,7 +99,7 @@ def _how_to_go_on(words: Sequence[str]) -> str:
 
 
 class Ended(KeyboardInterrupt):
-    """The process was told to end; as Ctrl-C, it is not swallowed on its way and keeps records.
+    """The process received a signal to end. Like Ctrl-C, it is not swallowed; records are kept.
 
     Args:
         number: of the signal.

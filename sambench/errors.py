@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read, and what its sentence is made of."""
+"""The error that a user is meant to read, and what it suggests instead of an unknown name."""
 
 import sysconfig
 from collections.abc import Iterable
@@ -11,16 +11,42 @@ class UserError(ValueError):
     """Input that cannot be used; the message is one sentence that names it and the remedy."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which of the known names was likely meant: ``did you mean a or b?`` or the whole list.
+RENAMED = {
+    "side": ("points_per_side", "image_size"),
+    **dict.fromkeys(("min_iou", "iou", "iou_threshold"), ("pred_iou_thresh",)),
+    **dict.fromkeys(
+        ("min_stability", "stability", "stability_threshold"), ("stability_score_thresh",)
+    ),
+    "offset": ("stability_score_offset",),
+    **dict.fromkeys(("box_nms", "nms", "nms_threshold"), ("box_nms_thresh",)),
+    "crop_layers": ("crop_n_layers",),
+    "crop_nms": ("crop_nms_thresh",),
+    "crop_overlap": ("crop_overlap_ratio",),
+    "crop_downscale": ("crop_n_points_downscale_factor",),
+    "min_region": ("min_mask_region_area",),
+    "output": ("fusion",),
+    "limit": ("max_proposals",),
+}
+"""Options of 0.1 and what they are called since; of several, one is known where it is asked for."""
 
-    Likely are names spelt alike, and a name that alone has one of the words typed, as
-    points_per_side has side.
+
+def renamed(name: str, known: Iterable[str]) -> list[str]:
+    """Those of the known options that an option of 0.1 became; both may be written as flags."""
+    new = RENAMED.get(_field(name), ())
+    return [each for each in known if _field(each) in new]
+
+
+def _field(name: str) -> str:
+    return name.lstrip("-").replace("-", "_")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Suggest known names: ``did you mean a or b?``, or the whole list if none is similar.
+
+    An option that was renamed since 0.1 has the new name suggested, see `RENAMED`.
     """
     names = sorted(known)
-    by_word = [[known for known in names if word in _words(known)] for word in _words(name)]
-    alone = [having[0] for having in by_word if len(having) == 1]
-    close = list(dict.fromkeys(alone + get_close_matches(name, names, n=3, cutoff=0.5)))
+    close = renamed(name, names) or get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known are {', '.join(names) or 'none'}."
@@ -49,7 +75,3 @@ def place_of(error: BaseException) -> str:
             own.append((path, line))
     found = own[-1:] or installed[:1]
     return f" at {found[0][0]}, line {found[0][1]}" if found else ""
-
-
-def _words(name: str) -> list[str]:
-    return name.replace("-", "_").split("_")

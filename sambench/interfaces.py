@@ -168,7 +168,7 @@ class DatasetCard:
         steps: how to get it, in words, where no command can fetch it.
         layout: "verified on real files" or "from documentation".
         expected: expected counts, such as {"images": 100}.
-        own: it is the user's own data, whose name others may bear too.
+        own: it is the user's own data, whose name others may use too.
     """
 
     name: str
@@ -259,7 +259,7 @@ class Task(ABC):
     """A question put to a model: a frozen dataclass whose fields are the options.
 
     A numeric option may say what it takes: ``points: Annotated[int, Range(1)] = 1``. No option may
-    bear the name of an argument of the commands, such as limit.
+    have the name of an argument of the commands, such as limit.
     """
 
     truth: ClassVar[type]
@@ -392,9 +392,9 @@ class Task(ABC):
         """Read the predictions of all images from one file, made elsewhere.
 
         Raises:
-            UserError: there is no such format, or the file is not of it or of another dataset.
+            UserError: the task reads no such file, or it is of another format or dataset.
         """
         raise UserError(
-            f"{path} is a file, but predictions for this task are a folder with one file an image; "
-            "give the folder."
+            f"{path} is a file, but predictions for this task are a folder with one file per "
+            "image; give the folder."
         )

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 RLE = dict[str, Any]
@@ -140,17 +139,6 @@ class Layer:
 
     masks: Sequence[RLE] = ()
     map: NDArray[Any] | None = None
-
-
-def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
-    edges = np.zeros(labels.shape, dtype=bool)
-    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
-    edges[:, :-1] |= beside
-    edges[:, 1:] |= beside
-    edges[:-1] |= below
-    edges[1:] |= below
-    return edges
 
 
 @dataclass(frozen=True)

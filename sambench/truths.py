@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.findings import Finding, Size, of_array, of_ids, of_maps, of_masks, of_size
-from sambench.shown import RLE, Layer, borders
+from sambench.shown import RLE, Layer
 
 T = TypeVar("T")
 BOX_SLACK = 2.0
@@ -44,7 +44,7 @@ class Truth(ABC):
         yield from ()
 
     def objects(self) -> Instances | None:
-        """Its objects, for checks to count and contact sheets to mark; None if it has no such."""
+        """Its objects, for checks to count and contact sheets to mark; None if it has none."""
         return None
 
     def layer(self) -> Layer | None:
@@ -263,7 +263,7 @@ class Concepts(Truth):
             if not isinstance(phrase, str) or not phrase.strip():
                 yield f"phrase {place} is {phrase!r}, without text"
             elif phrase in self.phrases[:place]:
-                yield f"phrase {phrase!r} is there twice"
+                yield f"phrase {phrase!r} occurs twice"
         if len(self.annotations) != count:
             yield f"{len(self.annotations)} annotations of {count} phrases"
             return
@@ -311,6 +311,17 @@ class Regions(Truth):
     def layer(self) -> Layer:
         """How many of the annotators drew a border through each pixel, as a part of them."""
         return Layer(map=np.mean([borders(labels) for labels in self.annotators], axis=0))
+
+
+def borders(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels (H, W) with another label above, below, left or right: both sides of a border."""
+    edges = np.zeros(labels.shape, dtype=bool)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    edges[:, :-1] |= beside
+    edges[:, 1:] |= beside
+    edges[:-1] |= below
+    edges[1:] |= below
+    return edges
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,22 @@
 """Clicking on all objects of an image at once: what `points` and `interactive` share."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Embedding, Layer, Masks, Model, Prompts
+from sambench.files import as_text, read_json, write_json
+from sambench.interfaces import JSON, Embedding, Layer, Marks, Masks, Model, Prompts, Task
 from sambench.masks.clicks import Click, errors, first_click, next_click, random_click
 from sambench.masks.rle import encode
 from sambench.metrics.iou import iou
 from sambench.truths import Instances
+
+from ._objects import category_counts
 
 First = Literal["center", "random", "box"]
 Next = Literal["error-center", "error-random", "mask-random"]
@@ -93,17 +97,39 @@ class Clicked:
     masks: list[list[JSON]]
     candidates: list[list[JSON]]
 
-    def layers(self) -> dict[str, Layer]:
+
+class ClickTask(Task):
+    """A task whose predictions are `Clicked`: how they are drawn, saved and loaded."""
+
+    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
+        """Objects of each category."""
+        return category_counts(records)
+
+    def layers(self, prediction: Clicked) -> Mapping[str, Layer]:
         """The masks after the first prompt, and, where there were more, after the last."""
-        prompted = [masks for masks in self.masks if masks]
+        prompted = [masks for masks in prediction.masks if masks]
         first = {"Prediction": Layer(masks=[own[0] for own in prompted])}
         if all(len(own) == 1 for own in prompted):
             return first
         return {**first, "After the last prompt": Layer(masks=[own[-1] for own in prompted])}
 
-    def asked(self, truth: Instances) -> Layer:
+    def asked(self, prediction: Clicked, truth: Instances) -> Layer:
         """The masks of the objects that were clicked on."""
-        return Layer(masks=[truth.rles[i] for i in self.objects])
+        return Layer(masks=[truth.rles[i] for i in prediction.objects])
+
+    def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
+        """The clicks."""
+        return Marks(record["clicks"])
+
+    def save(self, prediction: Clicked, stem: Path) -> Path:
+        """Write the masks as JSON with COCO run lengths."""
+        path = stem.with_name(stem.name + ".json")
+        write_json(path, as_text(vars(prediction)))
+        return path
+
+    def load(self, stem: Path) -> Clicked:
+        """Read what `save` wrote."""
+        return Clicked(**read_json(stem.with_name(stem.name + ".json")))
 
 
 def targets_of(sample_id: str, truth: Instances, crowd: bool) -> tuple[list[int], list[Target]]:

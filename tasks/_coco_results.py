@@ -22,7 +22,7 @@ MOST_DRAWN = 50
 
 
 @dataclass(frozen=True)
-class Found:
+class ImageDetections:
     """What was found in one image.
 
     Attributes:
@@ -52,7 +52,7 @@ def image_id(sample: Sample) -> int | str:
     return known
 
 
-def write_results(found: Found, stem: Path) -> Path:
+def write_results(found: ImageDetections, stem: Path) -> Path:
     """Write a list of results, ready for ``pycocotools.coco.COCO.loadRes``.
 
     Boxes go under the key ``prompt``, XYWH: under ``bbox``, pycocotools would take the areas of the
@@ -63,7 +63,7 @@ def write_results(found: Found, stem: Path) -> Path:
     return path
 
 
-def results(found: Found) -> list[JSON]:
+def results(found: ImageDetections) -> list[JSON]:
     """One JSON object for each mask, as COCO defines results."""
     masks = found.detections
     return [
@@ -84,7 +84,7 @@ def _xywh(box: Any) -> list[float]:
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def read_results(stem: Path) -> Found:
+def read_results(stem: Path) -> ImageDetections:
     """Read what `write_results` wrote, or results made elsewhere for one image.
 
     Raises:
@@ -116,7 +116,7 @@ def read_entries(
     return read(path).items(f"a COCO results file, a list of objects with {what}")
 
 
-def found_in(entries: Sequence[At]) -> Found:
+def found_in(entries: Sequence[At]) -> ImageDetections:
     """The results of one image.
 
     Raises:
@@ -130,7 +130,7 @@ def found_in(entries: Sequence[At]) -> Found:
     objects = [entry["annotation_id"].id() for entry in entries if "annotation_id" in entry]
     masks = [_mask(entry) for entry in entries]
     check_runs((entry["segmentation"], mask) for entry, mask in zip(entries, masks, strict=True))
-    return Found(
+    return ImageDetections(
         entries[0]["image_id"].id() if entries else "",
         Detections(
             tuple(masks),
@@ -160,7 +160,7 @@ def _mask(entry: At) -> JSON:
 
 def read_all(
     path: Path, ids: Iterable[str], dataset: Dataset, *, categories: bool = False
-) -> dict[str, Found]:
+) -> dict[str, ImageDetections]:
     """Read the results of all images of a dataset from one file, as pycocotools takes it.
 
     Args:
@@ -203,7 +203,7 @@ def check_categories(path: Path, given: Sequence[int], dataset: Dataset) -> None
         )
 
 
-def require_image(found: Found, truth: Instances) -> None:
+def require_image(found: ImageDetections, truth: Instances) -> None:
     """Refuse results of another image than the truth.
 
     Raises:

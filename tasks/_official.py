@@ -22,7 +22,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator
 from sambench.truths import Instances
 
-from ._coco_results import Found, results
+from ._coco_results import ImageDetections, results
 
 NAMES = (
     *("AP", "AP50", "AP75", "APs", "APm", "APl"),
@@ -31,7 +31,7 @@ NAMES = (
 """COCOeval's statistics, in its order."""
 
 
-def image_record(found: Found, truth: Instances) -> JSON:
+def image_record(found: ImageDetections, truth: Instances) -> JSON:
     """Truth and results of one image as COCO-format JSON."""
     height, width = truth.size
     id = truth.extra.get("image_id", found.image_id)

@@ -52,7 +52,7 @@ from ._box_file import (
     read_boxes,
 )
 from ._coco_results import (
-    Found,
+    ImageDetections,
     image_id,
     read_all,
     read_results,
@@ -83,8 +83,7 @@ BUDGETS = {
 
 def _recall(budget: str, words: str) -> tuple[Metric, ...]:
     """AR of masks within a number of detections, and by size."""
-    description = f"AR of masks over IoU .50:.05:.95, {words}"
-    whole = Metric(f"AR@{budget}", description, "percent")
+    whole = Metric(f"AR@{budget}", f"AR of masks over IoU .50:.05:.95, {words}", "percent")
     return whole, *by_size(whole)
 
 
@@ -198,7 +197,7 @@ class Instances(Task):
         elif not self.crowd:
             require_objects(dataset, ids, "segment them with --crowd true")
 
-    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> ImageDetections:
         """One mask for each box, as many at a time as the model likes."""
         if self.source == "elsewhere":
             raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
@@ -213,7 +212,7 @@ class Instances(Task):
             iou[part] = answer.iou[:, 0].double().cpu().numpy()
         scores = given.scores if self.confidence == "detector" else given.scores * iou
         masks = Detections(tuple(rles), scores, given.categories, given.corners)
-        return Found(image_id(sample), masks, tuple(sample.truth.ids[i] for i in objects))
+        return ImageDetections(image_id(sample), masks, tuple(sample.truth.ids[i] for i in objects))
 
     def _detected(self, sample: Sample) -> Boxes:
         limit = self.max_boxes or (None if self.fixed else _limit(sample.truth))
@@ -245,7 +244,7 @@ class Instances(Task):
             return answer.take(_overlap(answer, boxes).argmax(axis=1))
         return answer.most_confident()
 
-    def score(self, prediction: Found, truth: Truth) -> JSON:
+    def score(self, prediction: ImageDetections, truth: Truth) -> JSON:
         """What AP needs of an image, or IoU and Boundary IoU of each object."""
         require_image(prediction, truth)
         if not self.scored:
@@ -315,15 +314,15 @@ class Instances(Task):
             )
         return lvis.average_precision(matches, frequency)
 
-    def save(self, prediction: Found, stem: Path) -> Path:
+    def save(self, prediction: ImageDetections, stem: Path) -> Path:
         """Write COCO results JSON, which pycocotools reads too."""
         return write_results(prediction, stem)
 
-    def load(self, stem: Path) -> Found:
+    def load(self, stem: Path) -> ImageDetections:
         """Read COCO results JSON."""
         return read_results(stem)
 
-    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
         return read_all(path, dataset.ids, dataset, categories=True)
 
@@ -344,7 +343,7 @@ def _overlap(answer: Masks, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return mask_metrics.iou(answer.binary(), filled)
 
 
-def _require_answers(found: Found, truth: Truth, objects: Sequence[int]) -> None:
+def _require_answers(found: ImageDetections, truth: Truth, objects: Sequence[int]) -> None:
     """Refuse a prediction without a mask for each object: left out, it would count as nothing.
 
     Raises:
@@ -359,7 +358,7 @@ def _require_answers(found: Found, truth: Truth, objects: Sequence[int]) -> None
         )
 
 
-def _overlaps(found: Found, truth: Truth) -> JSON:
+def _overlaps(found: ImageDetections, truth: Truth) -> JSON:
     """IoU and Boundary IoU of the masks of annotated boxes."""
     places = {id: index for index, id in enumerate(truth.ids)}
     objects = [places[id] for id in found.objects]

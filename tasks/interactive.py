@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import (
     JSON,
     Curve,
@@ -22,12 +20,9 @@ from sambench.interfaces import (
     Embedding,
     Estimator,
     Histogram,
-    Layer,
-    Marks,
     Metric,
     Model,
     Sample,
-    Task,
 )
 from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
@@ -36,8 +31,8 @@ from sambench.metrics.statistics import by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._clicking import Choice, Clicked, Rules, click_on_all
-from ._objects import SINGLE, category_counts, iou_histogram, require_objects
+from ._clicking import Choice, Clicked, ClickTask, Rules, click_on_all
+from ._objects import SINGLE, iou_histogram, require_objects
 
 TARGETS = (80, 85, 90, 95)
 MAIN = 90
@@ -45,22 +40,36 @@ CURVE = (1, 3, 5, 10, 20)
 
 
 def _clicks(target: int) -> Metric:
-    words = f"mean number of clicks until an object reaches IoU .{target}"
-    return Metric(f"NoC@{target}", words, "clicks", higher_is_better=False)
+    return Metric(
+        f"NoC@{target}",
+        f"mean number of clicks until an object reaches IoU .{target}",
+        "clicks",
+        higher_is_better=False,
+    )
 
 
 def _failures(target: int) -> Metric:
-    words = f"objects that do not reach IoU .{target} before the last click"
-    return Metric(f"NoF@{target}", words, "objects", higher_is_better=False)
+    return Metric(
+        f"NoF@{target}",
+        f"objects that do not reach IoU .{target} before the last click",
+        "objects",
+        higher_is_better=False,
+    )
 
 
 def _overlap(clicks: int) -> Metric:
-    words = f"mean IoU over objects after {clicks} click{'s' if clicks > 1 else ''}"
-    return Metric(f"mIoU@{clicks}", words, "percent", group="clicks", member=str(clicks), of="mIoU")
+    return Metric(
+        f"mIoU@{clicks}",
+        f"mean IoU over objects after {clicks} click{'s' if clicks > 1 else ''}",
+        "percent",
+        group="clicks",
+        member=str(clicks),
+        of="mIoU",
+    )
 
 
 @dataclass(frozen=True)
-class Interactive(Task):
+class Interactive(ClickTask):
     """Click on the larger error until the mask is right, at most 20 times.
 
     Attributes:
@@ -154,10 +163,6 @@ class Interactive(Task):
         """NoC@90 of the objects of each category."""
         return by_group([r["categories"] for r in records], self._needed(records, MAIN))
 
-    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
-        """Objects of each category."""
-        return category_counts(records)
-
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
         """Mean IoU after each click, and the IoU of all objects after the first."""
         objects = [ious for record in records for ious in record["iou"]]
@@ -170,25 +175,3 @@ class Interactive(Task):
             unit="percent",
         )
         return curve, iou_histogram(ious[0] for ious in objects)
-
-    def layers(self, prediction: Clicked) -> Mapping[str, Layer]:
-        """The masks after the first click, and after the last."""
-        return prediction.layers()
-
-    def asked(self, prediction: Clicked, truth: Instances) -> Layer:
-        """The masks of the objects that were clicked on."""
-        return prediction.asked(truth)
-
-    def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
-        """The clicks."""
-        return Marks(record["clicks"])
-
-    def save(self, prediction: Clicked, stem: Path) -> Path:
-        """Write the masks as JSON with COCO run lengths."""
-        path = stem.with_name(stem.name + ".json")
-        write_json(path, as_text(vars(prediction)))
-        return path
-
-    def load(self, stem: Path) -> Clicked:
-        """Read what `save` wrote."""
-        return Clicked(**read_json(stem.with_name(stem.name + ".json")))

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import (
     JSON,
     Curve,
@@ -21,12 +19,10 @@ from sambench.interfaces import (
     Embedding,
     Estimator,
     Histogram,
-    Layer,
     Marks,
     Metric,
     Model,
     Sample,
-    Task,
 )
 from sambench.masks.rle import decode
 from sambench.metrics import iou as mask_metrics
@@ -35,8 +31,8 @@ from sambench.metrics.statistics import by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._clicking import Choice, Clicked, First, Next, Rules, click_on_all
-from ._objects import category_counts, iou_histogram, require_objects
+from ._clicking import Choice, Clicked, ClickTask, First, Next, Rules, click_on_all
+from ._objects import iou_histogram, require_objects
 from ._sizes import by_size
 
 REPORTED = (1, 2, 3, 5, 9)
@@ -47,7 +43,7 @@ SMALL, LARGE = 32**2, 96**2
 
 
 @dataclass(frozen=True)
-class Points(Task):
+class Points(ClickTask):
     """One click on each object, and optionally more where the error is largest.
 
     Attributes:
@@ -182,10 +178,6 @@ class Points(Task):
         values = [[iou[0] for iou in r["iou"]] for r in records]
         return by_group([r["categories"] for r in records], values)
 
-    def category_counts(self, records: Sequence[JSON]) -> Mapping[str, int]:
-        """Objects of each category."""
-        return category_counts(records)
-
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
         """Mean IoU after each prompt, and the IoU of all objects after the first."""
         objects = [iou for record in records for iou in record["iou"]]
@@ -199,29 +191,11 @@ class Points(Task):
         )
         return curve, iou_histogram(iou[0] for iou in objects)
 
-    def layers(self, prediction: Clicked) -> Mapping[str, Layer]:
-        """The masks after the first prompt, and after the last."""
-        return prediction.layers()
-
-    def asked(self, prediction: Clicked, truth: Instances) -> Layer:
-        """The masks of the objects that were clicked on."""
-        return prediction.asked(truth)
-
     def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
         """The clicks, and the boxes where these came first."""
         if prediction is None or self.first != "box":
             return Marks(record["clicks"])
         return Marks(record["clicks"], truth.boxes[prediction.objects].tolist())
-
-    def save(self, prediction: Clicked, stem: Path) -> Path:
-        """Write the masks as JSON with COCO run lengths."""
-        path = stem.with_name(stem.name + ".json")
-        write_json(path, as_text(vars(prediction)))
-        return path
-
-    def load(self, stem: Path) -> Clicked:
-        """Read what `save` wrote."""
-        return Clicked(**read_json(stem.with_name(stem.name + ".json")))
 
 
 def _object_scores(

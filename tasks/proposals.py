@@ -33,7 +33,14 @@ from sambench.metrics.detection.assignment import Detections
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._coco_results import Found, image_id, read_all, read_results, require_image, write_results
+from ._coco_results import (
+    ImageDetections,
+    image_id,
+    read_all,
+    read_results,
+    require_image,
+    write_results,
+)
 from ._objects import SINGLE, require_objects
 from ._sizes import FREQUENCIES, SIZES, by_frequency, by_size
 
@@ -113,7 +120,7 @@ class Proposals(Task):
         """Refuse images without a single object."""
         require_objects(dataset, ids, SINGLE)
 
-    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Found:
+    def predict(self, model: Model, embedding: Embedding, sample: Sample) -> ImageDetections:
         """At most `max_proposals` masks with their scores, all of category 1."""
         if (propose := model.direct(self.direct)) is not None:
             rles, scores = propose(sample.image)
@@ -123,7 +130,7 @@ class Proposals(Task):
         order = np.argsort(-scores, kind="stable")[: self.max_proposals]
         ranked = tuple(rles[i] for i in order)
         categories = np.ones(len(order), dtype=np.int64)
-        return Found(image_id(sample), Detections(ranked, scores[order], categories))
+        return ImageDetections(image_id(sample), Detections(ranked, scores[order], categories))
 
     def _from_grid(
         self, model: Model, embedding: Embedding, sample: Sample
@@ -146,7 +153,7 @@ class Proposals(Task):
         kept = nms(found.boxes, priority, self.box_nms_thresh)
         return found.take(kept).rles, quality[kept]
 
-    def score(self, prediction: Found, truth: Instances) -> JSON:
+    def score(self, prediction: ImageDetections, truth: Instances) -> JSON:
         """Matches of masks and boxes at each threshold and budget, for each size and frequency."""
         require_image(prediction, truth)
         given = truth.extra.get("frequency")
@@ -202,15 +209,15 @@ class Proposals(Task):
         """Boxes, where the masks of a saved prediction have some."""
         return Marks() if prediction is None else prediction.marks()
 
-    def save(self, prediction: Found, stem: Path) -> Path:
+    def save(self, prediction: ImageDetections, stem: Path) -> Path:
         """Write COCO results JSON."""
         return write_results(prediction, stem)
 
-    def load(self, stem: Path) -> Found:
+    def load(self, stem: Path) -> ImageDetections:
         """Read COCO results JSON."""
         return read_results(stem)
 
-    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Found]:
+    def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images, of whatever categories."""
         return read_all(path, dataset.ids, dataset)
 

@@ -30,8 +30,7 @@ from sambench.masks import rle
 from sambench.metrics import superpixels
 from sambench.metrics.statistics import weighted_mean
 from sambench.options import Range
-from sambench.shown import borders
-from sambench.truths import Regions
+from sambench.truths import Regions, borders
 
 from ._label_files import read_labels, write_labels
 

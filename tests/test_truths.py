@@ -68,7 +68,7 @@ BROKEN = {
         INSTANCES, {"rles": (FIRST, {"counts": b""})}, "not run lengths"
     ),
     "more masks than ids": (INSTANCES, {"ids": (1,)}, "1 ids, not 2"),
-    "an id that is there twice": (INSTANCES, {"ids": (7, 7)}, "id 7 is used twice"),
+    "an id that occurs twice": (INSTANCES, {"ids": (7, 7)}, "id 7 is used twice"),
     "more masks than categories": (INSTANCES, {"categories": np.array([0])}, "categories of shape"),
     "categories with fractions": (INSTANCES, {"categories": np.array([0, 0.5])}, "categories of d"),
     "no categories": (INSTANCES, {"categories": None}, "categories of type NoneType"),
@@ -127,7 +127,7 @@ BROKEN = {
     "concepts of another image": (CONCEPTS, {"size": (7, 7)}, "its phrases' masks (7, 7)"),
     "a phrase without text": (CONCEPTS, {"phrases": ("cat", " ")}, "phrase 1 is ' ', without text"),
     "a phrase that is a number": (CONCEPTS, {"phrases": ("cat", 7)}, "phrase 1 is 7, without text"),
-    "a phrase that is there twice": (CONCEPTS, {"phrases": ("cat", "cat")}, "'cat' is there twice"),
+    "a phrase that occurs twice": (CONCEPTS, {"phrases": ("cat", "cat")}, "'cat' occurs twice"),
     "fewer phrases": (CONCEPTS, {"phrases": ("cat",)}, "2 annotations of 1 phrases"),
     "fewer annotations": (CONCEPTS, {"annotations": (((),),)}, "1 annotations of 2 phrases"),
     "a phrase without annotators": (CONCEPTS, {"annotations": ((), ())}, "phrases have 0 annota"),

@@ -22,7 +22,7 @@ MASKS = 4
 
 
 @dataclass(frozen=True)
-class Scene:
+class PreparedImage:
     """An image as the decoder wants it: computed once, good for any number of prompts.
 
     Attributes:
@@ -53,7 +53,7 @@ class MaskDecoder(nn.Module):
         )
         self.iou_prediction_head = MLP(channels, MASKS)
 
-    def scene(self, features: Tensor, position: Tensor, no_mask: Tensor | None) -> Scene:
+    def prepare(self, features: Tensor, position: Tensor, no_mask: Tensor | None) -> PreparedImage:
         """Prepare an image for prompts without a mask, or with one.
 
         Args:
@@ -63,13 +63,13 @@ class MaskDecoder(nn.Module):
         """
         keys = features.flatten(2).transpose(1, 2)  # (1, h * w, C)
         if no_mask is None:
-            return Scene(keys, self.transformer.places(position))
+            return PreparedImage(keys, self.transformer.places(position))
         keys = keys + no_mask
-        return Scene(keys, self.transformer.places(position, keys[0]))
+        return PreparedImage(keys, self.transformer.places(position, keys[0]))
 
     def forward(
         self,
-        scene: Scene,
+        prepared: PreparedImage,
         sparse: Tensor,
         dense: Tensor | None,
         *,
@@ -79,7 +79,7 @@ class MaskDecoder(nn.Module):
         """Predict the masks of P prompts on one image.
 
         Args:
-            scene: the image, prepared for prompts with or without masks.
+            prepared: the image, prepared for prompts with or without masks.
             sparse: (P, T, C) tokens of points and boxes.
             dense: (P, N, C) encoded masks, or None.
             multimask: three masks for each prompt, or one.
@@ -91,10 +91,10 @@ class MaskDecoder(nn.Module):
         """
         out = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([out.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, 5 + T, C)
-        keys = scene.keys if dense is None else scene.keys + dense  # (1 or P, N, C)
+        keys = prepared.keys if dense is None else prepared.keys + dense  # (1 or P, N, C)
         masks = list(range(1, MASKS)) if multimask else [0]
         wanted = [0] + [1 + mask for mask in masks]
-        tokens, keys = self.transformer(tokens, keys, scene.places, wanted)
+        tokens, keys = self.transformer(tokens, keys, prepared.places, wanted)
         tokens, iou = tokens[:, 1:], self.iou_prediction_head(tokens[:, 0])[:, masks].float()
         if above is None or (promising := (iou > above).any(dim=1)).all():
             return self.masks(tokens, keys, masks), iou

@@ -1,4 +1,4 @@
-"""One image's simulated sessions: the network is prompted, corrected, and learns each time.
+"""One image's simulated interactions: the network is prompted, corrected, and learns each time.
 
 Kirillov et al., "Segment Anything", 2023, appendix A, "Training algorithm". What the paper leaves
 open is chosen here: the loss is taken on the network's own grid of masks (256 x 256), without its
@@ -91,8 +91,8 @@ def decode(
         given["boxes"] = torch.from_numpy(corners.reshape(-1, 4)).to(features.device)
     sparse, dense = encoder(**given)
     no_mask = encoder.no_mask() if dense is None else None
-    scene = net.mask_decoder.scene(features, encoder.dense_positions(), no_mask)
-    logits, iou = net.mask_decoder(scene, sparse, dense, multimask=prompts.ambiguous)
+    prepared = net.mask_decoder.prepare(features, encoder.dense_positions(), no_mask)
+    logits, iou = net.mask_decoder(prepared, sparse, dense, multimask=prompts.ambiguous)
     return logits.float(), iou
 
 
@@ -132,9 +132,9 @@ class Interaction:
             for start in range(0, len(group), self.chunk):
                 rows = group[start : start + self.chunk]
                 some = [users[row] for row in rows]
-                yield from self._session(features, objects.take(rows), some, schedule, box=box)
+                yield from self._interact(features, objects.take(rows), some, schedule, box=box)
 
-    def _session(
+    def _interact(
         self,
         features: Tensor,
         objects: Objects,

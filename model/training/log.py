@@ -69,7 +69,10 @@ def draw(lines: Sequence[JSON], folder: Path) -> None:
     """Write loss and IoU against the step, as PNG and SVG."""
     from sambench.report.pages.plots import curves_plot
 
-    for name, parts, y in (("loss", LOSSES, "loss"), ("iou", QUALITY, "IoU of simulated sessions")):
+    for name, parts, y in (
+        ("loss", LOSSES, "loss"),
+        ("iou", QUALITY, "IoU of simulated interactions"),
+    ):
         curves = _curves(lines, parts, y)
         if curves:
             plot = curves_plot(name, curves)

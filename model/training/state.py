@@ -117,7 +117,7 @@ def alone(folder: Path) -> Iterator[None]:
     """
     try:
         import fcntl
-    except ImportError:  # there is none on Windows
+    except ImportError:  # Windows has no fcntl
         yield
         return
     held = os.open(folder, os.O_RDONLY)

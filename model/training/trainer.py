@@ -1,4 +1,4 @@
-"""The loop: a step is a batch of images, an image some objects, an object a session of rounds."""
+"""The loop: a step is a batch of images, an image some objects, an object some rounds."""
 
 from __future__ import annotations
 

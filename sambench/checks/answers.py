@@ -56,7 +56,7 @@ def _arrays(found: Masks, count: int) -> Iterator[Finding]:
         )
     if found.logits.dtype not in (torch.float32, torch.float64):
         yield Finding(
-            "shapes", f"logits are {found.logits.dtype}", "Return float32 logits, no masks."
+            "shapes", f"logits are {found.logits.dtype}", "Return float32 logits, not masks."
         )
 
 

@@ -32,8 +32,8 @@ def check_dataset(
 
     Args:
         dataset: what is to be checked.
-        limit: only so many images, from the first; 0 reads all, and compares their number with the
-            card.
+        limit: read only this many images, from the first; 0 reads all, and compares their number
+            with the card.
         look: called with each image and its truth of the first type, where both can be read.
     """
     images = _Images(dataset, look)
@@ -73,9 +73,9 @@ def _ids(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("ids", "there are no images", "Check the options and the files.")
     if len(set(ids)) != len(ids):
         twice = next(id for id in ids if ids.count(id) > 1)
-        yield Finding("ids", f"{twice!r} is there twice", "Give each image an id of its own.")
+        yield Finding("ids", f"{twice!r} occurs twice", "Give each image an id of its own.")
     if list(dataset.ids) != ids or not all(isinstance(id, str) for id in ids):
-        yield Finding("ids", "they change or are no text", "Return texts, in a fixed order.")
+        yield Finding("ids", "they change or are not strings", "Return strings in a fixed order.")
 
 
 def _fingerprint(dataset: Dataset) -> Iterator[Finding]:
@@ -118,7 +118,7 @@ class _Images:
             yield Finding("images", f"the image is {image.shape} {image.dtype}", READABLE)
             return
         if not np.array_equal(image, self.dataset.read_image(id)):
-            yield Finding("images", "the image is another at the second reading", READABLE)
+            yield Finding("images", "the image differs when it is read again", READABLE)
         twin = self._digests.setdefault(digest_pixels(image), id)
         if twin != id:
             remedy = "Keep one of each, or say in the card's note why they are there."
@@ -143,7 +143,7 @@ class _Images:
         yield from truth.doubts()
         grey = "" if objects is None else taken_for_labels(objects)
         if grey:
-            yield Finding("labels", f"its objects may be none: {grey}", LABELS)
+            yield Finding("labels", f"its objects may not be objects: {grey}", LABELS)
 
 
 def _caught(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def state_between_images(bench: Bench) -> Iterator[Finding]:
         if not _same(before[kind], after):
             yield Finding(
                 "state between images",
-                f"{kind} on one image gave another answer once another image was embedded "
+                f"{kind} on one image gave a different answer after another image was embedded "
                 f"({_apart(before[kind], after)})",
                 "Keep all that belongs to an image in its embedding, nothing in the model.",
             )
@@ -57,7 +57,7 @@ def batch_invariance(bench: Bench) -> Iterator[Finding]:
         if not _same(alone, joint):
             yield Finding(
                 "batch invariance",
-                f"an image embedded with others gives other masks ({_apart(alone, joint)})",
+                f"an image embedded with others gives different masks ({_apart(alone, joint)})",
                 "Let no image of a batch see the others: no batch statistics, no shared padding.",
             )
             return

@@ -54,7 +54,7 @@ def card(bench: Bench) -> Iterator[Finding]:
     if unknown:
         yield Finding(
             "card",
-            f"it says to take {', '.join(sorted(unknown))}",
+            f"it claims to take {', '.join(sorted(unknown))}",
             "Prompts are points, boxes, masks, texts.",
         )
 

@@ -79,7 +79,7 @@ def declared(task: Task) -> Iterator[Finding]:
     """The task is a frozen dataclass that says what it needs and how the paper ran it."""
     if not is_dataclass(task) or not task.__dataclass_params__.frozen:
         yield Finding(
-            "declared", "it is no frozen dataclass", "Decorate it with @dataclass(frozen=True)."
+            "declared", "it is not a frozen dataclass", "Decorate it with @dataclass(frozen=True)."
         )
         return
     for name in ("truth", "metric", "needs", "paper"):
@@ -108,13 +108,13 @@ def plain_records(trial: Trial) -> Iterator[Finding]:
     try:
         again = json.loads(json.dumps(trial.records, allow_nan=False))
     except (TypeError, ValueError) as error:
-        problem = f"a record is no JSON ({error})"
+        problem = f"a record is not JSON ({error})"
         yield Finding("plain records", problem, "Return JSON values from score; NaN is None.")
         return
     if not _close(trial.task.estimator(again)(np.ones(len(again))), _value(trial)):
         yield Finding(
             "plain records",
-            "records that went through JSON give other numbers",
+            "records that went through JSON give different numbers",
             "Let records hold text keys and plain numbers: a resumed run reads them from a file.",
         )
 
@@ -126,7 +126,7 @@ def determinism(trial: Trial) -> Iterator[Finding]:
         if json.dumps(again) != json.dumps(record):
             yield Finding(
                 "determinism",
-                f"image {sample.id} gives another record the second time",
+                f"image {sample.id} gives a different record the second time",
                 "Seed random draws by the image's id, and keep no state between images.",
             )
             return
@@ -154,12 +154,12 @@ def numbers(trial: Trial) -> Iterator[Finding]:
     backwards = trial.task.estimator(trial.records[::-1])(np.ones(count))
     if not _close(backwards, value):
         yield Finding(
-            "numbers", "the order of the images moves them", "Sum over records; use no order."
+            "numbers", "the order of the images changes them", "Sum over records; use no order."
         )
     if not _close(trial.task.estimator(trial.records)(np.full(count, 2.0)), value, SMOOTHED):
         yield Finding(
             "numbers",
-            "every image counted twice gives other numbers",
+            "counting every image twice changes the numbers",
             "Let the estimator weight each record by its count: the bootstrap resamples so.",
         )
 
@@ -194,7 +194,7 @@ def saving(trial: Trial) -> Iterator[Finding]:
     if not _alike(again, trial.records[0]):
         yield Finding(
             "saving",
-            "a prediction that was saved and loaded scores otherwise",
+            "a prediction that was saved and loaded scores differently",
             "Let save keep all that score needs.",
         )
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
-from sambench.errors import UserError, choices
+from sambench.errors import UserError, choices, renamed
 from sambench.options import descriptions, hints_of, plain_type, range_of
 from sambench.registry import convert
 
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         flag = word.partition("=")[0]
         known = [each for action in self._actions for each in action.option_strings]
         if flag not in known:
-            close = get_close_matches(flag, known, n=1)
+            close = renamed(flag, known) or get_close_matches(flag, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"see {self.prog} --help."
             raise UserError(f"{self.prog} has no option {flag}; {hint}")
 

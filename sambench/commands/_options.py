@@ -29,7 +29,7 @@ def split_list(text: str, kind: str) -> list[str]:
     """``points,coco:annotations=A,images=B`` -> ``points`` and ``coco:annotations=A,images=B``.
 
     A part with a key continues the plug-in before it; so does a part of a path that has a comma in
-    it, which is no name.
+    it, which is not a name.
 
     Args:
         text: what was typed.
@@ -53,7 +53,7 @@ def add_own_tasks(parser: Parser) -> None:
     """Add ``--task``, for commands that read what was made of a task of the user's own."""
     parser.add_argument(
         "--task", dest="own", action="append", default=[], type=Path, metavar="FILE",
-        help="the .py file of your own task, which is imported; may be repeated",
+        help=".py file of your own task, to be imported; may be repeated",
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def with_precision(spec: str, precision: str) -> str:
     if "precision" in options:
         return spec
     if "precision" not in option_types(find("model", name)):
-        raise UserError(f"model {name} has no choice of precision; leave --precision out.")
+        raise UserError(f"model {name} has no precision option; leave out --precision.")
     return f"{spec}{',' if ':' in spec else ':'}precision={precision}"
 
 
@@ -137,11 +137,11 @@ def add_device(parser: Parser) -> None:
 def add_run_options(parser: Parser) -> None:
     """Add what says how a run is carried out, and where its results go."""
     add_limit(parser)
-    parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
+    parser.add_argument("--ids", type=Path, help="file of image ids, one per line: use only these")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for results")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     parser.add_argument(
-        "--workers", type=WORKERS, help="scoring processes; default: one less than there are cores"
+        "--workers", type=WORKERS, help="scoring processes; default: number of cores minus one"
     )
     add_resamples(parser)
     parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")

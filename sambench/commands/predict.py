@@ -29,7 +29,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--intensity",
         default="",
-        help="how more than 8 bits become 8: full, minmax, percentile or LO..HI",
+        help="how images of more than 8 bits are scaled to 8: full, minmax, percentile or LO..HI",
     )
     parser.add_argument(
         "--page", type=COUNT, default=0, help="page or frame of the file, from 1; 0: the only one"
@@ -54,7 +54,9 @@ def main(arguments: argparse.Namespace) -> int:
     prompted = bool(points or negatives or box)
     if prompted and options:
         flag = next(iter(options)).replace("_", "-")
-        raise UserError(f"--{flag} is for segmenting everything; leave out it or the prompts.")
+        raise UserError(
+            f"--{flag} is only for segmenting everything; leave out either it or the prompts."
+        )
     model = TimedModel(load_model(arguments.model, arguments.device))
     with model.only_finite():
         if prompted:

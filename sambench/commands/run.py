@@ -2,7 +2,7 @@
 
 Each option of a task is an argument too: sambench run --task points --points 9 --first random.
 The same command again continues where it stopped. Several tasks share each image's embedding; of
-several datasets each task takes those that it fits.
+several datasets, a task uses those that fit it.
 """
 
 from __future__ import annotations
@@ -59,26 +59,28 @@ def add(parser: Parser) -> None:
     add_all(parser)
     add_device(parser)
     parser.add_argument(
-        "--precision", help="tf32, bfloat16 or float16 move numbers; default: exact float32"
+        "--precision", help="tf32, bfloat16 and float16 change numbers; default: exact float32"
     )
     parser.add_argument("--batch", type=BATCH, default=1, help="images embedded at a time")
     parser.add_argument("--save-predictions", action="store_true", help="keep every prediction")
     parser.add_argument(
-        "--shard", default="", help="do a part only: 1/4 ... 4/4, or auto (SLURM, torchrun)"
+        "--shard", default="", help="run only one part: 1/4 ... 4/4, or auto (SLURM, torchrun)"
     )
     cache = parser.add_argument_group("embeddings kept on disk")
     cache.add_argument("--embedding-cache", type=Path, help="folder; several runs may share it")
-    cache.add_argument("--cache-size", default="20GB", help="oldest go first")
-    cache.add_argument("--cache-half", action="store_true", help="16 bits: moves numbers slightly")
+    cache.add_argument("--cache-size", default="20GB", help="the oldest are deleted first")
+    cache.add_argument(
+        "--cache-half", action="store_true", help="float16; changes numbers slightly"
+    )
     ray = parser.add_argument_group("many machines")
-    ray.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs it")
-    ray.add_argument("--address", default="", help="of a Ray cluster; default: this machine")
-    ray.add_argument("--actors", type=ACTORS, default=1, help="how many work at a time on Ray")
+    ray.add_argument("--engine", choices=("local", "ray"), default="local", help="where it runs")
+    ray.add_argument("--address", default="", help="Ray cluster; default: this machine")
+    ray.add_argument("--actors", type=ACTORS, default=1, help="number of Ray actors")
     ray.add_argument(
         "--patience", type=PATIENCE,
-        help="seconds for 8 images, after which an actor counts as hanging; default: 1800",
+        help="seconds for 8 images before an actor is considered hung; default: 1800",
     )  # fmt: skip
-    ray.add_argument("--gpus", type=GPUS, help="of each actor; default: 1 if --device is a GPU")
+    ray.add_argument("--gpus", type=GPUS, help="GPUs per actor; default: 1 if --device is a GPU")
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
@@ -201,7 +203,7 @@ def _run_selection(
 def _fitting(
     tasks: Mapping[str, Task], engine: Engine, dataset: Dataset, *, strict: bool
 ) -> dict[str, Task]:
-    """The tasks that fit a dataset; those that do not are told, or refused if strict."""
+    """The tasks that fit a dataset; the others are reported, or refused if strict."""
     fitting: dict[str, Task] = {}
     for label, task in tasks.items():
         try:
@@ -218,7 +220,7 @@ def _fitting(
 def _run_dataset(
     tasks: dict[str, Task], engine: Engine, dataset: Dataset, shown: _Shown
 ) -> dict[str, Result]:
-    """Run tasks on a dataset; of a shard there are no results."""
+    """Run tasks on a dataset; a shard gives no results."""
     from sambench.engine.evaluation import results
     from sambench.store.paths import label_of
 

@@ -1,8 +1,8 @@
-"""Score predictions from files, without a model: those of --save-predictions or made elsewhere.
+"""Score predictions from files, without a model: from --save-predictions or made elsewhere.
 
-For masks a COCO results file of all images, or a folder with one an image, named by its id. For
+For masks a COCO results file of all images, or a folder with one per image, named by its id. For
 edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they are
-(--suppression structured thins them); the value that stands for 1 is told from all of them, or
+(--suppression structured thins them); the value that stands for 1 is inferred from all of them, or
 given as --scale. Saved ones keep the options they were made with; scoring options may change.
 """
 
@@ -27,9 +27,9 @@ def add(parser: Parser) -> None:
         "--predictions",
         type=Path,
         required=True,
-        help="folder with one file an image, or one COCO results file",
+        help="folder with one file per image, or one COCO results file",
     )
-    parser.add_argument("--name", default="", help="what to file the result under")
+    parser.add_argument("--name", default="", help="model name to file the result under")
     add_run_options(parser)
     add_all(parser)
 

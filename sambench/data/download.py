@@ -139,7 +139,7 @@ def _lock(file: int) -> None:
     """Wait for a file that another process has locked."""
     try:
         import fcntl
-    except ImportError:  # there is none on Windows
+    except ImportError:  # Windows has no fcntl
         return
     with contextlib.suppress(OSError):  # some network file systems have no locks
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -45,7 +45,7 @@ class EmbeddingCache:
     Args:
         folder: where the files are.
         model: whose embeddings they are.
-        size: bytes that all files together may take; 0 is no limit.
+        size: bytes that all files together may take; 0 for no limit.
         half: keep floats in 16 bits: half the size, and numbers move slightly.
     """
 
@@ -77,10 +77,10 @@ class EmbeddingCache:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError) as error:
-            log.warning("%s cannot be read and is made anew: %s", path, error)
+            log.warning("%s cannot be read and is computed again: %s", path, error)
             return None
         if stated != _content(packed):
-            log.warning("%s is not what was stored there and is made anew", path)
+            log.warning("%s is not what was stored there and is computed again", path)
             return None
         return _widened(packed) if self._half else packed
 
@@ -159,20 +159,22 @@ class CacheOptions:
         """The model with a card that says what the cache does to its precision."""
         if not self.half or type(model).pack is Model.pack:
             return model
-        told: Model = with_option(model, "embeddings", "float16")
-        told.card = replace(model.card, precision=f"{model.card.precision}, embeddings in float16")
-        return told
+        stated: Model = with_option(model, "embeddings", "float16")
+        stated.card = replace(
+            model.card, precision=f"{model.card.precision}, embeddings in float16"
+        )
+        return stated
 
 
 def parse_size(text: str) -> int:
     """``20GB`` -> bytes; kB, MB, GB and TB are powers of 1000.
 
     Raises:
-        UserError: it is no size.
+        UserError: it is not a size.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
     if not match:
-        raise UserError(f"{text!r} is no size; give one such as 20GB or 500MB.")
+        raise UserError(f"{text!r} is not a size; give one such as 20GB or 500MB.")
     return int(float(match[1]) * UNITS[match[2]])
 
 

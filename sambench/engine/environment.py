@@ -42,7 +42,7 @@ def peak_memory(device: str = "cpu") -> JSON:
 
 
 def forget_peak(device: str) -> None:
-    """Begin to measure the GPU's peak memory anew; a process's own cannot be reset."""
+    """Reset the GPU's peak memory; that of a process cannot be reset."""
     if on_gpu(device):
         _torch().cuda.reset_peak_memory_stats(device)
 

@@ -69,8 +69,8 @@ def evaluate(
     """Score one model on one task and dataset.
 
     What an instance was made with, or of a class in a notebook what it computes, is not known, and
-    the weights of a model may have changed since the last call. So all images are done anew unless
-    ``fresh=False`` is given.
+    the weights of a model may have changed since the last call. So all images are scored again
+    unless ``fresh=False`` is given.
 
     Args:
         task: name with options, such as "points:points=3", or an instance.
@@ -108,7 +108,7 @@ def _check_cache(model: str | Model, cache: CacheOptions | None) -> None:
     """Refuse to keep the embeddings of weights that are not known."""
     if isinstance(model, Model) and cache:
         raise UserError(
-            "cached embeddings are told apart by the model's card, which does not follow the "
+            "cached embeddings are distinguished by the model's card, which does not follow the "
             "weights of a model object; leave out cache, or give the model by its name."
         )
 
@@ -140,7 +140,7 @@ def _with_options(given: str | Task, options: Mapping[str, Any]) -> Tasks:
 
 
 def _is_known(given: str | Task | Dataset) -> bool:
-    """Whether all that a task or a dataset computes with can be told."""
+    """Whether all that a task or a dataset computes with is known."""
     if isinstance(given, str):
         return True
     return has_source(given) and (isinstance(given, Task) or spec_of(given) is not None)
@@ -184,7 +184,7 @@ class Local:
         check_fit(name, task, self.model, dataset)
 
     def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[OpenRun]:
-        """See `carry_out`."""
+        """Bring the records of a run to completeness with the model of this process."""
         return carry_out(tasks, self.model, dataset, settings)
 
 
@@ -281,13 +281,13 @@ def complete(
 
 
 def _drop_changed(run: OpenRun, ids: Sequence[str], sources: Sources) -> None:
-    """Let records go that are no longer of what is there, and say so."""
+    """Drop records of images that have changed since, and say so."""
     known = sum(id in run.records for id in ids)
     moved = run.records.index.header.get("place", "") not in {"", run.header["place"]}
     changed = drop_changed(run.records, ids, sources, moved=moved)
     if changed:
         log.warning(
-            "%s: %d of %d %s changed since they were scored (first %s) and are done anew",
+            "%s: %d of %d %s changed since they were scored (first %s) and are scored again",
             run.records.path, len(changed), known, sources.what, changed[0],
         )  # fmt: skip
 

@@ -23,7 +23,7 @@ def load_model(spec: str, device: str) -> Any:
         device: cpu, cuda, cuda:1, ..., or auto.
 
     Raises:
-        UserError: there is no such model, or it has no choice of device and a GPU is asked for.
+        UserError: the model is unknown, or it runs on the CPU only and a GPU is asked for.
     """
     name, options = split_spec(spec)
     cls = find("model", name)

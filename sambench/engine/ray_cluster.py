@@ -103,11 +103,11 @@ class Worker:
         return self._events, peak_memory(str(model.device))
 
     def scored(self, task: int, id: str, line: JSON) -> None:
-        """See `Sink`."""
+        """Keep the line of a scored image until the driver fetches it."""
         self._events.append((task, id, line))
 
     def failed(self, task: int, id: str, error: Exception) -> None:
-        """See `Sink`."""
+        """Keep why an image failed, as an error that the driver can unpickle."""
         self._events.append((task, id, _portable(error)))
 
 
@@ -144,7 +144,7 @@ class OnRay:
         check_truth(name, task, dataset)
 
     def carry_out(self, tasks: Tasks, dataset: Dataset, settings: Settings) -> list[OpenRun]:
-        """See `evaluation.carry_out`.
+        """Bring the records of a run to completeness with the actors of a cluster.
 
         Raises:
             UserError: actors cannot do what is asked, or keep dying.
@@ -290,8 +290,8 @@ class _Crew:
             UserError: says so.
         """
         raise UserError(
-            f"no actor has loaded the model within {self._patience:g} seconds; has the cluster "
-            "room for one (--gpus, --workers)? If loading takes longer, give more --patience."
+            f"no actor loaded the model within {self._patience:g} seconds; does the cluster "
+            "have room for one (--gpus, --workers)? If loading takes longer, give more --patience."
         )
 
     def _hire(self) -> None:
@@ -364,7 +364,7 @@ class _Crew:
             self._deaths[item.id] += 1
             if len(chunk) == 1 and self._deaths[item.id] >= ATTEMPTS:
                 for task in item.tasks:
-                    reason = f"it killed {ATTEMPTS} actors, or they hung at it."
+                    reason = f"it killed {ATTEMPTS} actors or made them hang."
                     sink.failed(task, item.id, UserError(reason))
             else:
                 queue.appendleft([item])
@@ -376,5 +376,5 @@ class _Crew:
         self._ray.kill(actor)
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > 2 * self._size + ATTEMPTS:
-            raise UserError(f"actors keep dying, the last for: {error}")
+            raise UserError(f"actors keep dying, the last one because of: {error}")
         self._hire()

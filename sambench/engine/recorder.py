@@ -158,7 +158,7 @@ class Recorder:
         """Keep the record of an image for one of the tasks, with what the engine noted."""
         try:
             self._runs[task].records.append(id, line)
-        except (TypeError, ValueError) as error:  # the task made something that is no JSON
+        except (TypeError, ValueError) as error:  # the task's record is not JSON
             self.failed(task, id, error)
             return
         self._failing[task].clear()

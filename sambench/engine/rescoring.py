@@ -1,6 +1,6 @@
 """Predictions from files, scored without a model and without torch.
 
-They are those that a run saved, or made elsewhere in a format that the task reads.
+They were saved by a run, or made elsewhere in a format that the task reads.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def saved_model(folder: Path, name: str = "") -> Saved:
     """The model behind predictions, named after their folder or file where nothing says more.
 
     Args:
-        folder: one file an image, or one file of all images.
+        folder: one file per image, or one file for all images.
         name: to give it.
 
     Raises:
@@ -185,7 +185,7 @@ def rescore(
 
 
 def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset) -> JSON:
-    """What the run is: its predictions are those that were saved, whatever made them since.
+    """What the run is: its predictions are the saved ones, whatever made them.
 
     Raises:
         UserError: they are of another dataset, or were made with other options.

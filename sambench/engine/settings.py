@@ -21,7 +21,7 @@ class Settings:
 
     Attributes:
         output: folder for records and results.
-        limit: only so many images, from the first; 0 is all.
+        limit: score only this many images, from the first; 0 for all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
@@ -63,11 +63,11 @@ def read_ids(path: Path) -> tuple[str, ...]:
     """Ids of images, one a line; empty lines do not count, and an id given twice counts once.
 
     Raises:
-        UserError: there is no such file, or no id in it.
+        UserError: the file does not exist, or holds no id.
     """
     ids = tuple(dict.fromkeys(read_lines(path)))
     if not ids:
-        raise UserError(f"{path} holds no ids; write one a line.")
+        raise UserError(f"{path} holds no ids; write one per line.")
     return ids
 
 
@@ -82,7 +82,7 @@ def chosen(dataset: Dataset, only: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise UserError(
             f"{len(unknown)} of {len(only)} ids are not in dataset {dataset.card.name}, first "
-            f"{unknown[0]}; give ids of this dataset, such as {dataset.ids[0]}, one a line."
+            f"{unknown[0]}; give ids of this dataset, such as {dataset.ids[0]}, one per line."
         )
     return tuple(id for id in dataset.ids if id in wanted)
 

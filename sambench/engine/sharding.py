@@ -32,13 +32,13 @@ def parse_shard(text: str, variables: Mapping[str, str] | None = None) -> Shard:
     """``2/8``, the second of eight, or ``auto``: what the job's variables say.
 
     Raises:
-        UserError: it is neither, or there are no such variables.
+        UserError: it is neither, or the variables are not set.
     """
     if text == "auto":
         return _automatic(os.environ if variables is None else variables)
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise UserError(f"--shard {text} is no part; give one such as 1/4 ... 4/4, or auto.")
+        raise UserError(f"--shard {text} is not a part; give one such as 1/4 ... 4/4, or auto.")
     return Shard(int(match[1]) - 1, int(match[2]))
 
 
@@ -87,5 +87,5 @@ def _pair(
 def _number(variables: Mapping[str, str], name: str) -> int | None:
     text = variables.get(name, "")
     if text and not text.isdecimal():
-        raise UserError(f"{name} is {text!r}, no number; give --shard 1/4 or so.")
+        raise UserError(f"{name} is {text!r}, not a number; give --shard 1/4 or so.")
     return int(text) if text else None

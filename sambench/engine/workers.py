@@ -150,7 +150,7 @@ class Scorer:
             self._waiting[future] = call
 
     def _collect(self, keep: int) -> None:
-        """Hand on what is done, in any order, until no more than so many are under way."""
+        """Hand on what is done, in any order, until at most this many are under way."""
         while self._waiting:
             excess = len(self._waiting) > keep
             done = wait(self._waiting, None if excess else 0, FIRST_COMPLETED).done

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON
-from sambench.shown import borders
+from sambench.truths import borders
 
 TOLERANCE = 0.0025
 """Radius of boundary recall as a fraction of the image's diagonal (Stutz et al., section 4.1)."""

@@ -83,7 +83,7 @@ def broken(name: str, error: Exception) -> UserError:
 
 
 class Neighbours:
-    """Finds modules that lie beside a plug-in given by path: those that it imports, no others.
+    """Finds the modules beside a plug-in given by its path that it imports, and no others.
 
     Attributes:
         folders: where they lie, by name.
@@ -110,7 +110,7 @@ def _neighbours() -> Neighbours:
 
 
 def _allow_neighbours(path: Path) -> Neighbours:
-    """Make the modules beside a file importable that it imports, and those that they import.
+    """Make the modules beside a file importable that it imports, and theirs.
 
     Returns:
         The finder that knows them.
@@ -160,7 +160,7 @@ def _top_levels(path: Path) -> set[str]:
 
 
 def _neighbour(folder: Path, name: str, finder: Neighbours) -> list[Path]:
-    """The files of the module or package of that name in a folder; none if there is no such."""
+    """The files of the module or package of that name in a folder; none if it has none."""
     file, package = folder / f"{name}.py", folder / name
     if file.is_file():
         return [file]

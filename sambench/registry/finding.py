@@ -63,7 +63,7 @@ def find(kind: str, name: str) -> type:
     """The class of a plug-in.
 
     Raises:
-        UserError: there is no such plug-in, or it cannot be imported or used; the reason is named.
+        UserError: the plug-in is unknown, or cannot be imported or used; the reason is given.
     """
     if name.endswith(".py"):
         return _class_in(kind, import_file(kind, Path(name)), name)

@@ -30,9 +30,9 @@ class Spec:
         kind: model or dataset.
         name: of the plug-in: a path's is its stem.
         options: all arguments of its constructor, defaults included.
-        changed: names of those that are not the default.
+        changed: names of the options that differ from the default.
         label: what to call it, "" where the user did not say.
-        text: as which it was named: ``name:key=value,...``.
+        text: how it was named: ``name:key=value,...``.
     """
 
     kind: str
@@ -89,11 +89,13 @@ def spec_of(plugin: object) -> Spec | None:
 
 def with_option(plugin: Any, key: str, value: Any) -> Any:
     """A copy of a plug-in that says it was given one more option, by whatever stands around it."""
-    told, spec = copy.copy(plugin), spec_of(plugin)
+    copied, spec = copy.copy(plugin), spec_of(plugin)
     if spec is not None:
         options = {**spec.options, key: value}
-        object.__setattr__(told, SPEC, replace(spec, options=options, changed=(*spec.changed, key)))
-    return told
+        object.__setattr__(
+            copied, SPEC, replace(spec, options=options, changed=(*spec.changed, key))
+        )
+    return copied
 
 
 def plain(name: str) -> str:

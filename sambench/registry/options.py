@@ -43,7 +43,7 @@ def resolve(cls: type, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as typed by the user -> keyword arguments of the right types, presets filled in.
 
     Raises:
-        UserError: an option is unknown or lacking, or its value of the wrong type or out of range.
+        UserError: an option is unknown or missing, or its value has a wrong type or range.
     """
     known = option_types(cls)
     given = dict(options)

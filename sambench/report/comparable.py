@@ -22,7 +22,7 @@ def protocol_fields(result: Result) -> JSON:
     card = flatten({name: part for name, part in result.protocol.items() if name != "model"})
     fields = {"task": result.task, **card}
     fields.pop("plugins.model", None)  # where the model comes from is part of the model
-    for part in ("task", "dataset"):  # a comment in its file moves nothing; its code is told apart
+    for part in ("task", "dataset"):  # a comment in its file moves nothing; its code is compared
         if f"code.{part}" in fields:
             fields.pop(f"plugins.{part}", None)
     fields.pop("dataset.label", None)  # what it is called moves nothing

@@ -48,8 +48,8 @@ def drawings(
         records: of its run, where they were kept.
         categories: names by id, where they are known.
     """
-    told = task.curves(records) if task is not None and records else ()
-    found = {drawing.name: drawing for drawing in [*from_details(result.details), *told]}
+    computed = task.curves(records) if task is not None and records else ()
+    found = {drawing.name: drawing for drawing in [*from_details(result.details), *computed]}
     return Drawings(
         {n: d for n, d in found.items() if isinstance(d, Curve) and d.drawable},
         {n: d for n, d in found.items() if isinstance(d, Histogram)},

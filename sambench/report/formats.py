@@ -22,7 +22,7 @@ from sambench.report.numbers import (
 from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
-"""A table for reading shows so many metrics; CSV and JSON have all."""
+"""A table for reading shows this many metrics; CSV and JSON have all."""
 
 
 def to_markdown(boards: Sequence[Board]) -> str:

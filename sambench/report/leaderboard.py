@@ -229,7 +229,7 @@ def tie_rule(board: Board) -> str:
     if board.paired:
         return (
             f"{shared}: the 95 % interval of their difference on the same images (paired "
-            f"bootstrap) holds zero.{caution(board)}"
+            f"bootstrap) contains zero.{caution(board)}"
         )
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
         return f"{shared}: their 95 % intervals overlap.{caution(board)}"

@@ -9,7 +9,7 @@ from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
 
 DASH = "\N{EN DASH}"
-"""Stands where there is no number, and between the ends of a range."""
+"""Printed where there is no number, and between the ends of a range."""
 WORDLESS = {"percent": " %", "fraction": "", "count": "", "": ""}
 """Units that stand in a heading otherwise than as their word."""
 MANY_IMAGES = 20

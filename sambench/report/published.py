@@ -103,7 +103,7 @@ class PublishedTable:
         id: unique within the paper.
         where: table or figure of the paper.
         title: what it shows, in a few words.
-        task: sambench's task, or a word where there is none.
+        task: sambench's task, or a word where it has none.
         dataset: dataset of the rows that name no other.
         options: options of the task that the paper used.
         facts: what else is known of the protocol.

@@ -37,7 +37,7 @@ class Standing:
 
     Attributes:
         best: one more than the number of lines that are better beyond noise.
-        worst: the place after all that tie: the number of lines less those that are worse.
+        worst: the last place of those that tie: the number of lines minus the number of worse ones.
         ties: places, in the list given, of the lines that it does not differ from beyond noise.
     """
 

@@ -76,7 +76,7 @@ class Reproduction:
         lines: one for each metric.
         differing: what of the protocol is known to differ.
         unknown: what of the protocol the paper leaves open.
-        stated: what the paper states that is no option of ours.
+        stated: what the paper states that is not an option here.
         verdict: the conclusion, in words.
     """
 
@@ -216,10 +216,10 @@ def _verdict(
     numbers = _in_words(measured)
     kinds = [difference.partition(":")[0] for difference in differing]
     if "weights" in kinds:
-        who = f"{result.model} is not {claim.row.label}, of which this says nothing"
+        who = f"{result.model} is not {claim.row.label}, so this says nothing about it"
         return f"different weights: {who} ({numbers})"
     if "dataset" in kinds:
-        where = f"{result.dataset} is not {claim.row.dataset}, of which this says nothing"
+        where = f"{result.dataset} is not {claim.row.dataset}, so this says nothing about it"
         return f"different data: {where} ({numbers})"
     partial = bool(PARTIAL & set(kinds))
     others = [d for d, k in zip(differing, kinds, strict=True) if k not in PARTIAL]

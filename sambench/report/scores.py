@@ -1,11 +1,11 @@
 """The score of each image, and which images are worth a look."""
 
 from collections.abc import Mapping, Sequence
-
-import numpy as np
+from math import isfinite
 
 from sambench.interfaces import JSON, Task
 from sambench.shown import Metric
+from sambench.store.comparing import of_one_image
 
 Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
@@ -13,12 +13,8 @@ Scores = dict[str, float | None]
 
 def image_scores(task: Task, metric: str, lines: Sequence[JSON]) -> Scores:
     """Value of the metric to rank by for each image alone."""
-    return {line["id"]: _alone(task, line["record"], metric) for line in lines}
-
-
-def _alone(task: Task, record: JSON, metric: str) -> float | None:
-    value = task.estimator([record])(np.ones(1)).get(metric, float("nan"))
-    return float(value) if np.isfinite(value) else None
+    values = {line["id"]: of_one_image(task, metric, line["record"]) for line in lines}
+    return {id: float(value) if isfinite(value) else None for id, value in values.items()}
 
 
 def chosen_images(runs: Mapping[str, Scores], metric: Metric, most: int) -> list[str]:

@@ -25,7 +25,7 @@ def folder_boards(folder: Path) -> list[Board]:
 
 
 def published_for(paths: list[Path]) -> Path:
-    """The published numbers that belong to paths: those in one of them, or those that ship."""
+    """The published numbers for some paths: of the path that holds some, or the shipped ones."""
     own = [path / "published" for path in paths if (path / "published").is_dir()]
     return own[0] if own else published_folder()
 

@@ -7,7 +7,7 @@ Which modules: those of a plug-in's class and its bases, the packages that they 
 they import, anywhere in them, of sambench, of the plug-in's own package, or of code that is not
 installed, such as a module beside the file of a plug-in. A file beside a module that a text of the
 module names counts by its content: weights and tables may be opened without being an option.
-Modules that fetch, report or refuse and never touch a number are left out, see `APART`.
+Modules that fetch, time, describe or refuse and never touch a number are left out, see `APART`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,14 @@ APART = frozenset({
     "sambench",
     *(
         f"sambench.{name}"
-        for name in ("errors", "files", "data.download", "data.sources", "store.timing", "registry")
+        for name in (
+            "errors", "files", "findings", "shown", "registry", "data.download", "data.sources",
+            "data.images.plausible", "engine.clock", "store.timing",
+        )
     ),
 })  # fmt: skip
-"""Modules of ours that no number passes through, whoever imports them."""
+"""Modules of ours that no number passes through, whoever imports them; a package with all its own.
+They fetch, time, describe what is drawn and printed, or refuse input."""
 ENGINE = ("sambench.engine.timed_model",)
 """Modules of the engine through which every prediction passes: it splits and joins prompts."""
 
@@ -90,13 +94,19 @@ def digest_of(modules: Mapping[str, Code]) -> str:
 
 
 def _collect(module: str, found: dict[str, Code]) -> None:
-    """Add a module and what it imports of ours, by name; a file that is no module by its path."""
+    """Add a module and what it imports of ours, by name; other files by their paths."""
     path = _file_of(module)
-    if path is None or module in found or module in APART:
+    if path is None or module in found or _is_apart(module):
         return
     found[module] = _read(path, module)
     for name in found[module].imports:
         _collect(name, found)
+
+
+def _is_apart(module: str) -> bool:
+    """Whether no number passes through a module of ours, or through the package that it is in."""
+    packages = accumulate(module.split("."), "{}.{}".format)
+    return module in APART or not APART.isdisjoint(list(packages)[1:])
 
 
 def _file_of(module: str) -> Path | None:
@@ -124,7 +134,7 @@ def _source_file(module: ModuleType) -> Path | None:
 
 
 def _is_path(module: str) -> bool:
-    """Whether what stands for a module is the path of a file that is none."""
+    """Whether a name of a module is the path of a file that is not one."""
     return "/" in module
 
 
@@ -132,7 +142,7 @@ def _is_path(module: str) -> bool:
 def _read(path: Path, module: str) -> Code:
     """A module's code, read once: a process runs what it imported, whatever is edited meanwhile.
 
-    A file that is no Python counts by its content.
+    A file that is not Python counts by its content.
     """
     if path.suffix != ".py":
         return Code(path.name, sha256(path), ())

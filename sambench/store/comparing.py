@@ -106,7 +106,7 @@ def compare(
         second: the difference is this one minus the first.
         resamples: of the paired bootstrap.
         seed: of its draws.
-        images: how many that differ most.
+        images: number of images to list, the most different first.
 
     Raises:
         UserError: they are of different tasks or different truth, or have no image in common.
@@ -198,7 +198,10 @@ def _furthest(
     ids: Sequence[str], tasks: Sequence[Task], records: Sequence[Sequence[JSON]]
 ) -> list[tuple[str, float, float]]:
     """Each image's value of the metric to rank by on both sides, widest apart first."""
-    sides = [[_alone(task, r) for r in found] for task, found in zip(tasks, records, strict=True)]
+    sides = [
+        [of_one_image(task, task.metric, record) for record in found]
+        for task, found in zip(tasks, records, strict=True)
+    ]
     rows = [
         (id, first, second)
         for id, first, second in zip(ids, *sides, strict=True)
@@ -207,9 +210,9 @@ def _furthest(
     return sorted(rows, key=lambda row: -abs(row[2] - row[1]))
 
 
-def _alone(task: Task, record: JSON) -> float:
-    """The metric to rank by, of one image."""
-    return task.estimator([record])(np.ones(1)).get(task.metric, float("nan"))
+def of_one_image(task: Task, metric: str, record: JSON) -> float:
+    """The value of a metric for the image of one record; NaN where it is not defined."""
+    return task.estimator([record])(np.ones(1)).get(metric, float("nan"))
 
 
 def to_json(comparison: Comparison) -> JSON:

@@ -50,7 +50,7 @@ def merge(
     Args:
         places: folders that hold records files, of shards or whole runs.
         output: where the joined records and results go.
-        limit: only so many images, from the first; 0 is all.
+        limit: score only this many images, from the first; 0 for all.
         resamples: bootstrap resamples for the intervals.
         own: the .py files of tasks that are not installed.
 

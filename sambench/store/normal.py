@@ -1,8 +1,9 @@
 """A module's code without all that computes nothing: what is left has a digest.
 
 Left out are comments, docstrings, annotations, imports that only these need, what only type
-checkers see, and the words of raised errors. Imports that stand together have no order. An import
-of a module of ours counts by the content of that module, not by its name.
+checkers see, the wording of raised errors, and the words that describe a metric or label a curve.
+Imports that stand together have no order. An import of a module of ours counts by the content of
+that module, not by its name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ TYPING = {
 }  # fmt: skip
 """Modules of which nothing but annotations, and refusals of options, needs anything."""
 
+DECLARING = {"sambench", "sambench.interfaces", "sambench.shown"}
+"""Modules that the types with `WORDS` are imported from."""
+WORDS = {
+    "Metric": {"description": 1},
+    "Curve": {"x_label": 3, "y_label": 4, "caption": 9},
+    "Histogram": {"y_label": 3},
+}
+"""Type -> its fields that only say what a number is, and their places among the arguments."""
+
 
 class Normal(ast.NodeTransformer):
     """Takes out of a tree all that computes nothing, and notes what is imported and named.
@@ -32,6 +42,7 @@ class Normal(ast.NodeTransformer):
     def __init__(self, own: Callable[[Imported], list[str]]) -> None:
         self._own = own
         self._fields = [False]
+        self._words: dict[str, dict[str, int]] = {}
         self.imports: dict[str, None] = {}
         self.texts: set[str] = set()
 
@@ -48,6 +59,9 @@ class Normal(ast.NodeTransformer):
 
     def _import(self, node: Any) -> ast.AST | None:
         found = list(imported(node))
+        for each, alias in zip(found, node.names, strict=True):
+            if each.module in DECLARING and each.name in WORDS and not each.level:
+                self._words[alias.asname or each.name] = WORDS[each.name]
         if all(each.module in TYPING for each in found):
             return None
         own = [name for each in found for name in self._own(each)]
@@ -60,11 +74,18 @@ class Normal(ast.NodeTransformer):
     visit_Import = visit_ImportFrom = _import  # noqa: N815 (ast's names)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """A call, which may be an import: it counts by the content of the module too."""
+        """A call, which may be an import: it counts by the content of the module too.
+
+        One that declares a metric or a curve is left without the words that describe it.
+        """
         own = [name for each in imported(node) for name in self._own(each)]
         self.imports |= dict.fromkeys(own)
         if own:
             node.args[0] = ast.Constant(None)
+        words = self._words.get(getattr(node.func, "id", ""), {})
+        node.keywords = [each for each in node.keywords if each.arg not in words]
+        places = set() if any(isinstance(a, ast.Starred) for a in node.args) else {*words.values()}
+        node.args = [ast.Constant(None) if i in places else a for i, a in enumerate(node.args)]
         return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:

@@ -98,7 +98,7 @@ def given_paths(plugin: Model | Dataset) -> dict[str, Path]:
 
 
 def _paths(plugin: object, values: Mapping[str, Any]) -> dict[str, Path]:
-    """The files and folders that options name; what is one of several words is none."""
+    """The files and folders that options name; one word of several is not a path."""
     types = option_types(type(plugin))
     texts = {
         k: v for k, v in values.items() if get_origin(types.get(k, Literal[""])) is not Literal
@@ -147,7 +147,7 @@ def _identified(plugin: Model | Dataset, path: Path) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What is no path as a JSON value."""
+    """What is not a path as a JSON value."""
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Path) and (path := given_path(value)) is not None:

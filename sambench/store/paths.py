@@ -109,7 +109,7 @@ def stem_of(name: str, task: Task, dataset: str, model: str, output: Path) -> Pa
 
 
 def beside(stem: Path, ending: str) -> Path:
-    """The file of that ending; names of models have dots, so it is no suffix."""
+    """The file with that ending, appended: names of models may have dots."""
     return stem.with_name(stem.name + ending)
 
 

@@ -2,7 +2,7 @@
 
 ``predictions`` is what moves the masks: the model's weights, options, preprocessing and code, the
 task's options, the annotations that prompts are made of. ``scores`` is what moves only the numbers
-made of masks. Which images are scored is no part of it: a record depends on nothing but its own
+made of masks. Which images are scored is not a part of it: a record depends on nothing but its own
 image, whose pixels it names, so a run of ten images is the beginning of the run of all.
 
 Files and folders count by what they hold, never by how their path was typed.

@@ -75,7 +75,7 @@ class Index:
         provenance: what the record of each scored image was made from.
         failed: the last reason of each image that failed and was not scored since.
         sessions: what each session cost.
-        damaged: numbers of the lines that hold nothing readable, counted from 1.
+        damaged: numbers of the lines that cannot be read, counted from 1.
         doubtful: where those of them begin that name an image, by its id.
         end: where the last whole line ends.
     """
@@ -138,7 +138,7 @@ def scan(path: Path) -> Index:
     A damaged line is skipped and said: its image counts as not done.
 
     Raises:
-        UserError: the file is none of ours, or of another version of the format.
+        UserError: it is not a file of records, or of another version of the format.
     """
     index, end, damaged = Index(path), 0, []
     if not path.is_file():
@@ -154,7 +154,7 @@ def scan(path: Path) -> Index:
             end += len(line)
     if damaged:
         numbers = ", ".join(map(str, damaged[:10])) + (", ..." if len(damaged) > 10 else "")
-        log.warning("%s: line %s is damaged; what it held is done anew", path, numbers)
+        log.warning("%s: line %s is damaged; what it held is scored again", path, numbers)
     return replace(index, damaged=tuple(damaged), end=end)
 
 
@@ -166,11 +166,9 @@ def _header(line: bytes, path: Path) -> JSON:
     """
     parsed = _parsed(line)
     if parsed is None:
-        raise UserError(
-            f"{path} begins with a damaged line, so nothing says what its records are of; {REMEDY}."
-        )
+        raise UserError(f"{path} begins with a damaged line, so its run is unknown; {REMEDY}.")
     if not isinstance(parsed.get("plan"), dict) or not isinstance(parsed.get("ids"), list):
-        raise UserError(f"{path} is no file of records; give another --output.")
+        raise UserError(f"{path} is not a file of records; give another --output.")
     version = parsed.get("format", 1)
     if version != FORMAT:
         raise UserError(
@@ -211,7 +209,7 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
 
 
 def _is_whole(data: bytes, line: JSON) -> bool:
-    """Whether a line is as it was written, as far as that can be told."""
+    """Whether a line is as it was written, as far as can be known."""
     return CRC not in line or _checked(data.rpartition(b',"')[0]) == data
 
 
@@ -226,7 +224,7 @@ def _has(line: JSON, fields: Mapping[str, Any]) -> bool:
 
 
 def _parsed(line: bytes) -> JSON | None:
-    """A line as a JSON object; None if it is none."""
+    """A line as a JSON object; None if it is not one."""
     try:
         parsed = json.loads(line)
     except (ValueError, RecursionError):
@@ -270,7 +268,7 @@ class RecordFile:
         self._append({"id": id, "failed": reason})
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Let images count as not done: they are no longer what their records were made from."""
+        """Count images as not done: their records were made from something else."""
         self._append({"changed": list(ids)})
         self.index.drop(ids)
 
@@ -376,7 +374,7 @@ def _lock(file: int, path: Path) -> None:
     """Refuse to write a file that another process is writing."""
     try:
         import fcntl
-    except ImportError:  # there is none on Windows
+    except ImportError:  # Windows has no fcntl
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

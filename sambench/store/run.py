@@ -49,7 +49,7 @@ class Run:
 
     @property
     def predictions(self) -> Path:
-        """The folder of its predictions, one file an image, if they were saved."""
+        """The folder of its predictions, one file per image, if they were saved."""
         return beside(self.stem, PREDICTIONS)
 
     @property
@@ -65,7 +65,7 @@ class Run:
         """Its result.
 
         Raises:
-            UserError: there is none, or the file is not a result.
+            UserError: it does not exist, or is not a result.
         """
         return read_result(self.path)
 
@@ -105,7 +105,7 @@ class Run:
         try:
             return self.index.lines(_images_of(self.result, self.index))
         except UserError as error:
-            log.warning("%s goes without its records: %s", self.path, error)
+            log.warning("%s is used without its records: %s", self.path, error)
             return []
 
 
@@ -140,7 +140,7 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
         own: the .py files of tasks that are not installed.
 
     Raises:
-        UserError: there are no such records, or of several runs.
+        UserError: there are no records, or records of several runs.
     """
     if path.is_dir():
         found = sorted(path.rglob(f"*{RECORDS}"))
@@ -152,7 +152,7 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
     run = Run(path, tuple(own))
     if not run.index.header:
         raise UserError(
-            f"{run.records_path} holds no records; give a result that lies beside its records."
+            f"{run.records_path} holds no records; give a result with its records next to it."
         )
     return run
 
@@ -178,10 +178,10 @@ def _images_of(result: Result, index: Index) -> list[str]:
         UserError: the records are of another run, or of other images.
     """
     if not index.header or not _belongs(index.header["about"], result):
-        raise UserError("it is not the result of the records beside it.")
+        raise UserError("it is not the result of the records next to it.")
     ids = _images_stated(result, index)
     if len(ids) != result.images:
-        raise UserError("it is of other images than the records beside it.")
+        raise UserError("it covers other images than the records next to it.")
     return ids
 
 

@@ -2,7 +2,7 @@
 
 The types are those of msgspec, from which the JSON Schema is generated; nothing else says what a
 file of ours must look like. Reading asks for the types alone; fields that are missing without harm,
-or that a later version added, are no obstacle.
+or that a later version added, are accepted.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _with_only(data: Any, path: list[str | int], key: str) -> Any:
 
 
 def _named(path: list[str | int]) -> str:
-    """A path as text, such as $.rows[2].values; a key that is not a word stands in brackets."""
+    """A path as text, such as $.rows[2].values; a key that is not a word is in brackets."""
     steps = (
         f".{step}" if isinstance(step, str) and re.fullmatch(r"\w+", step) else f"[{step!r}]"
         for step in path

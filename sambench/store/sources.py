@@ -82,7 +82,7 @@ class PredictionFiles:
         return "; ".join(stamp or "" for stamp in stamps) or None
 
     def digest(self, id: str) -> str:
-        """See `digest_files`."""
+        """SHA-256 over the content of an image's files."""
         return digest_files(self._files.get(file_stem(id), []))
 
     def sources(self) -> Sources:
@@ -93,9 +93,9 @@ class PredictionFiles:
 def drop_changed(
     records: RecordFile, ids: Iterable[str], sources: Sources, *, moved: bool = False
 ) -> list[str]:
-    """Let all records go that were made from something else than what is there now.
+    """Drop the records that were made from something other than what is there now.
 
-    Size and time decide where both are as they were; the content, where they are not.
+    Where size and time are unchanged, so is the content; otherwise the content is compared.
 
     Args:
         records: of a run.
@@ -126,7 +126,7 @@ def drop_changed(
     if moved and changed and changed == known:
         raise UserError(
             f"{records.path} holds a run with another plan (all {len(known)} {sources.what} of "
-            "these names are others, and lie elsewhere); give one of the two datasets a name=, "
+            "these names differ and lie elsewhere); give one of the two datasets a name=, "
             f"{REMEDY}."
         )
     same = [id for id in doubtful if found[id] == made[id].image]

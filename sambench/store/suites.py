@@ -56,7 +56,7 @@ def _members(selection: Selection, results: Sequence[Result]) -> dict[str, objec
 
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
-    """Mean of independent estimates, those that are not defined left out."""
+    """Mean of independent estimates; undefined ones are left out."""
     known = [e for e in estimates if not math.isnan(e.value)]
     if not known:
         return Estimate(math.nan, math.nan, math.nan)

@@ -27,7 +27,7 @@ def summary(
         failed: reasons that are not in the records.
 
     Raises:
-        UserError: there is no record of these images.
+        UserError: none of these images has a record.
     """
     lines = index.lines(id for id in ids if id in index.offsets)
     if not lines:

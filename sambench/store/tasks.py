@@ -65,7 +65,7 @@ def task_class(name: str, origin: str, source: Path | str, own: Sequence[Path] =
         own: the .py files of tasks that the user named.
 
     Raises:
-        UserError: it is none that is installed, and the user named no file for it.
+        UserError: it is not installed, and the user named no file for it.
     """
     files = {path.stem: path for path in own}
     if name in files:
@@ -106,7 +106,7 @@ def task_of_records(index: Index, own: Sequence[Path] = ()) -> Task:
     task = make_task(about.task, about.options, index.path, origin=origin, own=own)
     if digest_of(modules_of(task)) != header.plan.scores.code:
         log.warning(
-            "%s was scored by other code of task %s than is here; its metrics are computed by this",
+            "%s was scored by another version of task %s; its metrics are computed by the one here",
             index.path, about.task,
         )  # fmt: skip
     return task

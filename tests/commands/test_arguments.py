@@ -144,6 +144,14 @@ BAD = {
     "run --taks points": "sambench run has no option --taks; did you mean --task?",
     "run --task points,edges --seed x": "--seed x is not a whole number; give one.",
     "run --task points --box_nms_thresh 1": "sambench run has no option --box_nms_thresh",
+    "predict x.jpg --side 16": "predict has no option --side; did you mean --points-per-side?",
+    "predict x.jpg --crop-layers 1": "did you mean --crop-n-layers?",
+    "predict x.jpg --min-region=9": "no option --min-region; did you mean --min-mask-region-area?",
+    "run --task edges --side 4": "run has no option --side; did you mean --points-per-side?",
+    "run --task edges --min-iou .5": "run has no option --min-iou; see sambench run --help.",
+    "run --task proposals --min-iou .5": "no option --min-iou; did you mean --pred-iou-thresh?",
+    "run --task proposals --nms .5": "run has no option --nms; did you mean --box-nms-thresh?",
+    "report --side 64": "report has no option --side; did you mean --image-size?",
     "run --task points 3": "'3' belongs to no option; see sambench run --help.",
     "run --task poimts --points 0": "there is no task named 'poimts'; did you mean points?",
     "run --task interactive --clicks 0": "--clicks 0 is too small; give 1 or more.",
@@ -163,8 +171,8 @@ BAD = {
     "run --task points --gpus -1": "--gpus -1 is too small; give 0 to 1,024.",
     "run --task points --patience 0": "--patience 0 is too small; give above 0",
     "run --task points --engine spark": "--engine spark is not known; known are local, ray.",
-    "run --task points --cache-size huge --embedding-cache x": "'huge' is no size",
-    "run --task points --shard 3/2": "--shard 3/2 is no part",
+    "run --task points --cache-size huge --embedding-cache x": "'huge' is not a size",
+    "run --task points --shard 3/2": "--shard 3/2 is not a part",
     "score --task edges --smooth -1 --dataset mini --predictions x": "--smooth -1 is too small",
     "check task points --points 0": "--points 0 is too small; give 1 or more.",
     "check task points --images 1": "--images 1 is too small; give 2 to 1,000,000.",
@@ -256,7 +264,10 @@ def test_predict_with_a_prompt_refuses_the_options_of_the_grid(capsys, tmp_path)
     photo = tmp_path / "photo.png"
     Image.new("RGB", (8, 8)).save(photo)
     said = refusal(capsys, "predict", str(photo), "--point", "4,4", "--crop-n-layers", "1")
-    assert said == "--crop-n-layers is for segmenting everything; leave out it or the prompts."
+    assert (
+        said
+        == "--crop-n-layers is only for segmenting everything; leave out either it or the prompts."
+    )
 
 
 @pytest.mark.parametrize("name", names("task"))

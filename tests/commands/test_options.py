@@ -6,7 +6,7 @@ import pytest
 
 from sambench.cli import main
 from sambench.datasets.scenes import Scenes
-from sambench.model.training.session import Session
+from sambench.model.training.training import Training
 
 DATASET = "scenes:images=6,width=64,height=64,objects=3"
 
@@ -14,14 +14,16 @@ DATASET = "scenes:images=6,width=64,height=64,objects=3"
 class TestTrain:
     @pytest.fixture
     def trained(self, monkeypatch, tmp_path):
-        """The session that a command line makes; nothing is trained."""
-        sessions = []
-        monkeypatch.setattr(Session, "train", lambda session, model: sessions.append(session) or [])
+        """The training that a command line sets up; nothing is trained."""
+        started = []
+        monkeypatch.setattr(
+            Training, "train", lambda training, model: started.append(training) or []
+        )
 
         def train(*words):
             fixed = [f"--dataset={DATASET}", f"--output={tmp_path / 'out'}", "--device=cpu"]
             assert main(["train", *fixed, *map(str, words)]) == 0
-            return sessions.pop()
+            return started.pop()
 
         return train
 
@@ -84,13 +86,13 @@ class TestTrain:
         self, trained, capsys
     ):
         trained("--steps=300", "--drop-path=0.2")
-        assert "--drop-path changes nothing" in capsys.readouterr().err
+        assert "--drop-path has no effect" in capsys.readouterr().err
         trained("--steps=300", "--drop-path=0.2", "--whole")
-        assert "changes nothing" not in capsys.readouterr().err
+        assert "has no effect" not in capsys.readouterr().err
 
     def test_what_is_said_in_the_end(self, monkeypatch, tmp_path, capsys):
         lines = [{"images_without_masks": 1}, {"images_without_masks": 2}]
-        monkeypatch.setattr(Session, "train", lambda session, model: lines)
+        monkeypatch.setattr(Training, "train", lambda training, model: lines)
         out = tmp_path / "out"
         words = ["--steps=300", f"--dataset={DATASET}", f"--output={out}", "--device=cpu"]
         assert main(["train", *words, "--hold-out=2/2"]) == 0

@@ -120,8 +120,8 @@ def test_the_decoder_equals_the_package(reference, package, kind, multimask):
     coordinates, labels = points if points is not None else (None, None)
     sparse, dense = net.prompt_encoder(coordinates, labels, boxes, masks)
     no_mask = None if masks is not None else net.prompt_encoder.no_mask()
-    scene = net.mask_decoder.scene(features, net.prompt_encoder.dense_positions(), no_mask)
-    found, quality = net.mask_decoder(scene, sparse, dense, multimask=multimask)
+    prepared = net.mask_decoder.prepare(features, net.prompt_encoder.dense_positions(), no_mask)
+    found, quality = net.mask_decoder(prepared, sparse, dense, multimask=multimask)
     torch.testing.assert_close(found, logits, atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(quality, iou, atol=1e-5, rtol=1e-4)
 

@@ -97,14 +97,16 @@ def test_an_unknown_name_gives_the_nearest():
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("edges:side=16", "points_per_side or seed"),
+        ("edges:side=16", "points_per_side"),
         ("edges:box_nms=0.7", "box_nms_thresh"),
         ("proposals:nms=0.9", "box_nms_thresh"),
         ("proposals:min_iou=0.5", "pred_iou_thresh"),
         ("foreground:min_stability=0.5", "stability_score_thresh"),
+        ("foreground:output=best", "fusion"),
+        ("proposals:limit=3", "max_proposals"),
     ],
 )
-def test_an_option_of_which_one_word_was_typed_is_suggested(typed, meant):
+def test_the_new_name_of_a_renamed_option_is_suggested(typed, meant):
     with pytest.raises(UserError, match=f"has no option '.*'; did you mean {meant}\\?"):
         registry.load("task", typed)
 

@@ -118,6 +118,6 @@ def test_a_template_never_overwrites(tmp_path):
 
 @pytest.mark.parametrize("name", ["My-Model", "1st", "../x", ""])
 def test_a_name_that_is_no_module_is_refused(name, tmp_path):
-    with pytest.raises(UserError, match="is no name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         write_template("model", name, tmp_path)
     assert not list(tmp_path.iterdir())

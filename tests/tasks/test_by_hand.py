@@ -45,9 +45,9 @@ def found(*corners):
 
 
 def prediction(*corners):
-    from sambench.tasks._coco_results import Found
+    from sambench.tasks._coco_results import ImageDetections
 
-    return Found(1, found(*corners), ())
+    return ImageDetections(1, found(*corners), ())
 
 
 def points():

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRun:
     """A run with what the browser needs of it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Scored:
 
 
 def browser_images(
-    runs: Sequence[Scored], dataset: Dataset | None, folder: Path, *, most: int, side: int
+    runs: Sequence[ScoredRun], dataset: Dataset | None, folder: Path, *, most: int, side: int
 ) -> list[JSON]:
     """Scores of all images of a board, with drawn layers for the chosen ones.
 
@@ -71,7 +71,7 @@ def browser_images(
 
 
 def _drawn(
-    id: str, number: int, runs: Sequence[Scored], dataset: Dataset, folder: Path, side: int
+    id: str, number: int, runs: Sequence[ScoredRun], dataset: Dataset, folder: Path, side: int
 ) -> JSON:
     """Draw one image; an image that cannot be read any more is left without a picture."""
     task = runs[0].task
@@ -106,7 +106,7 @@ def _drawn(
 
 def _run_layers(
     id: str,
-    run: Scored,
+    run: ScoredRun,
     truth: Any,
     size: tuple[int, int],
     scale: tuple[float, float],
@@ -129,7 +129,7 @@ def _run_layers(
     return {"layers": layers, "prompts": _prompts(run, id, prediction, truth, scale)}
 
 
-def _prediction(id: str, run: Scored) -> Any:
+def _prediction(id: str, run: ScoredRun) -> Any:
     """The saved prediction, None where there is none."""
     stem = run.run.predictions / file_stem(id)
     if not any(stem.parent.glob(f"{glob.escape(stem.name)}.*")):
@@ -137,7 +137,9 @@ def _prediction(id: str, run: Scored) -> Any:
     return run.task.load(stem)
 
 
-def _prompts(run: Scored, id: str, prediction: Any, truth: Any, scale: tuple[float, float]) -> JSON:
+def _prompts(
+    run: ScoredRun, id: str, prediction: Any, truth: Any, scale: tuple[float, float]
+) -> JSON:
     """Clicks, the first of each object and those after it, and boxes, in pixels of the picture."""
     marks = run.task.marks(run.lines[id]["record"], prediction, truth)
     points = [

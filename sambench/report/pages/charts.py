@@ -114,7 +114,7 @@ def suites(boards: Sequence[Board]) -> list[list[Board]]:
     groups: dict[str, list[Board]] = {}
     for board in boards:
         if any(name.startswith("dataset.datasets.") for name in board.fields):
-            continue  # the mean of a suite is no member of one
+            continue  # the mean of a suite is not a member of it
         rest = {k: v for k, v in board.fields.items() if not k.startswith("dataset.")}
         groups.setdefault(json.dumps(rest, sort_keys=True), []).append(board)
     return [group for group in groups.values() if len({board.dataset for board in group}) > 1]
@@ -160,7 +160,7 @@ def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
 
 
 def by_mean(suite: Sequence[Board]) -> list[str]:
-    """Models by their mean over datasets, best first; those that lack one come last."""
+    """Models by their mean over datasets, best first; models without a value come last."""
     sign = 1 if suite[0].metric.lower_is_better else -1
     models = dict.fromkeys(entry.label for board in suite for entry in board.entries)
     means = {model: suite_mean(suite, model) for model in models}

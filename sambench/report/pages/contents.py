@@ -9,7 +9,7 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
 from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
-from sambench.report.pages.browser import Scored
+from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.links import file_slug
 from sambench.report.scores import image_scores
 from sambench.store.result import Result
@@ -32,13 +32,13 @@ class Contents:
     boards: Sequence[Board]
     addresses: Mapping[Path, str]
     drawings: Mapping[Path, Drawings]
-    scored: Mapping[Path, Scored]
+    scored: Mapping[Path, ScoredRun]
 
     def tasks(self) -> list[str]:
         """The tasks, in order."""
         return list(dict.fromkeys(board.task for board in self.boards))
 
-    def scored_runs(self, board: Board) -> list[Scored]:
+    def scored_runs(self, board: Board) -> list[ScoredRun]:
         """The runs of a board whose images have scores."""
         return [self.scored[run.path] for run in runs_of(board) if run.path in self.scored]
 
@@ -57,12 +57,12 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     """
     addresses: dict[Path, str] = {}
     drawn: dict[Path, Drawings] = {}
-    scored: dict[Path, Scored] = {}
+    scored: dict[Path, ScoredRun] = {}
     for run in (run for board in boards for run in runs_of(board)):
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
         lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
-        # Names of categories are no part of what a dataset must have.
+        # A dataset need not have names of categories.
         categories = getattr(dataset, "categories", None)
         found = _scored(run, lines) if lines else None
         if found is None:
@@ -80,7 +80,7 @@ def _run_address(result: Result, taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _scored(run: Run, lines: Sequence[JSON]) -> Scored | None:
+def _scored(run: Run, lines: Sequence[JSON]) -> ScoredRun | None:
     """The scores of its images; None, which is logged, where its task cannot be set up."""
     try:
         task = run.task
@@ -88,4 +88,4 @@ def _scored(run: Run, lines: Sequence[JSON]) -> Scored | None:
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)
         return None
-    return Scored(run, task, {line["id"]: line for line in lines}, scores)
+    return ScoredRun(run, task, {line["id"]: line for line in lines}, scores)

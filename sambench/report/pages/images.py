@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sambench.interfaces import JSON
 from sambench.report.leaderboard import Board
 from sambench.report.numbers import show_metric
-from sambench.report.pages.browser import Scored
+from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.layers import EXTRA, MISSED, TRUTH
 from sambench.report.pages.links import browser_address
 from sambench.report.pages.render import Page
@@ -33,7 +33,7 @@ class Layer:
 
 
 def browser_page(
-    board: Board, runs: Sequence[Scored], images: Sequence[JSON], *, readable: bool
+    board: Board, runs: Sequence[ScoredRun], images: Sequence[JSON], *, readable: bool
 ) -> Page:
     """Images of a board: worst, median, best, and where two runs differ most.
 

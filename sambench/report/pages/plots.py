@@ -339,5 +339,5 @@ def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals:
 
 
 def shorten(text: str, most: int) -> str:
-    """Text of so many letters at most, its end replaced by an ellipsis."""
+    """Text of at most this many letters, its end replaced by an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

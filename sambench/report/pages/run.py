@@ -8,7 +8,7 @@ from sambench.report.details import Drawings
 from sambench.report.leaderboard import Board
 from sambench.report.numbers import metric_of, show_metric
 from sambench.report.pages import charts
-from sambench.report.pages.browser import Scored
+from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.cells import Number, estimate, metric_column, number
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.render import Page
@@ -82,7 +82,7 @@ def _timing(result: Result) -> dict[str, str]:
     return facts
 
 
-def _image_rows(scored: Scored) -> Iterator[Row]:
+def _image_rows(scored: ScoredRun) -> Iterator[Row]:
     """Score and seconds of each image."""
     metric = metric_of(scored.run.result)
     for id, value in scored.scores.items():

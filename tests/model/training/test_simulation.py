@@ -111,7 +111,7 @@ def objects():
     return Objects(masks, np.array([[1.0, 1, 3, 2], [4, 3, 5, 4]]), np.ones((4, 5), bool))
 
 
-def test_sessions_begin_with_a_point_or_a_box_and_add_clicks():
+def test_interactions_begin_with_a_point_or_a_box_and_add_clicks():
     users = [default_rng(0), default_rng(1)]
     points = first_points(objects(), users)
     assert points.points[1].tolist() == [[4, 3]]

@@ -20,8 +20,8 @@ from sambench.errors import UserError
 from sambench.model.nn.checkpoint import load_sam
 from sambench.model.training import state
 from sambench.model.training.log import LOG, open_log, read_log
-from sambench.model.training.session import HELD_OUT, TRAINED, Session, fit_to_train
 from sambench.model.training.trainer import Trainer
+from sambench.model.training.training import HELD_OUT, TRAINED, Training, fit_to_train
 
 from .tiny import KINDS, SCENES, TinySam, gradient, recipe, tiny_net, train
 
@@ -29,9 +29,9 @@ SCRIPT = Path(__file__).with_name("tiny.py")
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def session(folder, steps, save_every=50, **changes):
+def training(folder, steps, save_every=50, **changes):
     dataset = Scenes(**SCENES)
-    return Session(recipe(steps, **changes), dataset, dataset.ids, folder, save_every)
+    return Training(recipe(steps, **changes), dataset, dataset.ids, folder, save_every)
 
 
 def start(*words, **variables):
@@ -40,7 +40,7 @@ def start(*words, **variables):
 
 
 def test_the_loss_falls_and_files_are_written(tmp_path):
-    lines = session(tmp_path, 16, lr=1e-3, dropout=0.0).train(TinySam())
+    lines = training(tmp_path, 16, lr=1e-3, dropout=0.0).train(TinySam())
     assert [line["step"] for line in lines] == list(range(1, 17))
     losses = [line["loss"] for line in lines]
     assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
@@ -82,7 +82,7 @@ def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch, req
     # What a shell starts in the background ignores it, and so would this process.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
-    session(tmp_path / "whole", 5).train(TinySam())
+    training(tmp_path / "whole", 5).train(TinySam())
     learn, accumulate = Trainer.learn, Trainer.accumulate
 
     def pressed_after(function, step):
@@ -98,11 +98,11 @@ def test_an_interrupted_training_loses_no_step(saved, tmp_path, monkeypatch, req
     monkeypatch.setattr(Trainer, "accumulate", pressed_after(accumulate, 3))
     for done in (2, 3):
         with pytest.raises(KeyboardInterrupt):
-            session(tmp_path / "stopped", 5, saved).train(TinySam())
+            training(tmp_path / "stopped", 5, saved).train(TinySam())
         assert state.read_about(tmp_path / "stopped" / state.STATE)["step"] == done
         assert len(read_log(tmp_path / "stopped" / LOG, 9)) == done
     monkeypatch.undo()
-    session(tmp_path / "stopped", 5).train(TinySam())
+    training(tmp_path / "stopped", 5).train(TinySam())
     same_training(tmp_path / "whole", tmp_path / "stopped", 5)
 
 
@@ -121,11 +121,11 @@ def test_equal_trainings_are_equal_files(tmp_path):
 
 def test_drop_path_of_a_frozen_encoder_is_no_part_of_the_plan(tmp_path):
     """It changes nothing, and so is not a reason to refuse to go on."""
-    session(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
-    session(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
-    session(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
+    training(tmp_path, 2, drop_path=0.1, layer_decay=0.5).train(TinySam())
+    training(tmp_path, 2, drop_path=0.2, layer_decay=0.6).train(TinySam())
+    training(tmp_path / "whole", 2, whole=True, drop_path=0.1).train(TinySam())
     with pytest.raises(UserError, match=r"a training with drop_path 0\.1, not 0\.2"):
-        session(tmp_path / "whole", 2, whole=True, drop_path=0.2).train(TinySam())
+        training(tmp_path / "whole", 2, whole=True, drop_path=0.2).train(TinySam())
 
 
 class Changed(Scenes):
@@ -150,7 +150,7 @@ def test_a_training_does_not_go_on_with_other_images(whole, tmp_path, monkeypatc
         return accumulate(trainer)
 
     monkeypatch.setattr(Trainer, "accumulate", stopping)
-    first = replace(session(tmp_path, 4, whole=whole), dataset=Changed())
+    first = replace(training(tmp_path, 4, whole=whole), dataset=Changed())
     with pytest.raises(KeyboardInterrupt):
         first.train(TinySam())
     monkeypatch.undo()
@@ -160,7 +160,7 @@ def test_a_training_does_not_go_on_with_other_images(whole, tmp_path, monkeypatc
     assert len(seen) == 4
     for which, id in enumerate(first.ids):
         changed = Changed(which)
-        again = Session(first.recipe, changed, changed.ids, tmp_path)
+        again = Training(first.recipe, changed, changed.ids, tmp_path)
         if id in seen:
             before = (tmp_path / state.STATE).read_bytes()
             with pytest.raises(UserError, match=f"image {id} of dataset scenes has changed"):
@@ -180,32 +180,32 @@ def test_an_image_that_changes_while_it_is_trained_on_is_told(tmp_path):
 
 def test_fresh_discards_what_was_there_before_it_begins(tmp_path, monkeypatch):
     """A fresh training that is killed at once is not continued as the one before it."""
-    session(tmp_path, 2).train(TinySam())
+    training(tmp_path, 2).train(TinySam())
     (tmp_path / HELD_OUT).write_text("of the training before\n")
     monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("killed"))
     with pytest.raises(SystemExit):
-        replace(session(tmp_path, 2), fresh=True).train(TinySam())
+        replace(training(tmp_path, 2), fresh=True).train(TinySam())
     assert {path.name for path in tmp_path.iterdir()} == {LOG, TRAINED}
     monkeypatch.undo()
-    assert len(session(tmp_path, 2).train(TinySam())) == 2
+    assert len(training(tmp_path, 2).train(TinySam())) == 2
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path):
     with state.alone(tmp_path), pytest.raises(UserError, match="another training writes to"):
-        session(tmp_path, 2).train(TinySam())
-    session(tmp_path, 2).train(TinySam())
+        training(tmp_path, 2).train(TinySam())
+    training(tmp_path, 2).train(TinySam())
 
 
 def test_a_model_of_others_is_not_overwritten(tmp_path):
     save_file({"x": torch.ones(2)}, tmp_path / state.MODEL)
     with pytest.raises(UserError, match=r"model\.safetensors was not made by a training"):
-        session(tmp_path, 2).train(TinySam())
+        training(tmp_path, 2).train(TinySam())
     assert load_file(tmp_path / state.MODEL).keys() == {"x"}
 
 
 def test_ids_are_written_before_training(tmp_path, monkeypatch):
     """Who stops a training evaluates the model that is there on the images kept for it."""
-    wanted = session(tmp_path, 2)
+    wanted = training(tmp_path, 2)
     wanted = replace(wanted, ids=wanted.ids[:4], held_out=wanted.ids[4:])
     monkeypatch.setattr(Trainer, "accumulate", lambda trainer: sys.exit("stopped"))
     with pytest.raises(SystemExit):
@@ -256,31 +256,31 @@ def test_an_epoch_takes_each_image_once():
 
 
 def test_another_recipe_does_not_go_on(tmp_path):
-    session(tmp_path, 2).train(TinySam())
+    training(tmp_path, 2).train(TinySam())
     with pytest.raises(UserError, match=r"a training with lr 0\.0008, not 0\.1"):
-        session(tmp_path, 2, lr=0.1).train(TinySam())
+        training(tmp_path, 2, lr=0.1).train(TinySam())
     with pytest.raises(UserError, match="a training with weights 0, not 1"):
-        session(tmp_path, 2).train(TinySam(1))
+        training(tmp_path, 2).train(TinySam(1))
 
 
 def test_a_training_of_another_version_does_not_go_on(tmp_path, monkeypatch):
     """0.1 trained a decoder on features that inference does not have: nothing to go on from."""
     plan = Trainer.plan
     monkeypatch.setattr(Trainer, "plan", lambda trainer: {**plan(trainer), "drop_path": 0.4})
-    session(tmp_path, 2).train(TinySam())
+    training(tmp_path, 2).train(TinySam())
     monkeypatch.undo()
     with pytest.raises(UserError, match="a training of another version of sambench"):
-        session(tmp_path, 2).train(TinySam())
+        training(tmp_path, 2).train(TinySam())
 
 
 def test_a_damaged_state_is_told(tmp_path):
     (tmp_path / state.STATE).write_bytes(b"nothing")
     with pytest.raises(UserError, match="cannot be read as a state of training"):
-        session(tmp_path, 2).train(TinySam())
+        training(tmp_path, 2).train(TinySam())
 
 
 def test_an_unreadable_image_stops_and_keeps_what_was_done(tmp_path, monkeypatch):
-    wanted = session(tmp_path, 9)
+    wanted = training(tmp_path, 9)
     read, seen = wanted.dataset.read_truth, []
 
     def failing(id, kind):
@@ -331,8 +331,8 @@ NUMBERS = {
     "--dropout nan": "--dropout nan is not finite",
     "--whole --drop-path -0.1": "--drop-path -0.1 is too small; give 0 or more and below 1",
     "--whole --layer-decay 1.5": "--layer-decay 1.5 is too large; give 0 to 1",
-    "--hold-out 3/2": "--hold-out 3/2 is no part",
-    "--embedding-cache x --cache-size huge": "'huge' is no size",
+    "--hold-out 3/2": "--hold-out 3/2 is not a part",
+    "--embedding-cache x --cache-size huge": "'huge' is not a size",
 }
 BAD = {
     "--hold-out 1/1": "there are no images to train on",

@@ -24,8 +24,8 @@ from sambench.model.sam import Sam, SamEmbedding
 from sambench.model.training import state
 from sambench.model.training.distributed import team
 from sambench.model.training.recipe import Recipe
-from sambench.model.training.session import Session
 from sambench.model.training.trainer import Trainer
+from sambench.model.training.training import Training
 
 SIDE, CHANNELS = 64, 32
 SCENES = {"images": 6, "seed": 3, "width": 64, "height": 64, "objects": 4}
@@ -68,7 +68,7 @@ def train(folder, steps):
     dataset, folder = Scenes(**SCENES), Path(folder)
     cache = CacheOptions(folder / "cache") if "cached" in folder.name else None
     choice = recipe(steps, whole="whole" in folder.name)
-    Session(choice, dataset, dataset.ids, folder, save_every=1, cache=cache).train(TinySam())
+    Training(choice, dataset, dataset.ids, folder, save_every=1, cache=cache).train(TinySam())
 
 
 KINDS = ("cached", "whole")

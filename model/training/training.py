@@ -32,14 +32,14 @@ FILES = (state.STATE, state.MODEL, LOG, TRAINED, HELD_OUT, *CURVES)
 
 
 @dataclass(frozen=True)
-class Session:
-    """What is to be done where.
+class Training:
+    """A training: of what, on what, to where.
 
     Attributes:
         recipe: how to train.
         dataset: what on.
         ids: which of its images.
-        output: folder for what training makes.
+        output: folder for checkpoints, logs and curves.
         save_every: steps between two states on disk.
         fresh: discard what an earlier training left there.
         cache: where embeddings of a frozen encoder are kept, beside memory.
