@@ -49,5 +49,5 @@ def main(arguments: argparse.Namespace) -> int:
             print(result_table(run.result, run.task.paper, all_metrics=arguments.all))
     if arguments.json:
         print(json.dumps([run.result.to_json() for run in runs], indent=2))
-    say(where(runs, arguments.output))
+    say(where(runs, arguments.output), quiet=arguments.quiet)
     return 0 if all(run.result.complete and run.result.defined for run in runs) else 1

@@ -92,7 +92,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Run; 1 if any image failed, or nothing was measured."""
     asked = load_tasks(tasks(arguments), given_options(arguments))
     settings = _settings(arguments)
-    _loading("dataset", arguments.dataset)
+    _loading("dataset", arguments.dataset, quiet=arguments.quiet)
     selections = [select(spec) for spec in split_list(arguments.dataset, "dataset")]
     several = len(asked) > 1 or len(selections) > 1
     shown = _Shown(asked, settings, json=arguments.json, all=arguments.all)
@@ -100,7 +100,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.precision is not None:
         specs = [with_precision(spec, arguments.precision) for spec in specs]
     for spec in specs:
-        _loading("model", spec)
+        _loading("model", spec, quiet=arguments.quiet)
         engine = _engine(arguments, spec)
         for selection in selections:
             _run_selection(asked, engine, selection, shown, strict=not several)
@@ -110,10 +110,10 @@ def main(arguments: argparse.Namespace) -> int:
     return 0 if shown.complete else 1
 
 
-def _loading(kind: str, spec: str) -> None:
+def _loading(kind: str, spec: str, *, quiet: bool) -> None:
     """Tell whoever waits at a terminal; a log has no use for it, and errors say it themselves."""
     if redraws(sys.stderr):
-        say(f"loading {kind} {spec}")
+        say(f"loading {kind} {spec}", quiet=quiet)
 
 
 @dataclass
@@ -156,7 +156,7 @@ class _Shown:
         elif self.settings.shard:
             print(f"when all shards are done: sambench merge {self.settings.output}")
         if self.places:
-            say(where(self.places, self.settings.output))
+            say(where(self.places, self.settings.output), quiet=not self.settings.progress)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -230,7 +230,8 @@ def _run_dataset(
     mine = settings.shard.take(ids) if settings.shard else ids
     of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
     names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
-    say(f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images")
+    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images"
+    say(what, quiet=not settings.progress)
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
         for run in runs:

@@ -10,9 +10,10 @@ EVERY_SECONDS, EVERY_PART = 10.0, 0.1
 """A line is due after so many seconds, or that part of all images but a second at least."""
 
 
-def say(text: str) -> None:
-    """Say what is being done, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for this
+def say(text: str, *, quiet: bool = False) -> None:
+    """Say what is being done, on stderr, unless it is to be quiet."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # stderr is for this
 
 
 def redraws(stream: TextIO) -> bool:
