@@ -169,6 +169,8 @@ def _add(found: Map, trace: JSON) -> None:
             found.seconds[line["test"]] = line["seconds"]
             found.fixtures[line["test"]] = line["fixtures"]
     for file, lines in trace["lines"].items():
+        if not file.endswith(".py"):  # templates are traced too, as what they are compiled to
+            continue
         if not (ROOT / file).exists() or digest(ROOT / file) != trace["sources"].get(file):
             continue
         for number in _in_functions(file).intersection(map(int, lines)):
