@@ -40,6 +40,22 @@ def test_photographs_are_wide_tall_and_small(photographs):
     assert any(photo.size[0] != photo.size[1] for photo in photographs)
 
 
+def test_three_photographs_are_enough():
+    assert len(bench.photographs(load("dataset", "mini"))) == 3
+
+
+class Alone(NewModel):
+    """Gives a predicted IoU for each prompt instead of each candidate, if asked for several."""
+
+    def predict(self, embedding, prompts, *, multimask):
+        answer = super().predict(embedding, prompts, multimask=multimask)
+        return replace(answer, iou=answer.iou[:, 0]) if multimask else answer
+
+
+def test_the_shapes_of_several_candidates_are_looked_at(photographs):
+    assert "shapes" in found(Alone(), photographs)[0]
+
+
 def test_a_sound_model_passes(photographs):
     report = check_model(NewModel(), photographs)
     assert report.findings == ()

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from sambench import cli
-from sambench.data.images import Decoding, Intensity, files, image_size, read_rgb
+from sambench.data.images import Decoding, Intensity, files, image_size, labels, read_rgb
 from sambench.data.images.files import MOST_PIXELS
 from sambench.datasets.berkeley import Berkeley
 from sambench.datasets.coco import Coco
@@ -501,3 +501,11 @@ def test_predict_names_its_flags(tmp_path, capsys):
         tmp_path / "o.png",
     ]
     assert predict(capsys, path, "--point", "2,2", *flags)[0] == 0
+
+
+@pytest.mark.parametrize(("apart", "dimensions"), [(0, 2), (24, 2), (25, 3)])
+def test_a_grey_image_that_was_stored_with_loss_as_colours_is_grey(apart, dimensions):
+    colours = np.full((8, 8, 3), 100, np.uint8)
+    colours[0, 0, 2] += apart
+    image = Image.fromarray(colours)
+    assert labels._grey_or_colours(image, Path("x.jpg"), lossy=True).ndim == dimensions

@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 
 from sambench import evaluate
 from sambench.interfaces import Dataset, DatasetCard, Task
+from sambench.registry import load
 from sambench.store.run import find_runs
 from sambench.truths import Instances
 
@@ -93,3 +94,20 @@ def test_images_that_come_and_go_are_counted_as_they_are(score, tmp_path):
         assert result.protocol["dataset"]["images"] == shown
         (run,) = find_runs([tmp_path])
         assert [line["id"] for line in run.lines()] == list(ids)
+
+
+def test_no_more_images_are_embedded_together_than_asked_for(tmp_path):
+    """Else all images of a dataset would be held in memory before the first is predicted."""
+    model = load("model", "whole_image")
+    together = []
+
+    class Counting(type(model)):
+        def embed(self, images):
+            together.append(len(images))
+            return super().embed(images)
+
+    evaluate(
+        "points", model=Counting(), dataset=load("dataset", "scenes:images=5"), batch=2,
+        output=tmp_path, resamples=10, workers=0, progress=False,
+    )  # fmt: skip
+    assert together == [2, 2, 1]

@@ -1,5 +1,6 @@
 """The site: self-contained, escaped, with the images and plots of real records."""
 
+import inspect
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sambench.cli import main
+from sambench.cli import main, parser_of
 from sambench.files import write_json
 from sambench.masks.rle import encode
 from sambench.metrics.statistics import Estimate
@@ -26,6 +27,7 @@ from sambench.report.pages.layers import (
 )
 from sambench.report.pages.links import file_slug, safe_link
 from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
+from sambench.report.pages.site import build_site
 from sambench.report.scores import chosen_images
 from sambench.shown import Histogram, Layer, Metric
 from sambench.store.result import Result, write_result
@@ -389,3 +391,8 @@ def test_json_of_saved_masks_is_what_the_task_reads(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"objects": [], "clicks": [], "masks": [], "candidates": []})
     prediction = load("task", "points").load(tmp_path / "x")
     assert set(load("task", "points").layers(prediction)) == {"Prediction"}
+
+
+def test_pictures_have_the_same_longest_side_from_python_as_from_the_command() -> None:
+    side = inspect.signature(build_site).parameters["side"].default
+    assert side == parser_of("report").read([]).image_size == 640
