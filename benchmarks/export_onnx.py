@@ -51,9 +51,9 @@ class Decoder(nn.Module):
         sparse = self._sparse(point_coords, point_labels)
         embedded = self.prompts.mask_downscaling(mask_input).flatten(2).transpose(1, 2)
         dense = has_mask_input * embedded + (1 - has_mask_input) * self.prompts.no_mask()
-        scene = self.decoder.scene(image_embeddings, self.positions, None)
-        several, several_iou = self.decoder(scene, sparse, dense, multimask=True)
-        single, single_iou = self.decoder(scene, sparse, dense, multimask=False)
+        prepared = self.decoder.prepare(image_embeddings, self.positions, None)
+        several, several_iou = self.decoder(prepared, sparse, dense, multimask=True)
+        single, single_iou = self.decoder(prepared, sparse, dense, multimask=False)
         return torch.cat([single, several], dim=1), torch.cat([single_iou, several_iou], dim=1)
 
     def _sparse(self, points: Tensor, labels: Tensor) -> Tensor:

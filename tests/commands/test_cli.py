@@ -71,7 +71,7 @@ def test_the_table_says_what_mini_is_and_how_the_paper_does_it(capsys, tmp_path)
         ),
         (
             ["run", "--task", "edges", "--model", "sobel", "--precision", "float16"],
-            "leave --precision out",
+            "leave out --precision",
         ),
         (["predict", "no.jpg"], "no.jpg does not exist"),
         (["data", "fetch", "citiscapes"], "did you mean cityscapes"),

@@ -630,8 +630,8 @@ def test_checks_find_grey_levels_that_a_reader_took_for_labels(tmp_path):
     photograph(tmp_path / "train" / "image" / "ego4d_x.jpg")
     save(tmp_path / "train" / "label" / "ego4d_x.png", ellipse(8))
     dataset = Egohos(root=str(tmp_path), sample="all")
-    [problem] = [p for p in problems_of(dataset) if "may be none" in p]
-    assert "ego4d_x: its objects may be none" in problem
+    [problem] = [p for p in problems_of(dataset) if "may not be objects" in p]
+    assert "ego4d_x: its objects may not be objects" in problem
     assert "labels" in {finding.check for finding in check_dataset(dataset).findings}
     save(tmp_path / "train" / "label" / "ego4d_x.png", LABELS)
     again = Egohos(root=str(tmp_path), sample="all")

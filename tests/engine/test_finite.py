@@ -96,5 +96,5 @@ def test_an_embedding_that_is_not_finite_fails_at_its_answer(minisam, tmp_path):
     (embedding,) = minisam.embed([image])
     prompts = Prompts(points=np.array([[[20.0, 20.0]]]), labels=np.array([[1]]))
     assert is_finite(minisam.predict(embedding, prompts, multimask=True))
-    spoilt = replace(embedding, features=embedding.features * torch.nan, scenes={})
+    spoilt = replace(embedding, features=embedding.features * torch.nan, prepared={})
     assert not is_finite(minisam.predict(spoilt, prompts, multimask=True))

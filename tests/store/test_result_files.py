@@ -255,7 +255,7 @@ def test_the_command_takes_one_file_for_all_tasks_of_masks(own, capsys):
         assert result["metrics"][metric]["value"] == pytest.approx(1, abs=2e-4)
         assert not result["failed"]
     assert main(["score", "--task", "points", *words]) == 2
-    assert "a folder with one file an image" in capsys.readouterr().err
+    assert "a folder with one file per image" in capsys.readouterr().err
 
 
 ONE_FILE = {

@@ -374,7 +374,7 @@ def test_choices_that_change_nothing_are_said(capsys):
     cli.main([*words, "--drop-path", "0.1", "--layer-decay", "0.5"])
     said = capsys.readouterr().err
     for flag in ("--drop-path", "--layer-decay"):
-        assert f"{flag} changes nothing: only --whole trains the image encoder" in said
+        assert f"{flag} has no effect: only --whole trains the image encoder" in said
     cli.main(words)
     assert "changes nothing" not in capsys.readouterr().err
 
