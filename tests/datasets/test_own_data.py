@@ -1133,3 +1133,13 @@ def test_maps_of_voc_with_smooth_edges_are_refused(tmp_path, kind):
         image.putalpha(Image.fromarray(SQUARE))
     image.save(tmp_path / "SegmentationObject/a.png", "JPEG" if "jpeg" in kind else "PNG")
     refusal(spec, r"SegmentationObject.a\.png (has|is stored)")
+
+
+def test_a_split_of_voc_is_the_images_of_its_list(tmp_path):
+    spec = voc(tmp_path)
+    photo(tmp_path / "JPEGImages/b.jpg")
+    for folder in ("SegmentationClass", "SegmentationObject"):
+        (tmp_path / folder / "b.png").write_bytes((tmp_path / folder / "a.png").read_bytes())
+    write(tmp_path / "ImageSets/Segmentation/one.txt", "b\n")
+    assert load("dataset", spec).ids == ("a", "b")
+    assert load("dataset", f"{spec},split=one").ids == ("b",)

@@ -99,6 +99,14 @@ def test_no_more_than_the_limit_the_best_of_them():
     assert some.rles == every.rles[:5]
 
 
+def test_fifty_masks_are_drawn_the_best_of_them():
+    task = load("task", "proposals:points_per_side=12")
+    found = found_by(task, Squares())
+    (layer,) = task.layers(found).values()
+    assert len(found.detections.rles) > 50
+    assert list(layer.masks) == list(found.detections.rles[:50])
+
+
 def test_filters_are_options():
     task = load("task", "proposals:points_per_side=4,pred_iou_thresh=0.5")
     assert len(found_by(task, Squares()).detections) == 16
