@@ -69,6 +69,8 @@ def test_images_of_one_side_only_are_left_out_and_counted(runner, capsys):
     second.run("--limit=5")
     found = compared(capsys, runner.output, second.output)
     assert (found["images"], found["only"]) == (5, [3, 0])
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 0
+    assert "left out: 3 images of A only, 0 of B only" in capsys.readouterr().out
 
 
 def test_what_is_not_the_same_question_is_refused(runner, capsys):
