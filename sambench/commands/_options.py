@@ -14,7 +14,7 @@ from sambench.engine.models import choose_device as choose_device
 from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError
 from sambench.options import Range
-from sambench.registry import find, names, option_types, resolve, split_spec
+from sambench.registry import find, names, option_names, option_types, resolve, split_spec
 
 if TYPE_CHECKING:
     from sambench.engine.settings import Settings
@@ -109,7 +109,7 @@ def _as_flags(text: str, task: str, options: Mapping[str, Any]) -> str:
 
 def options_of(cls: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options that a task has."""
-    names = {*option_types(cls), *(["preset"] if cls.presets else [])}
+    names = option_names(cls)
     return {key: value for key, value in options.items() if key in names}
 
 

@@ -35,7 +35,15 @@ from sambench.engine.sharding import Shard
 from sambench.errors import UserError, nearest
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.metrics.statistics import RESAMPLES
-from sambench.registry import find, load, option_types, resolve, spec_of, split_spec
+from sambench.registry import (
+    find,
+    load,
+    option_names,
+    option_types,
+    resolve,
+    spec_of,
+    split_spec,
+)
 from sambench.store.code import has_source
 from sambench.store.plan import describe
 from sambench.store.result import Result
@@ -127,7 +135,7 @@ def _with_options(given: str | Task, options: Mapping[str, Any]) -> Tasks:
         name, cls = split_spec(given)[0], find("task", split_spec(given)[0])
     else:
         name, cls = type(given).__name__.lower(), type(given)
-    taken = {*option_types(cls), *(["preset"] if getattr(cls, "presets", {}) else [])}
+    taken = option_names(cls)
     unknown = [key for key in options if key not in taken]
     if unknown:
         known = taken | inspect.signature(evaluate).parameters.keys() - {"options"}

@@ -13,7 +13,7 @@ from sambench.options import option_types
 from sambench.registry.files import PLUGIN, import_files, imported_files
 from sambench.registry.finding import BUILT_IN, RESERVED, Entry, entries, find, installed, names
 from sambench.registry.loading import Spec, construct, load, origin, plain, spec_of, with_option
-from sambench.registry.options import convert, resolve, split_spec
+from sambench.registry.options import convert, option_names, resolve, split_spec
 
 __all__ = [
     "BUILT_IN",
@@ -30,6 +30,7 @@ __all__ = [
     "installed",
     "load",
     "names",
+    "option_names",
     "option_types",
     "origin",
     "plain",

@@ -75,6 +75,11 @@ def _require_options(cls: type, name: str, given: Mapping[str, Any]) -> None:
         raise UserError(f"{name} needs {' and '.join(lacking)}; give {name}:{example}")
 
 
+def option_names(cls: Any) -> set[str]:
+    """All that may be given to a task: its options, and ``preset`` if it has any."""
+    return {*option_types(cls), *(["preset"] if getattr(cls, "presets", {}) else [])}
+
+
 def _preset(cls: type, name: str, preset: str | None) -> dict[str, Any]:
     presets: dict[str, dict[str, Any]] = getattr(cls, "presets", {})
     if preset is None:

@@ -11,9 +11,8 @@ from sambench.errors import UserError
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store import comparing
 from sambench.store.comparing import Comparison
-from sambench.store.paths import RECORDS
 from sambench.store.result import Result
-from sambench.store.run import Run, find_runs, read_run
+from sambench.store.run import Run, find_runs, read_run, result_path
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,9 +28,7 @@ def load_result(path: str | Path) -> Result:
     Raises:
         UserError: there is none or there are several, or the file is no result.
     """
-    path = Path(path)
-    if path.name.endswith(RECORDS):
-        path = path.with_name(path.name.removesuffix(RECORDS) + ".json")
+    path = result_path(Path(path))
     runs = find_runs([path])
     if len(runs) != 1:
         named = f", such as {runs[0].path}" if runs else ""

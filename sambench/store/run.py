@@ -132,6 +132,13 @@ def find_runs(places: Iterable[Path], own: Iterable[Path] = ()) -> list[Run]:
     return [Run(file, tuple(own)) for file in files]
 
 
+def result_path(path: Path) -> Path:
+    """The path of a result, of which the records may have been named instead."""
+    if not path.name.endswith(RECORDS):
+        return path
+    return path.with_name(path.name.removesuffix(RECORDS) + ".json")
+
+
 def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
     """The run with records that a path names.
 
@@ -147,9 +154,7 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
         if len(found) != 1:
             raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
         path = found[0]
-    if path.name.endswith(RECORDS):
-        path = path.with_name(path.name.removesuffix(RECORDS) + ".json")
-    run = Run(path, tuple(own))
+    run = Run(result_path(path), tuple(own))
     if not run.index.header:
         raise UserError(
             f"{run.records_path} holds no records; give a result with its records next to it."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def task_class(name: str, origin: str, source: Path | str, own: Sequence[Path] =
     return installed("task", name)
 
 
+@cache
 def declared_metrics(name: str) -> tuple[Metric, ...]:
     """What the installed task of a name declares, for numbers that come without declarations.
 
