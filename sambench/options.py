@@ -124,18 +124,21 @@ class Option:
 
     @property
     def default_text(self) -> str:
-        """The default as one types it; "" where there is none, and where it is no text."""
-        if isinstance(self.default, bool):
-            return str(self.default).lower()
-        if isinstance(self.default, float):
-            return f"{self.default:g}"
-        return "" if self.default is None else str(self.default)
+        """The default as one types it; "" where there is none."""
+        return "" if self.default is None else typed(self.default)
 
     @property
     def takes(self) -> str:
         """Choices, or type and range: ``whole number, 1 or more``."""
         words = ", ".join(map(str, self.choices)) or self.type
         return f"{words}, {self.range}" if self.range else words
+
+
+def typed(value: Any) -> str:
+    """A value of an option as one types it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _TYPES = {bool: "true or false", int: "whole number", float: "number", Path: "path", str: "text"}

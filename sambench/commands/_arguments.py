@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 from sambench.errors import UserError, choices, renamed
-from sambench.options import descriptions, hints_of, plain_type, range_of
+from sambench.options import descriptions, hints_of, plain_type, range_of, typed
 from sambench.registry import convert
 
 T = TypeVar("T")
@@ -183,14 +183,8 @@ def _description(name: str, having: Mapping[str, type]) -> str:
 
 def _default(defaults: Mapping[str, Any]) -> str:
     absent = (inspect.Parameter.empty, None)
-    texts = {label: _text(value) for label, value in defaults.items() if value not in absent}
+    texts = {label: typed(value) for label, value in defaults.items() if value not in absent}
     return f"default: {_each(texts, '{1} ({0})', ', ')}" if texts else ""
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _each(texts: Mapping[str, str], form: str, between: str) -> str:

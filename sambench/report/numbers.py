@@ -5,13 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sambench.metrics.statistics import Estimate
 from sambench.shown import Histogram, Metric, find_metric, from_details
+from sambench.store.display import DASH as DASH
+from sambench.store.display import UNITS, arrow, interval, number
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
 
-DASH = "\N{EN DASH}"
-"""Printed where there is no number, and between the ends of a range."""
-WORDLESS = {"percent": " %", "fraction": "", "count": "", "": ""}
-"""Units that stand in a heading otherwise than as their word."""
 MANY_IMAGES = 20
 """With fewer images, intervals of the bootstrap are too narrow."""
 
@@ -28,9 +26,7 @@ def metric_of(result: Result, name: str = "") -> Metric:
 
 def show_value(metric: Metric, value: float) -> str:
     """A value as the field prints it, a dash where it is not defined."""
-    if math.isnan(value):
-        return DASH
-    return f"{value * metric.factor:.{metric.places}f}"
+    return number(metric, value)
 
 
 def show_estimate(metric: Metric, estimate: Estimate) -> str:
@@ -43,20 +39,14 @@ def show_estimate(metric: Metric, estimate: Estimate) -> str:
 
 def show_interval(metric: Metric, estimate: Estimate) -> str:
     """``57.0 to 61.2``, a dash where there is none."""
-    if math.isnan(estimate.low):
-        return DASH
-    low, high = (show_value(metric, bound) for bound in (estimate.low, estimate.high))
-    return f"{low} to {high}"
+    return interval(metric, estimate.low, estimate.high) or DASH
 
 
 def show_metric(metric: Metric) -> str:
     """A metric's name with its unit and an arrow where lower is better."""
-    word = "" if metric.unit in metric.name else f" {metric.unit}"  # as of seconds/click
-    return f"{metric.name}{WORDLESS.get(metric.unit, word)}{_arrow(metric)}"
-
-
-def _arrow(metric: Metric) -> str:
-    return " ↓" if metric.lower_is_better else ""
+    word = "" if metric.unit in metric.name else metric.unit  # as of seconds/click
+    unit = UNITS.get(metric.unit, word)
+    return f"{metric.name}{f' {unit}' if unit else ''}{arrow(metric)}"
 
 
 def show_difference(metric: Metric, value: float, finer: int = 0) -> str:
@@ -67,9 +57,7 @@ def show_difference(metric: Metric, value: float, finer: int = 0) -> str:
         value: the difference, as stored.
         finer: decimals beyond those of the metric, as for paired differences, which are small.
     """
-    if math.isnan(value):
-        return DASH
-    return f"{value * metric.factor:+z.{metric.places + finer}f}"
+    return number(metric, value, "+z", finer)
 
 
 def has_interval(estimate: Estimate) -> bool:

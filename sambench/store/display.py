@@ -1,4 +1,4 @@
-"""How a notebook shows results: tables as HTML, plots as pictures."""
+"""How numbers are written, as each metric declares it, and how a notebook shows them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,21 +12,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASH = "\N{EN DASH}"
+"""Printed where there is no number, and between the ends of a range."""
 UNITS = {"percent": "%", "fraction": "", "count": ""}
 """Units that are written otherwise than as their word."""
 
 
+def arrow(metric: Metric) -> str:
+    """What follows the name of a metric if lower is better."""
+    return " ↓" if metric.lower_is_better else ""
+
+
 def metric_cells(metric: Metric) -> list[str]:
     """Name of a metric, with an arrow where lower is better, and its unit."""
-    arrow = " ↓" if metric.lower_is_better else ""
-    return [metric.name + arrow, UNITS.get(metric.unit, metric.unit)]
+    return [metric.name + arrow(metric), UNITS.get(metric.unit, metric.unit)]
 
 
-def number(metric: Metric, value: float, sign: str = "") -> str:
-    """A value as its metric declares it to be printed, a dash where it is not defined."""
+def number(metric: Metric, value: float, sign: str = "", finer: int = 0) -> str:
+    """A value as its metric declares it to be printed, a dash where it is not defined.
+
+    Args:
+        metric: that it is of.
+        value: as stored.
+        sign: of a format, such as "+", where a sign is always printed.
+        finer: decimals beyond those of the metric.
+    """
     if math.isnan(value):
         return DASH
-    return f"{value * metric.factor:{sign}.{metric.places}f}"
+    return f"{value * metric.factor:{sign}.{metric.places + finer}f}"
 
 
 def interval(metric: Metric, low: float, high: float, sign: str = "") -> str:
