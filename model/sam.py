@@ -79,12 +79,9 @@ class Sam(Model):
         compiled: bool = False,
     ) -> None:
         self.device, self.precision = choose_device(device, precision), precision
-        net, self.arch, digest = load_sam(checkpoint, arch, sha256)
-        self.net = net.to(self.device)
+        self.net, self.arch, digest = load_sam(checkpoint, arch, sha256)
         self.compiled = compiled
-        if compiled:
-            self.net.image_encoder.compile()
-            self.net.mask_decoder.compile()
+        self.make_ready()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = torch.device(self.device).type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
@@ -94,10 +91,17 @@ class Sam(Model):
             weights_sha256=digest,
             preprocessing=PREPROCESSING,
             precision=f"{precision}, compiled" if compiled else precision,
-            parameters=sum(parameter.numel() for parameter in net.parameters()),
+            parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence=self.licence,
             citation=self.citation,
         )
+
+    def make_ready(self) -> None:
+        """Bring the network to the device, as it is to compute there."""
+        self.net.to(self.device)
+        if self.compiled:
+            self.net.image_encoder.compile()
+            self.net.mask_decoder.compile()
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         """Embed images, each (H, W, 3) uint8 RGB of any size.
@@ -114,14 +118,17 @@ class Sam(Model):
 
     def _embed_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         with arithmetics.arithmetic(self.device, self.precision):
-            pixels = (upload(resized(image), self.device) for image in images)
-            batch = torch.stack([normalised(each) for each in pixels])
+            batch = torch.stack([self.pixels(image) for image in images])
             features = self.net.image_encoder(batch).float()
         sizes = [(image.shape[0], image.shape[1]) for image in images]
         return [
             SamEmbedding(one[None], size, input_size(*size))
             for one, size in zip(features, sizes, strict=True)
         ]
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """An image as the encoder takes it, (3, 1024, 1024) float32 on the model's device."""
+        return normalised(upload(resized(image), self.device))
 
     def pack(self, embedding: SamEmbedding) -> dict[str, Tensor]:
         """The features, and both sizes, as tensors."""

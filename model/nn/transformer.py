@@ -244,7 +244,7 @@ class ImageToToken(Crossing):
         v = torch.einsum("phtc,hcd->phtd", v, self.by_head(self.out_proj.weight.T))
         v = v + self.out_proj.bias / self.heads  # a place's weights add to one in each head
         weights, v = weights.flatten(1, 2).mT, v.flatten(1, 2)
-        exact = not torch.is_grad_enabled() and not torch.is_autocast_enabled(keys.device.type)
-        if places.value is None and exact:
+        alike = weights.dtype == v.dtype == keys.dtype  # which autocast may not leave them
+        if places.value is None and alike and not torch.is_grad_enabled():
             return keys.baddbmm_(weights, v)  # these prompts' own: nobody else looks at it
         return torch.baddbmm(keys.expand(len(v), -1, -1), weights, v)
