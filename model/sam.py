@@ -18,6 +18,7 @@ from sambench.masks.transfer import upload
 from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
+from .nn.image_encoder import ImageEncoder
 from .nn.mask_decoder import PreparedImage
 from .nn.sam import input_size, normalised, resized, to_input_pixels, upsampling
 
@@ -99,9 +100,13 @@ class Sam(Model):
     def make_ready(self) -> None:
         """Bring the network to the device, as it is to compute there."""
         self.net.to(self.device)
+        if isinstance(self.net.image_encoder, ImageEncoder):  # the others' weights are few
+            arithmetics.halve(self.net.image_encoder, self.precision)
         if self.compiled:
-            self.net.image_encoder.compile()
-            self.net.mask_decoder.compile()
+            # The mode runs CUDA graphs; on a CPU there is nothing to choose among.
+            mode = "max-autotune" if self.device.startswith("cuda") else None
+            self.net.image_encoder.compile(mode=mode)
+            self.net.mask_decoder.compile(mode=mode)
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         """Embed images, each (H, W, 3) uint8 RGB of any size.
@@ -120,6 +125,8 @@ class Sam(Model):
         with arithmetics.arithmetic(self.device, self.precision):
             batch = torch.stack([self.pixels(image) for image in images])
             features = self.net.image_encoder(batch).float()
+        if self.compiled:
+            features = features.clone()  # a CUDA graph's own memory is overwritten by its next run
         sizes = [(image.shape[0], image.shape[1]) for image in images]
         return [
             SamEmbedding(one[None], size, input_size(*size))
@@ -173,13 +180,16 @@ class Sam(Model):
             encoded = self._to_input(group, embedding.size)
             for start in range(0, len(group), self.chunk):
                 chunk = {k: value[start : start + self.chunk] for k, value in encoded.items()}
+                count = min(self.chunk, len(group) - start)
+                if self.compiled:  # for one size
+                    chunk = {k: filled_up(value, self.chunk) for k, value in chunk.items()}
                 with arithmetics.arithmetic(self.device, self.precision):
                     sparse, dense = self.net.prompt_encoder(**chunk)
                     answer = self.net.mask_decoder(
                         prepared, sparse, dense, multimask=multimask, above=above
                     )
-                part = slice(done, done := done + len(sparse))
-                logits[part], iou[part] = answer
+                part = slice(done, done := done + count)
+                logits[part], iou[part] = (each[:count] for each in answer)
         if len(groups) > 1:
             order = upload(in_batch(groups), self.device)
             logits, iou = logits[order], iou[order]
@@ -211,3 +221,8 @@ class Sam(Model):
                 raise UserError(f"masks must be (B, 1, 256, 256), not {tuple(masks.shape)}.")
             parts["masks"] = masks
         return {kind: upload(value, self.device) for kind, value in parts.items()}
+
+
+def filled_up(rows: Tensor, count: int) -> Tensor:
+    """(n, ...) -> (count, ...), the last of n rows repeated."""
+    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])

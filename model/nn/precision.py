@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from sambench.errors import UserError, nearest
 
@@ -27,9 +28,20 @@ def check(device: torch.device, precision: str) -> None:
         raise UserError(f"precision tf32 needs a CUDA device, not {device}; use float32.")
 
 
+def halve(network: nn.Module, precision: str) -> None:
+    """Keep the weights of products in half precision, if that is the arithmetic.
+
+    Autocast would make the same numbers of them in every call; sums such as LayerNorm keep float32.
+    """
+    if (half := HALF.get(precision)) is not None:
+        for layer in network.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                layer.to(half)
+
+
 @contextmanager
 def arithmetic(device: torch.device | str, precision: str) -> Iterator[None]:
-    """Compute without gradients in the given arithmetic; weights stay float32.
+    """Compute without gradients in the given arithmetic; weights stay as they are.
 
     With bfloat16 and float16, PyTorch's autocast runs matrix products in half precision and keeps
     sums such as LayerNorm and softmax in float32 on a GPU. Process-wide switches are restored.

@@ -7,6 +7,8 @@ import torch
 
 from sambench.interfaces import Prompts
 from sambench.masks.everything import EverythingOptions, everything
+from sambench.model.nn.image_encoder import Attention, ImageEncoder
+from sambench.model.nn.precision import HALF, arithmetic, halve
 from sambench.registry import load
 
 from ..pretended import pretended_gpu
@@ -102,3 +104,47 @@ def test_what_a_gpu_refuses_is_refused():
         with pytest.raises((TypeError, RuntimeError)):
             far.numpy()
         assert float(far.sum()) == 3
+
+
+@pytest.mark.parametrize("window", [3, 14, 20])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_bias_within_the_scalar_product_is_the_same_attention(window, dtype):
+    generator = torch.Generator().manual_seed(0)
+    attention = Attention(3 * 20, 3, window)
+    for table in (attention.rel_pos_h, attention.rel_pos_w):
+        torch.nn.init.normal_(table, generator=generator)
+    q, k, v = torch.randn(3, 6, window**2, 20, generator=generator)
+    with torch.no_grad():
+        expected = attention.attend(q, k, v)
+        found = attention.to(dtype).attend_widened(q.to(dtype), k.to(dtype), v.to(dtype))
+    exact = dtype == torch.float32
+    torch.testing.assert_close(found.float(), expected, atol=1e-5 if exact else 0.1, rtol=0)
+
+
+def test_a_vit_on_the_gpu_embeds_as_on_the_cpu_in_one_pass_a_block():
+    encoder = ImageEncoder(32, 2, 2, global_blocks=(1,), window=3, image_size=128).eval()
+    for name, parameter in encoder.named_parameters():
+        if "pos" in name:
+            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
+    image = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = encoder(image)
+        with pretended_gpu() as gpu:
+            found = encoder.to("cuda:0")(image.to("cuda:0"))
+            gpu.waits.clear()
+            encoder(found.new_zeros(1, 3, 128, 128))
+            assert gpu.waits.total() == 0
+            assert torch.allclose(found.cpu(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_weights_kept_in_half_precision_give_the_numbers_of_autocast(precision):
+    encoder = ImageEncoder(32, 2, 2, global_blocks=(1,), window=3, image_size=128).eval()
+    image = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with arithmetic("cpu", precision):
+        expected = encoder(image)
+    halve(encoder, precision)
+    assert encoder.blocks[0].mlp.lin1.weight.dtype == HALF[precision]
+    assert encoder.blocks[0].norm1.weight.dtype == torch.float32
+    with arithmetic("cpu", precision):
+        assert torch.equal(encoder(image), expected)
