@@ -485,6 +485,14 @@ class TestProgress:
             progress.update()
         assert progress.line() == "100/100 images, 1.12 images/s, 5 failed"
 
+    def test_images_that_come_out_together_give_no_speed(self):
+        clock = Clock()
+        progress = Progress(2, 0, show=False, clock=clock)
+        progress.update()
+        clock.now += 0.004
+        progress.update()
+        assert progress.line() == "2/2 images"
+
     def test_a_terminal_has_one_line_from_the_start(self, monkeypatch):
         monkeypatch.setattr(sys, "stderr", Terminal())
         with Progress(4, 1, clock=Clock()) as progress:
