@@ -24,8 +24,8 @@ def redraws(stream: TextIO) -> bool:
 class Progress:
     """Counts images and says when the rest will be done.
 
-    The first image is left out of the speed: it has the warm-up in it. A speed of less than a second
-    is none: images that were in hand together come out together.
+    The first image is left out of the speed: it has the warm-up in it. Under a second there is no
+    speed: images that were in hand together come out together.
 
     Args:
         total: number of images.
