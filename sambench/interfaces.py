@@ -90,6 +90,8 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    chunk: int = 0
+    """How many of them it decodes together; 0: all. Fewer are given where memory runs out."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     requires: ClassVar[str] = ""
@@ -121,11 +123,7 @@ class Model(ABC):
         return self.predict(embedding, prompts, multimask=multimask)
 
     def direct(self, method: str) -> Callable[..., Any] | None:
-        """The model's own way to a task's prediction; None if it has none.
-
-        Args:
-            method: its name, as `Task.direct` gives it; empty if the task knows of none.
-        """
+        """The model's own way to a task's prediction, by the name of `Task.direct`, or None."""
         return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
@@ -379,8 +377,7 @@ class Task(ABC):
         Args:
             stems: what the name of each prediction starts with; files may be missing.
 
-        Returns:
-            The task that reads them: with what they have in common settled.
+        Returns: the task that reads them, with what they have in common settled.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.
