@@ -13,12 +13,13 @@ from torch import Tensor
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
+from sambench.masks.transfer import upload
 
 from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
 from .nn.mask_decoder import PreparedImage
-from .nn.sam import input_size, preprocess, to_input_pixels, upsampling
+from .nn.sam import input_size, normalised, resized, to_input_pixels, upsampling
 
 MASK_SIDE = 256
 PREPROCESSING = (
@@ -113,7 +114,8 @@ class Sam(Model):
 
     def _embed_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         with arithmetics.arithmetic(self.device, self.precision):
-            batch = torch.stack([preprocess(image) for image in images]).to(self.device)
+            pixels = (upload(resized(image), self.device) for image in images)
+            batch = torch.stack([normalised(each) for each in pixels])
             features = self.net.image_encoder(batch).float()
         sizes = [(image.shape[0], image.shape[1]) for image in images]
         return [
@@ -172,7 +174,7 @@ class Sam(Model):
                 part = slice(done, done := done + len(sparse))
                 logits[part], iou[part] = answer
         if len(groups) > 1:
-            order = in_batch(groups).to(self.device)
+            order = upload(in_batch(groups), self.device)
             logits, iou = logits[order], iou[order]
         resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
@@ -206,4 +208,4 @@ class Sam(Model):
             if masks.shape[1:] != (1, MASK_SIDE, MASK_SIDE):
                 raise UserError(f"masks must be (B, 1, 256, 256), not {tuple(masks.shape)}.")
             parts["masks"] = masks
-        return {kind: value.to(self.device) for kind, value in parts.items()}
+        return {kind: upload(value, self.device) for kind, value in parts.items()}

@@ -142,7 +142,7 @@ class TimedModel(Model):
         """
         self._finite.clear()
         yield
-        if self._finite and not all(flag.item() for flag in self._finite):
+        if self._finite and not all_true(self._finite):
             raise UserError(NOT_FINITE)
 
     def halve(self) -> bool:
@@ -257,6 +257,13 @@ def is_finite(answer: Masks) -> Tensor:
     # A sum is finite only if all its terms are, and is several times faster than to look at each.
     total = answer.logits.sum(dtype=torch.float32) + answer.iou.sum(dtype=torch.float32)
     return torch.isfinite(total)
+
+
+def all_true(flags: list[Tensor]) -> bool:
+    """Whether all of some tensors () bool are true; on a GPU the host waits once."""
+    import torch
+
+    return bool(torch.stack(flags).all().item())
 
 
 def out_of_memory(error: BaseException) -> bool:

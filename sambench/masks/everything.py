@@ -80,8 +80,7 @@ def _of_crop(
         options,
         points_per_side=options.points_per_side // options.crop_n_points_downscale_factor**layer,
     )
-    found = crop_candidates(model, embedding, crop, of_layer)
-    return found.take(nms(found.boxes, found.iou, options.box_nms_thresh))
+    return crop_candidates(model, embedding, crop, of_layer, suppress=True)
 
 
 def _without_small_regions(found: MaskData, options: EverythingOptions) -> MaskData:

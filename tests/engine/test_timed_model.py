@@ -201,13 +201,13 @@ class TestWrapping:
     def test_answers_are_looked_at_once_an_image_after_the_last(self, monkeypatch):
         model = Discs(batch=7)
 
-        class Flag:
-            def item(self):
-                assert len(model.asked) == 7
-                return True
-
-        monkeypatch.setattr("sambench.engine.timed_model.is_finite", lambda answer: Flag())
+        looks = []
+        monkeypatch.setattr(
+            "sambench.engine.timed_model.all_true",
+            lambda flags: looks.append((len(flags), len(model.asked))) or True,
+        )
         Predictor(model).predict(Grid(), (64, 64), SAMPLE)
+        assert looks == [(7, 7)]
 
     @pytest.mark.parametrize("part", ["logits", "iou"])
     def test_an_image_is_refused_for_its_own_answers_alone(self, part):
