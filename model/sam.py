@@ -97,6 +97,7 @@ class Sam(Model):
             parameters=sum(parameter.numel() for parameter in net.parameters()),
             licence=self.licence,
             citation=self.citation,
+            family="SAM",
         )
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:

@@ -65,8 +65,8 @@ class ModelCard:
         preprocessing: how an image becomes the network's input, in words.
         precision: arithmetic, such as float32.
         parameters: number of parameters.
-        licence: SPDX name or words.
-        citation: paper.
+        licence, citation: SPDX name or words; paper.
+        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ModelCard:
     parameters: int = 0
     licence: str = ""
     citation: str = ""
+    family: str = ""
 
 
 class Model(ABC):
@@ -157,8 +158,7 @@ class DatasetCard:
     Attributes:
         name: as ``sambench list`` shows it.
         title: full name.
-        licence: SPDX name or words.
-        citation: paper.
+        licence, citation: SPDX name or words; paper.
         homepage: where it is described.
         split: which part this is.
         note: one sentence that a table must show beside the numbers, such as that the set is a
