@@ -20,7 +20,8 @@ from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
-from sambench.masks.grid import GridOptions, candidates
+from sambench.masks.grid import candidates
+from sambench.masks.grid_options import GridOptions
 from sambench.registry import load
 from sambench.store.timing import summarize
 from sambench.truths import Instances
