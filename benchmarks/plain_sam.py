@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from sambench.interfaces import JSON
 from sambench.masks import rle
 from sambench.masks.geometry import boxes_of, nms
-from sambench.masks.grid import GridOptions, point_grid
+from sambench.masks.grid import point_grid
+from sambench.masks.grid_options import GridOptions
 
 BATCH = 64
 """Points that its mask generator decodes together."""

@@ -46,6 +46,7 @@ class Baseline(Model):
             preprocessing=self.settings(),
             licence="Apache-2.0",
             citation=self.citation,
+            family="baseline",
         )
 
     def settings(self) -> str:

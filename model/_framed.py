@@ -273,9 +273,11 @@ def choose_device(device: str, precision: str) -> str:
     try:
         chosen = torch.device(device)
     except RuntimeError:
-        raise UserError(f"device {device!r} is unknown to PyTorch; use cpu or cuda.") from None
+        raise UserError(
+            f"device {device!r} is unknown to PyTorch; give --device cpu or cuda."
+        ) from None
     arithmetics.check(chosen, precision)
-    return str(chosen)
+    return "cpu" if chosen.type == "cpu" else str(chosen)
 
 
 def require(package: str, extra: str = "") -> Any:

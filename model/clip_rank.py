@@ -130,6 +130,7 @@ class ClipRank(Model):
             licence=f"{inner['licence']}; CLIP's as its checkpoint's",
             citation="Zhao et al., Fast Segment Anything, 2023; Radford et al., Learning "
             "Transferable Visual Models From Natural Language Supervision, ICML 2021",
+            family=inner["family"],
         )
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Ranked]:

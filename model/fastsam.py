@@ -72,6 +72,7 @@ class FastSam(Model):
             parameters=sum(parameter.numel() for parameter in self.net.model.parameters()),
             licence="AGPL-3.0",
             citation="Zhao et al., Fast Segment Anything, arXiv 2306.12156, 2023",
+            family="FastSAM",
         )
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[FastSamEmbedding]:

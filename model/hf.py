@@ -81,6 +81,7 @@ class HuggingFace(Framed):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="as the checkpoint's",
             citation=self.family.citation,
+            family=self.family.name,
         )
 
     def encode(self, pixels: Tensor) -> Any:
@@ -141,6 +142,7 @@ class Family:
     """What differs between the models of the library.
 
     Attributes:
+        name: as the model card has it.
         cls: its class in transformers.
         citation: paper.
         encode: network, pixels -> features.
@@ -150,6 +152,7 @@ class Family:
         prompts: kinds of prompt it takes.
     """
 
+    name: str
     cls: str
     citation: str
     encode: Callable[[Any, Tensor], Any]
@@ -210,6 +213,7 @@ def _stretched_sam3(side: int, stated: dict[str, Any]) -> Frame:
 
 _SAM3 = "Carion et al., SAM 3: Segment Anything with Concepts, 2025"
 _SAM = Family(
+    "SAM",
     "SamModel",
     "Kirillov et al., Segment Anything, ICCV 2023",
     _encode_one,
@@ -217,6 +221,7 @@ _SAM = Family(
     _padded,
 )
 _SAM_HQ = Family(
+    "SAM",
     "SamHQModel",
     "Ke et al., Segment Anything in High Quality, NeurIPS 2023",
     _encode_hq,
@@ -224,6 +229,7 @@ _SAM_HQ = Family(
     _padded,
 )
 _SAM2 = Family(
+    "SAM 2",
     "Sam2Model",
     "Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024",
     _encode_levels,
@@ -232,6 +238,7 @@ _SAM2 = Family(
     SAM2_LOGITS,
 )
 _EDGETAM = Family(
+    "SAM 2",
     "EdgeTamModel",
     "Zhou et al., EdgeTAM: On-Device Track Anything Model, CVPR 2025",
     _encode_levels,
@@ -240,9 +247,16 @@ _EDGETAM = Family(
     SAM2_LOGITS,
 )
 _SAM3_TRACKER = Family(
-    "Sam3TrackerModel", _SAM3, _encode_levels, _expand_levels, _stretched_sam3, SAM2_LOGITS
+    "SAM 3",
+    "Sam3TrackerModel",
+    _SAM3,
+    _encode_levels,
+    _expand_levels,
+    _stretched_sam3,
+    SAM2_LOGITS,
 )
 _SAM3_TEXT = Family(
+    "SAM 3",
     "Sam3Model",
     _SAM3,
     _encode_vision,

@@ -80,6 +80,7 @@ class Onnx(Pair):
             preprocessing=f"{self.frame.words}; onnxruntime {version(_package(runtime))}",
             precision=precision_of([*self.encoder.get_inputs(), *self.decoder.get_inputs()]),
             licence="as the files'",
+            family="SAM" if self.pad else "SAM 2",
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:

@@ -50,6 +50,7 @@ class Oracle(Model):
             weights_sha256=self.dataset.fingerprint,
             preprocessing=f"the annotations of {self.dataset.card.name}",
             licence=self.dataset.card.licence,
+            family="baseline",
         )
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Seen]:

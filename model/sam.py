@@ -95,6 +95,7 @@ class Sam(Model):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence=self.licence,
             citation=self.citation,
+            family="SAM",
         )
 
     def make_ready(self) -> None:
@@ -208,13 +209,18 @@ class Sam(Model):
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""
-        parts: dict[str, Any] = {}
+        wide = arithmetics.widest(self.device)
+
+        def scaled(points: Any) -> Tensor:
+            found = to_input_pixels(np.asarray(points, np.float64), size)
+            return torch.as_tensor(found, dtype=wide)
+
+        parts: dict[str, Tensor] = {}
         if prompts.points is not None:
-            parts["points"] = to_input_pixels(np.asarray(prompts.points, np.float64), size)
-            parts["labels"] = np.asarray(prompts.labels, np.int64)
+            parts["points"] = scaled(prompts.points)
+            parts["labels"] = torch.as_tensor(prompts.labels, dtype=torch.int64)
         if prompts.boxes is not None:
-            corners = np.asarray(prompts.boxes, np.float64).reshape(-1, 2, 2)
-            parts["boxes"] = to_input_pixels(corners, size).reshape(-1, 4)
+            parts["boxes"] = scaled(np.reshape(prompts.boxes, (-1, 2, 2))).reshape(-1, 4)
         if prompts.masks is not None:
             masks = torch.as_tensor(prompts.masks).float()
             if masks.shape[1:] != (1, MASK_SIDE, MASK_SIDE):

@@ -62,6 +62,7 @@ class Sam2(Framed):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="Apache-2.0",
             citation="Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024",
+            family="SAM 2",
         )
 
     def encode(self, pixels: Tensor) -> list[Tensor]:

@@ -55,6 +55,7 @@ class SamHq(Framed):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="Apache-2.0",
             citation="Ke et al., Segment Anything in High Quality, NeurIPS 2023",
+            family="SAM",
         )
 
     def encode(self, pixels: Tensor) -> Any:

@@ -51,6 +51,7 @@ class SegmentAnything(Framed):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="Apache-2.0",
             citation="Kirillov et al., Segment Anything, ICCV 2023",
+            family="SAM",
         )
 
     def encode(self, pixels: Tensor) -> Any:

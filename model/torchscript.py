@@ -72,6 +72,7 @@ class TorchScript(Pair):
             precision=precision,
             parameters=sum(parameter.numel() for parameter in parameters),
             licence="as the files'",
+            family="SAM" if self.pad else "SAM 2",
         )
 
     def run_encoder(self, pixels: Tensor) -> Named:

@@ -62,6 +62,7 @@ class Ultralytics(Framed):
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="AGPL-3.0 for the package",
             citation="Jocher et al., Ultralytics, github.com/ultralytics/ultralytics",
+            family="SAM",
         )
 
     def encode(self, pixels: Tensor) -> Any:

@@ -65,8 +65,8 @@ class ModelCard:
         preprocessing: how an image becomes the network's input, in words.
         precision: arithmetic, such as float32.
         parameters: number of parameters.
-        licence: SPDX name or words.
-        citation: paper.
+        licence, citation: SPDX name or words; paper.
+        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ModelCard:
     parameters: int = 0
     licence: str = ""
     citation: str = ""
+    family: str = ""
 
 
 class Model(ABC):
@@ -90,6 +91,8 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    chunk: int = 0
+    """How many of them it decodes together; 0: all. Fewer are given where memory runs out."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     requires: ClassVar[str] = ""
@@ -121,11 +124,7 @@ class Model(ABC):
         return self.predict(embedding, prompts, multimask=multimask)
 
     def direct(self, method: str) -> Callable[..., Any] | None:
-        """The model's own way to a task's prediction; None if it has none.
-
-        Args:
-            method: its name, as `Task.direct` gives it; empty if the task knows of none.
-        """
+        """The model's own way to a task's prediction, by the name of `Task.direct`, or None."""
         return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
@@ -159,8 +158,7 @@ class DatasetCard:
     Attributes:
         name: as ``sambench list`` shows it.
         title: full name.
-        licence: SPDX name or words.
-        citation: paper.
+        licence, citation: SPDX name or words; paper.
         homepage: where it is described.
         split: which part this is.
         note: one sentence that a table must show beside the numbers, such as that the set is a
@@ -379,8 +377,7 @@ class Task(ABC):
         Args:
             stems: what the name of each prediction starts with; files may be missing.
 
-        Returns:
-            The task that reads them: with what they have in common settled.
+        Returns: the task that reads them, with what they have in common settled.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.

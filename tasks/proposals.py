@@ -137,7 +137,8 @@ class Proposals(Task):
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         from sambench.masks import rle
         from sambench.masks.geometry import nms
-        from sambench.masks.grid import GridOptions, candidates
+        from sambench.masks.grid import candidates
+        from sambench.masks.grid_options import GridOptions
 
         options = GridOptions(
             self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh

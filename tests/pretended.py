@@ -146,14 +146,15 @@ def _far(value):
 @contextlib.contextmanager
 def pretended_gpu():
     """Tensors of cuda:0 may be made within, whether or not this PyTorch was built for GPUs."""
-    available, torch.cuda.is_available = torch.cuda.is_available, lambda: True
+    real = torch.cuda.is_available, torch.cuda.device_count
+    torch.cuda.is_available, torch.cuda.device_count = lambda: True, lambda: 1
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:
         with _guarded(), _lifting_on_host(), PretendedGpu() as gpu:
             yield gpu
     finally:
-        torch.cuda.is_available = available
+        torch.cuda.is_available, torch.cuda.device_count = real
         torch.__future__.set_overwrite_module_params_on_conversion(overwrite)
 
 

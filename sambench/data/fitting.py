@@ -34,6 +34,12 @@ def tasks_of(model: type[Model]) -> list[str]:
     ]
 
 
+def methods_of(model: Model) -> list[str]:
+    """Names of the methods by which a model does a task itself, such as boundaries."""
+    asked = {cls.direct for _, cls in _classes("task") if cls.direct}
+    return sorted(method for method in asked if model.direct(method) is not None)
+
+
 def alternatives(truth: type, dataset: Dataset) -> str:
     """Datasets that have a truth which this one lacks, and tasks that it serves, in words."""
     having = datasets_with(truth)

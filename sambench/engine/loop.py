@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sambench.engine.settings import Settings
-from sambench.engine.timed_model import Predictor, out_of_memory
+from sambench.engine.timed_model import Predictor
 from sambench.engine.workers import Score, Scorer, ahead, score_image
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
 from sambench.store.paths import file_stem
@@ -142,7 +142,6 @@ class Loop:
         self._predictor = Predictor(parts.model, cache)
         self._scorer = Scorer(settings.workers, Lines(sink).take)
         self._warm = False
-        self._batch = settings.batch
 
     def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
@@ -170,7 +169,7 @@ class Loop:
                 batch.append(future.result())
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 self._failed(item, error)
-            if len(batch) >= self._batch:
+            if len(batch) >= self._settings.batch:
                 yield batch
                 batch = []
         if batch:
@@ -196,13 +195,14 @@ class Loop:
         try:
             made = self._predictor.embed([read.sample.image for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-            if len(batch) > 1:
-                log.warning("embedding %d images together failed: %s", len(batch), error)
-                if out_of_memory(error):
-                    self._batch = len(batch) // 2
-                yield from (found for read in batch for found in self._embed([read]))
-            else:
+            if len(batch) == 1:
                 self._failed(batch[0].item, error)
+                return
+            log.warning("embedding %d images together failed: %s", len(batch), error)
+            made = None
+        if made is None:  # here the error is gone, and with it what the failed call held
+            for read in batch:
+                yield from self._embed([read])
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
             yield read, embedding, {"read": read.seconds, **seconds}

@@ -192,8 +192,10 @@ def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset)
     """
     header = describe(name, task, model, dataset)
     saved = model.manifest
-    if not saved:
-        return header
+    if not saved:  # nobody says what else the model can do
+        known = header["about"]["model"]
+        stated = {key: known[key] for key in known.keys() - {"prompts", "methods"}}
+        return {**header, "about": {**header["about"], "model": stated}}
     made, asked = saved["predictions"], header["plan"]["predictions"]
     # The model, and the code that was run, are those of then.
     asked = {

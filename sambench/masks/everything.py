@@ -17,7 +17,8 @@ from sambench.interfaces import Model
 from sambench.masks import rle
 from sambench.masks.crops import Crop, crop_boxes
 from sambench.masks.geometry import boxes_of, nms, without_small
-from sambench.masks.grid import GridOptions, crop_candidates
+from sambench.masks.grid import crop_candidates
+from sambench.masks.grid_options import GridOptions
 from sambench.masks.mask_data import MaskData, joined
 from sambench.options import Range
 

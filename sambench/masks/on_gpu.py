@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +22,10 @@ from sambench.interfaces import JSON, Masks
 from sambench.masks import rle
 from sambench.masks.crops import Crop
 from sambench.masks.geometry import nms, surviving
+from sambench.masks.grid_options import GridOptions
 from sambench.masks.mask_data import MaskData, joined
 from sambench.masks.transfer import download, upload
 from sambench.masks.upsampling import masks_at_once, upsample
-
-if TYPE_CHECKING:
-    from sambench.masks.grid import GridOptions
 
 WAVE = 2**30
 """Bytes of logits that are kept at a time."""

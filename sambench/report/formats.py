@@ -12,6 +12,7 @@ from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import differing_fields
 from sambench.report.leaderboard import Board, Entry, caution, show_ranks
+from sambench.report.matrix import UNSTATED, Cell, make_matrix
 from sambench.report.numbers import (
     DASH,
     direction_unknown,
@@ -75,6 +76,39 @@ def board_markdown(board: Board) -> str:
         else []
     )
     return "\n\n".join([table, *words, *(md(note) for note in said)])
+
+
+def matrix_markdown(boards: Sequence[Board]) -> str:
+    """Models against tasks as a markdown table: headline metric, interval, rank, speed.
+
+    There is a column for each task and dataset; "" if nothing was measured.
+    """
+    matrix = make_matrix(boards)
+    if not matrix.rows:
+        return ""
+    metrics = [place.board.metric for place in matrix.places]
+    titles = [
+        f"{place.board.task}, {place.board.dataset}: {show_metric(metric)}"
+        for place, metric in zip(matrix.places, metrics, strict=True)
+    ]
+    head = ["model", "family", "prompts", "parameters", *titles]
+    rows = [
+        [
+            *(row.model.label, row.model.family or UNSTATED, row.model.takes, row.model.size),
+            *(_matrix_cell(*pair) for pair in zip(row.cells, metrics, strict=True)),
+        ]
+        for row in matrix.rows
+    ]
+    return _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+
+
+def _matrix_cell(cell: Cell, metric: Metric) -> str:
+    entry = cell.entry
+    if entry is None:
+        return cell.why
+    speed = entry.run.result.timing.get("images_per_second") if entry.run else None
+    parts = [_cell(entry, metric), f"rank {ranks}" if (ranks := show_ranks(entry)) else ""]
+    return ", ".join(filter(None, [*parts, f"{speed:.3g} images/s" if speed else ""]))
 
 
 def unranked(board: Board) -> list[str]:

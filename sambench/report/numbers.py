@@ -117,6 +117,13 @@ def scored(result: Result) -> str:
     return ", ".join([images_in_words(result.images), *(f"{n} {of}" for of, n in counts.items())])
 
 
+def hardware(result: Result) -> str:
+    """What its model computed on: the name of the processor, or of the GPU."""
+    environment = result.environment
+    device = environment.get("device", "cpu")
+    return str(environment.get("cpu") if device == "cpu" else device)
+
+
 def images_in_words(images: int) -> str:
     """``1 image``, ``2 images``."""
     return f"{images} image{'' if images == 1 else 's'}"

@@ -7,6 +7,7 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import (
     declared_by,
     few_images,
+    hardware,
     has_interval,
     legend,
     metric_of,
@@ -82,11 +83,5 @@ def _said(result: Result, paper: str) -> list[str]:
     if result.note:
         lines.append(result.note + (f" The paper's protocol: {paper}" if paper else ""))
     if speed := result.timing.get("images_per_second"):
-        lines.append(f"{speed:.2f} images/s for the model on {_device(result)}")
+        lines.append(f"{speed:.2f} images/s for the model on {hardware(result)}")
     return lines
-
-
-def _device(result: Result) -> str:
-    environment = result.environment
-    device = environment.get("device", "cpu")
-    return str(environment.get("cpu") if device == "cpu" else device)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import sambench
+from sambench.data.fitting import methods_of
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.registry import BUILT_IN, PLUGIN, origin, plain
 from sambench.store.code import ENGINE, Code, digest_of, modules_of
@@ -46,7 +47,13 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
             "options": raw_options(task),
             "choices": {**task_options(task), **task.facts},
             "label": label_of(model),
-            "model": {**asdict(model.card), **_chosen(model), **_plugins({"model": model})},
+            "model": {
+                **asdict(model.card),
+                "prompts": sorted(model.prompts),
+                "methods": methods_of(model),
+                **_chosen(model),
+                **_plugins({"model": model}),
+            },
             "dataset": {
                 "name": label_of(dataset) if card.own else card.name,
                 "label": label_of(dataset),

@@ -35,7 +35,7 @@ class NewModel(Model):
     def __init__(self, radius: float = 0.1, device: str = "cpu") -> None:
         self.radius, self.device = radius, device  # time and memory are measured on the device
         # weights_sha256 is the checkpoint's content: results of other weights must differ from it.
-        self.card = ModelCard(name="new_model", preprocessing="none", licence="", citation="")
+        self.card = ModelCard(name="new_model", preprocessing="none", licence="", family="")
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
         """Embed images, each (H, W, 3) uint8 RGB: the expensive half, done once for an image."""

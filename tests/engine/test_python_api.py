@@ -95,3 +95,12 @@ def test_embeddings_of_weights_that_may_change_are_not_cached(tmp_path):
 
     with pytest.raises(UserError, match="does not follow the weights"):
         epoch(load("model", "superpixel"), tmp_path, cache=CacheOptions(tmp_path / "cache"))
+
+
+def test_a_result_says_what_its_model_is_and_takes(tmp_path):
+    own = epoch(Trained(), tmp_path).protocol["model"]
+    assert (own["family"], own["prompts"], own["methods"]) == ("", ["points"], [])
+    built_in = epoch("felzenszwalb", tmp_path).protocol["model"]
+    assert (built_in["family"], built_in["prompts"]) == ("baseline", ["points"])
+    assert built_in["methods"] == ["boundaries", "propose", "superpixels"]
+    assert built_in["parameters"] == 0

@@ -238,7 +238,7 @@ class TestInterrupt:
         process = runner.start(f"--workers={workers}")
         runner.wait_for(process, 3)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 130
         assert b"the same command continues" in error
         assert b"Traceback" not in error
@@ -254,7 +254,7 @@ class TestInterrupt:
         process = runner.start(f"--workers={workers}")
         runner.wait_for(process, 3)
         process.send_signal(number)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 128 + number
         assert f"ended by {number.name}; the same command continues.".encode() in error
         assert b"Traceback" not in error
@@ -270,7 +270,7 @@ class TestInterrupt:
         runner.wait_for(process, 3)
         for _ in range(2):
             os.killpg(process.pid, signal.SIGTERM)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 143
         assert b"Traceback" not in error
         assert 2 <= len(runner.records) < 12
@@ -282,7 +282,7 @@ class TestInterrupt:
         process = runner.start(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
         runner.wait_for(process, 3)
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
         assert process.returncode == 0
         assert len(runner.records) == 12
 

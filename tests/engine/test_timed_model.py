@@ -20,7 +20,8 @@ from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
-from sambench.masks.grid import GridOptions, candidates
+from sambench.masks.grid import candidates
+from sambench.masks.grid_options import GridOptions
 from sambench.registry import load
 from sambench.store.timing import summarize
 from sambench.truths import Instances
@@ -484,6 +485,14 @@ class TestProgress:
         for _ in range(5):
             progress.update()
         assert progress.line() == "100/100 images, 1.12 images/s, 5 failed"
+
+    def test_images_that_come_out_together_give_no_speed(self):
+        clock = Clock()
+        progress = Progress(2, 0, show=False, clock=clock)
+        progress.update()
+        clock.now += 0.004
+        progress.update()
+        assert progress.line() == "2/2 images"
 
     def test_a_terminal_has_one_line_from_the_start(self, monkeypatch):
         monkeypatch.setattr(sys, "stderr", Terminal())

@@ -11,7 +11,8 @@ from sambench.masks import on_gpu, rle
 from sambench.masks.crops import Crop
 from sambench.masks.everything import EverythingOptions, everything
 from sambench.masks.geometry import nms, surviving
-from sambench.masks.grid import GridOptions, candidates, crop_candidates, grid
+from sambench.masks.grid import candidates, crop_candidates, grid
+from sambench.masks.grid_options import GridOptions
 from sambench.masks.transfer import download, upload
 from sambench.masks.upsampling import Upsampling
 

@@ -1,11 +1,15 @@
-"""The first page: all that was measured, in one table."""
+"""The first page: models against tasks, each task in short, and all that was measured."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sambench.registry import entries
 from sambench.report.leaderboard import Board, Entry
+from sambench.report.matrix import Cell, Known, Matrix, Place, filters, kinds, make_matrix
+from sambench.report.numbers import hardware, legend
 from sambench.report.pages.cells import Line, Number, board_line, metric_column
-from sambench.report.pages.contents import Contents
+from sambench.report.pages.contents import Contents, runs_of
 from sambench.report.pages.render import Page
 
 
@@ -28,29 +32,97 @@ class Row:
     speed: Number
 
 
+@dataclass(frozen=True)
+class Model:
+    """A line of the matrix.
+
+    Attributes:
+        known: what is known of the model.
+        kinds: the kinds of prompt that it is found by.
+        cells: its line on each board, or why there is none.
+    """
+
+    known: Known
+    kinds: tuple[str, ...]
+    cells: tuple[tuple[Cell, Row | None], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A task in short.
+
+    Attributes:
+        task: its name.
+        about: what it is, in sentences.
+        places: its boards that stand in the matrix.
+        leaders: for each of these, the lines that none beats beyond noise.
+        published: how many published tables it has.
+    """
+
+    task: str
+    about: Sequence[str]
+    places: Sequence[Place]
+    leaders: Sequence[Sequence[Row]]
+    published: int
+
+
 def overview_page(contents: Contents) -> Page:
-    """All that was measured, in one table, and what else there is."""
-    rows = [
-        Row(
-            board,
-            board_line(entry, [board.metric], contents.addresses),
-            metric_column(board.metric).text,
-            _images(entry),
-            _speed(entry),
-        )
-        for board in contents.boards
-        if board.measured
-        for entry in board.entries
-    ]
+    """Models against tasks, each task in short, and all that was measured in one table."""
+    measured = [board for board in contents.boards if board.measured]
+    matrix = make_matrix(measured)
+    of = {id(e): _row(b, e, contents) for b in measured for e in b.entries}
+    rows = list(of.values())
     published = Counter(board.task for board in contents.boards if not board.measured)
     counts = {
         "measured results": len(rows),
-        "models": len({row.line.entry.model for row in rows}),
-        "protocols": len({row.board.key for row in rows}),
+        "models": len(matrix.rows),
+        "protocols": len(measured),
         "published tables": published.total(),
     }
-    data = {"rows": rows, "counts": counts, "published": published}
+    metrics = {metric.name: metric for metric in (p.board.metric for p in matrix.places)}
+    data = {
+        "matrix": matrix,
+        "columns": [metric_column(place.board.metric) for place in matrix.places],
+        "images": [_images(place.board.entries[0]) for place in matrix.places],
+        "models": list(_models(matrix, of)),
+        "filters": dict(filters(matrix)),
+        "legend": legend(metrics.values()),
+        "machines": _machines(measured),
+        "tasks": [_summary(task, matrix, of, published) for task in contents.tasks()],
+        "rows": rows,
+        "counts": counts,
+    }
     return Page("index.html", "overview.html", "Leaderboard", data)
+
+
+def _row(board: Board, entry: Entry, contents: Contents) -> Row:
+    line = board_line(entry, [board.metric], contents.addresses)
+    return Row(board, line, metric_column(board.metric).text, _images(entry), _speed(entry))
+
+
+def _models(matrix: Matrix, of: Mapping[int, Row]) -> Iterator[Model]:
+    for row in matrix.rows:
+        cells = tuple((cell, of[id(cell.entry)] if cell.entry else None) for cell in row.cells)
+        yield Model(row.model, kinds(row.model), cells)
+
+
+def _summary(
+    task: str, matrix: Matrix, of: Mapping[int, Row], published: Mapping[str, int]
+) -> Summary:
+    places = [place for place in matrix.places if place.board.task == task]
+    leaders = [
+        [of[id(entry)] for entry in place.board.entries if entry.ranks and entry.ranks[0] == 1]
+        for place in places
+    ]
+    about = [entry.summary for entry in entries("task") if entry.name == task]
+    return Summary(task, about, places, leaders, published.get(task, 0))
+
+
+def _machines(boards: Sequence[Board]) -> list[str]:
+    """Where the speeds were measured, in words."""
+    results = (run.result for board in boards for run in runs_of(board))
+    timed = (result for result in results if result.timing.get("images_per_second"))
+    return list(dict.fromkeys(hardware(result) for result in timed))
 
 
 def _images(entry: Entry) -> Number:

@@ -22,6 +22,10 @@
     const search = tools && tools.querySelector("input");
     const status = tools && tools.querySelector("[role=status]");
     const turn = tools ? [...tools.querySelectorAll("button")] : [];
+    const filters = tools ? [...tools.querySelectorAll("select[data-filter]")] : [];
+    const order = tools && tools.querySelector("select[data-sort]");
+    const given = [...rows];
+    if (tools) tools.hidden = false; // without this script they would do nothing
     let page = 0;
     const value = (row, column) => {
       const cell = row.cells[column];
@@ -31,7 +35,8 @@
       const words = search ? search.value.toLowerCase().split(/\s+/).filter(Boolean) : [];
       const found = [...body.rows].filter((row) => {
         const text = row.textContent.toLowerCase();
-        const fits = words.every((word) => text.includes(word));
+        const chosen = ({ value, dataset }) => !value || row.dataset[dataset.filter].split("\n").includes(value);
+        const fits = words.every((word) => text.includes(word)) && filters.every(chosen);
         if (!fits) row.hidden = true;
         return fits;
       });
@@ -54,18 +59,38 @@
       page = 0;
       show();
     };
-    table.tHead.querySelectorAll("button").forEach((button) => {
+    const heads = [...table.tHead.querySelectorAll("button")];
+    const mark = (head, way) => {
+      for (const each of table.tHead.rows[0].cells) each.setAttribute("aria-sort", "none");
+      if (head) head.setAttribute("aria-sort", way);
+      if (order) order.value = head ? head.cellIndex : "";
+    };
+    heads.forEach((button) => {
       button.addEventListener("click", () => {
         const head = button.closest("th");
         const first = head.dataset.first || "ascending";
         const other = first === "ascending" ? "descending" : "ascending";
         const next = head.getAttribute("aria-sort") === first ? other : first;
-        for (const each of table.tHead.rows[0].cells) each.setAttribute("aria-sort", "none");
-        head.setAttribute("aria-sort", next);
+        mark(head, next);
         sort(head.cellIndex, next === "descending");
       });
     });
-    if (search) search.addEventListener("input", () => { page = 0; show(); });
+    if (order) {
+      for (const button of heads) {
+        const head = button.closest("th");
+        order.add(new Option(head.dataset.name || button.textContent, head.cellIndex));
+      }
+      order.addEventListener("change", () => {
+        const head = order.value && table.tHead.rows[0].cells[order.value];
+        mark(null);
+        if (head) { head.querySelector("button").click(); return; }
+        rows.splice(0, rows.length, ...given);
+        body.append(...rows);
+        page = 0;
+        show();
+      });
+    }
+    for (const each of [search, ...filters]) if (each) each.addEventListener("input", () => { page = 0; show(); });
     turn.forEach((button, i) => button.addEventListener("click", () => { page += i ? 1 : -1; show(); }));
     show();
   }
