@@ -100,6 +100,13 @@ class Model(ABC):
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
 
+    @classmethod
+    def best_device(cls) -> str:
+        """What ``--device auto`` is for models of this class: a GPU that PyTorch finds, or cpu."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
     @abstractmethod
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
         """Embed images, each (H, W, 3) uint8 RGB of any size: the expensive half."""
@@ -299,11 +306,7 @@ class Task(ABC):
         return self.metrics[0].name
 
     def __post_init__(self) -> None:
-        """Refuse options outside the range of their annotation (a `sambench.options.Range`).
-
-        Raises:
-            UserError: an option is out of range; it is named, with what it takes.
-        """
+        """Refuse options outside the range of their annotation (a `sambench.options.Range`)."""
         check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
@@ -372,12 +375,10 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
 
     def surveyed(self, stems: Sequence[Path]) -> Task:
-        """Look at all predictions made elsewhere before any is scored.
+        """Look at all predictions made elsewhere, which have names that start with stems.
 
-        Args:
-            stems: what the name of each prediction starts with; files may be missing.
-
-        Returns: the task that reads them, with what they have in common settled.
+        Returns:
+            The task that reads them, with what they have in common settled.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.

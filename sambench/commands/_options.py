@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from sambench.commands._arguments import OPTION, Parser, Typed, add_options
 from sambench.data.suites import SUITES
-from sambench.engine.models import choose_device as choose_device
 from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError
 from sambench.options import Range
@@ -130,7 +129,9 @@ def with_precision(spec: str, precision: str) -> str:
 def add_device(parser: Parser) -> None:
     """Add ``--device``."""
     parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, ...; auto: a GPU if there is one"
+        "--device",
+        default="auto",
+        help="cpu, cuda, cuda:1, mps, ...; auto: a CUDA GPU if the model can use one",
     )
 
 

@@ -19,7 +19,6 @@ from sambench.commands._options import (
     add_all,
     add_device,
     add_run_options,
-    choose_device,
     load_model,
     load_tasks,
     run_settings,
@@ -80,7 +79,10 @@ def add(parser: Parser) -> None:
         "--patience", type=PATIENCE,
         help="seconds for 8 images before an actor is considered hung; default: 1800",
     )  # fmt: skip
-    ray.add_argument("--gpus", type=GPUS, help="GPUs per actor; default: 1 if --device is a GPU")
+    ray.add_argument(
+        "--gpus", type=GPUS,
+        help="GPUs per actor; default: 1 if --device is a GPU, or auto and the cluster has any",
+    )  # fmt: skip
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
@@ -178,10 +180,10 @@ def _engine(arguments: argparse.Namespace, spec: str) -> Engine:
         return Local(load_model(spec, arguments.device))
     from sambench.engine import ray_cluster
 
-    device = choose_device(arguments.device)
-    gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
     patience = ray_cluster.PATIENCE if arguments.patience is None else arguments.patience
-    return ray_cluster.OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
+    return ray_cluster.OnRay(
+        spec, arguments.device, arguments.actors, arguments.gpus, arguments.address, patience
+    )
 
 
 def _run_selection(
@@ -230,7 +232,7 @@ def _run_dataset(
     mine = settings.shard.take(ids) if settings.shard else ids
     of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
     names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
-    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images"
+    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images, on {engine.place}"
     say(what, quiet=not settings.progress)
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:

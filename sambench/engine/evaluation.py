@@ -21,6 +21,7 @@ from sambench.engine.compiling import compiling_announced
 from sambench.engine.embedding_cache import CacheOptions
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
+from sambench.engine.models import load_model
 from sambench.engine.recorder import (
     OpenRun,
     Recorder,
@@ -61,6 +62,7 @@ def evaluate(
     *,
     model: str | Model,
     dataset: str | Dataset,
+    device: str = "auto",
     output: str | Path = "runs",
     limit: int = 0,
     only: Sequence[str] = (),
@@ -84,6 +86,8 @@ def evaluate(
         task: name with options, such as "points:points=3", or an instance.
         model: name with options, or an instance.
         dataset: name with options, or an instance.
+        device: of a model given by name: cpu, cuda, cuda:1, ...; auto is a GPU if there is one
+            that the model can use.
         output: folder for records and results.
         limit: only so many images, from the first; 0 is all.
         only: ids of the images to score; empty is all.
@@ -109,7 +113,20 @@ def evaluate(
     )  # fmt: skip
     _check_cache(model, cache)
     made = _with_options(task, options)
-    return run(made, _made("model", model), _made("dataset", dataset), settings)[0]
+    return run(made, _placed(model, device), _made("dataset", dataset), settings)[0]
+
+
+def _placed(given: str | Model, device: str) -> Model:
+    """A model on a device; an object is where it is."""
+    if isinstance(given, str):
+        model: Model = load_model(given, device)
+        return model
+    if device not in {"auto", str(given.device)}:
+        raise UserError(
+            f"this {given.card.name} is on {given.device}; leave out device, or give the model by "
+            "its name."
+        )
+    return given
 
 
 def _check_cache(model: str | Model, cache: CacheOptions | None) -> None:
@@ -174,6 +191,10 @@ def run(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> lis
 class Engine(Protocol):
     """Where a run is carried out."""
 
+    @property
+    def place(self) -> str:
+        """On what, in words."""
+
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Refuse what does not fit, as far as that is known before the run."""
 
@@ -186,6 +207,11 @@ class Local:
     """The engine of this machine: one model in this process, scores in others."""
 
     model: Model
+
+    @property
+    def place(self) -> str:
+        """The model's device."""
+        return str(self.model.device)
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Refuse a task that model or dataset do not fit, before anything is predicted."""

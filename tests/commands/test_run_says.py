@@ -9,7 +9,7 @@ def test_a_run_says_what_it_does_and_where_everything_lies(runner, capsys):
     runner.run("--limit=3", "--save-predictions")
     out, err = capsys.readouterr()
     first, *_, table, site, differences = err.splitlines()
-    assert first == "brightness on faulty: 3 of 12 images"
+    assert first == "brightness on faulty: 3 of 12 images, on cpu"
     result = runner.file(".json")
     assert f"result       {result}" in err
     assert f"records      {result.with_suffix('.records.jsonl')}" in err
@@ -24,7 +24,7 @@ def test_json_is_alone_on_stdout_and_predictions_are_named_if_there(runner, caps
     runner.run("--json")
     out, err = capsys.readouterr()
     assert json.loads(out)["images"] == 12
-    assert err.startswith("brightness on faulty: 12 images\n")
+    assert err.startswith("brightness on faulty: 12 images, on cpu\n")
     assert "result       " in err
     assert "predictions" not in err
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sambench.engine.loop import WorkItem
-from sambench.engine.ray_cluster import ATTEMPTS, OnRay, Order, _Crew
+from sambench.engine.ray_actor import Order
+from sambench.engine.ray_cluster import ATTEMPTS, OnRay, _Crew
 from sambench.engine.settings import Settings
 from sambench.errors import UserError
 
