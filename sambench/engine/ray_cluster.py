@@ -30,8 +30,9 @@ from sambench.engine.evaluation import (
 )
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
 from sambench.engine.models import load_model
-from sambench.engine.recorder import OpenRun, folders_of, opened
+from sambench.engine.recorder import OpenRun, opened
 from sambench.engine.settings import Settings
+from sambench.engine.workers import Files
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
 from sambench.registry import import_files, imported_files
@@ -50,7 +51,7 @@ ATTEMPTS = 3
 """How many actors an image may kill before it counts as failed."""
 PATIENCE = 1800.0
 """Seconds for a chunk of images: an actor from which nothing comes for longer hangs."""
-Event = tuple[int, str, JSON | Exception]
+Event = tuple[int, str, JSON | Exception, Files]
 
 
 @dataclass(frozen=True)
@@ -92,23 +93,23 @@ class Worker:
         self._held = tasks, model, dataset
         return headers_of(tasks, model, dataset), environment(str(model.device))
 
-    def work(self, todo: list[WorkItem], folders: list[Path | None]) -> tuple[list[Event], JSON]:
+    def work(self, todo: list[WorkItem]) -> tuple[list[Event], JSON]:
         """Do some images; returns what came of them, and the peak of memory so far."""
         tasks, model, dataset = self._held
         if not hasattr(self, "_loop"):
-            parts = Parts(list(tasks.values()), folders, model, dataset)
+            parts = Parts(list(tasks.values()), model, dataset)
             self._loop = Loop(parts, self._order.settings, self)
         self._events = []
         self._loop.run(todo)
         return self._events, peak_memory(str(model.device))
 
-    def scored(self, task: int, id: str, line: JSON) -> None:
+    def scored(self, task: int, id: str, line: JSON, files: Files) -> None:
         """Keep the line of a scored image until the driver fetches it."""
-        self._events.append((task, id, line))
+        self._events.append((task, id, line, files))
 
     def failed(self, task: int, id: str, error: Exception) -> None:
         """Keep why an image failed, as an error that the driver can unpickle."""
-        self._events.append((task, id, _portable(error)))
+        self._events.append((task, id, _portable(error), {}))
 
 
 def _portable(error: Exception) -> Exception:
@@ -156,10 +157,9 @@ class OnRay:
         with _Crew(_connected(self, settings), self, order) as crew:
             headers, place = crew.first()
             with opened(headers, list(tasks.values()), settings) as runs:
-                folders = folders_of(runs, settings)
 
                 def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-                    crew.work(todo, folders, sink)
+                    crew.work(todo, sink)
 
                 def cost() -> JSON:
                     where = {**place, "actors": self.actors}
@@ -247,12 +247,12 @@ class _Crew:
                 self._headers = begun[0]
                 return begun
 
-    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> None:
+    def work(self, todo: Sequence[WorkItem], sink: Sink) -> None:
         """Have images done by whoever is there."""
         size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
         queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
         while queue or self._in_hand:
-            self._hand_out(queue, folders)
+            self._hand_out(queue)
             reference = self._next([*self._in_hand, *self._beginning])
             if reference in self._beginning:
                 self._begun(reference)
@@ -315,7 +315,7 @@ class _Crew:
         self._ready.append(actor)
         return begun
 
-    def _hand_out(self, queue: deque[list[WorkItem]], folders: list[Path | None]) -> None:
+    def _hand_out(self, queue: deque[list[WorkItem]]) -> None:
         """Give every actor work, first to those who have least."""
         busy = Counter(id(actor) for actor, _ in self._in_hand.values())
         for _ in range(IN_HAND * len(self._ready)):
@@ -325,7 +325,7 @@ class _Crew:
             chunk = queue.popleft()
             if not busy[id(actor)]:
                 self._heard[id(actor)] = self._clock()
-            self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
+            self._in_hand[actor.work.remote(chunk)] = actor, chunk
             busy[id(actor)] += 1
 
     def _returned(self, reference: Any, queue: deque[list[WorkItem]], sink: Sink) -> JSON:
@@ -339,11 +339,11 @@ class _Crew:
             return {}
         self._deaths_in_a_row = 0
         self._heard[id(actor)] = self._clock()
-        for task, image, outcome in events:
+        for task, image, outcome, files in events:
             if isinstance(outcome, Exception):
                 sink.failed(task, image, outcome)
             else:
-                sink.scored(task, image, outcome)
+                sink.scored(task, image, outcome, files)
         return dict(peak)
 
     def _got(self, reference: Any) -> Any:
