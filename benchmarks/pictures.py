@@ -65,7 +65,7 @@ def leaderboard(work: Path) -> Image.Image:
     """The page of a task as a browser shows it."""
     runs, site, shot = str(work / "runs"), str(work / "site"), work / "shot.png"
     words = ["--task", "points", "--points", "1", "--dataset", "mini", "--model", MODELS]
-    done(sambench(["run", *words, "--output", runs, "--save-predictions"]))
+    done(sambench(["run", *words, "--output", runs, "--predictions=all"]))
     done(sambench(["report", runs, "--no-published", "-o", site]))
     [browser] = list(filter(None, map(shutil.which, BROWSERS)))[:1]
     page = Path(site) / "task-points.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import SUPPRESS, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -165,18 +166,26 @@ def add_all(parser: Parser) -> None:
     parser.add_argument("--all", action="store_true", help="print all, not only what tells most")
 
 
-def where(runs: Sequence[Run], output: Path) -> str:
-    """Where runs lie, and what to do with them next."""
+def where(runs: Sequence[Run], output: Path, photographs: Sequence[str] = ()) -> str:
+    """Where runs lie, and what to do with them next.
+
+    Args:
+        runs: they have results.
+        output: the folder of all.
+        photographs: datasets that have to be named for their photographs to be found.
+    """
     lines = []
     for run in runs:
         lines += [f"result       {run.path}", f"records      {run.records_path}"]
         lines += [f"predictions  {run.predictions}"] if run.predictions.is_dir() else []
     first, *more = (run.path for run in runs)
+    viewed = [output] if more else [first]
+    named = [word for spec in photographs for word in ("--dataset", spec)]
     other = next((path for path in more if path.parent == first.parent), "OTHER.json")
     return "\n".join([
         *lines,
         f"table        sambench report {output}",
-        f"site         sambench report {output} -o site",
+        f"images       {shlex.join(['sambench', 'view', *map(str, viewed), *named])}",
         f"differences  sambench compare {first} {other}",
     ])  # fmt: skip
 
@@ -199,5 +208,4 @@ def run_settings(arguments: Namespace) -> Settings:
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         progress=not arguments.quiet,
-        save_predictions=getattr(arguments, "save_predictions", False),
     )

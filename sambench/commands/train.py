@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from sambench.commands._arguments import Parser, Typed, add_fields, given_options
 from sambench.commands._options import add_device, add_limit, load_model
 from sambench.errors import UserError
+from sambench.files import parse_size
 from sambench.options import Range
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _recipe_module() -> Any:
 
 def main(arguments: argparse.Namespace) -> int:
     """Train; 0 when all steps are done."""
-    from sambench.engine.embedding_cache import CacheOptions, parse_size
+    from sambench.engine.embedding_cache import CacheOptions
     from sambench.engine.models import own_device
     from sambench.registry import find, load
 

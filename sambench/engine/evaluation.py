@@ -26,7 +26,6 @@ from sambench.engine.recorder import (
     OpenRun,
     Recorder,
     finish,
-    folders_of,
     note_cost,
     opened,
     progress_of,
@@ -46,6 +45,7 @@ from sambench.registry import (
     split_spec,
 )
 from sambench.store.code import has_source
+from sambench.store.kept import parse_keep
 from sambench.store.plan import describe
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
@@ -70,7 +70,7 @@ def evaluate(
     batch: int = 1,
     resamples: int = RESAMPLES,
     fresh: bool | None = None,
-    save_predictions: bool = False,
+    predictions: str = "drawn",
     progress: bool = True,
     shard: Shard | None = None,
     cache: CacheOptions | None = None,
@@ -95,7 +95,8 @@ def evaluate(
         batch: images embedded at a time.
         resamples: bootstrap resamples for the intervals.
         fresh: discard the records of an earlier run; None is whether an instance was given.
-        save_predictions: keep every prediction beside the records.
+        predictions: which are kept beside the records: "drawn", of images that a site may draw;
+            "all"; "none"; or how much room drawn ones may take, such as "500MB".
         progress: show on stderr how far the run is.
         shard: do only this part of the images, in a records file of its own.
         cache: keep embeddings on disk.
@@ -109,7 +110,7 @@ def evaluate(
     settings = Settings(
         output=Path(output), limit=limit, only=tuple(only), workers=workers, batch=batch,
         resamples=resamples, fresh=not known if fresh is None else fresh,
-        save_predictions=save_predictions, progress=progress, shard=shard, cache=cache,
+        predictions=parse_keep(predictions), progress=progress, shard=shard, cache=cache,
     )  # fmt: skip
     _check_cache(model, cache)
     made = _with_options(task, options)
@@ -247,8 +248,7 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
     headers = headers_of(tasks, model, dataset)
     check_images(tasks.values(), dataset, ids)
     with opened(headers, list(tasks.values()), settings) as runs:
-        folders = folders_of(runs, settings)
-        parts = Parts([run.task for run in runs], folders, model, dataset)
+        parts = Parts([run.task for run in runs], model, dataset)
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
             forget_peak(str(model.device))
@@ -309,6 +309,9 @@ def complete(
         try:
             work(todo, recorder)
         finally:
+            for run in runs:
+                if run.kept is not None:
+                    run.kept.prune()
             if recorder.count:
                 seconds = time.perf_counter() - start
                 note_cost(runs, {"wall": seconds, **cost()})

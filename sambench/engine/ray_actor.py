@@ -12,6 +12,7 @@ from sambench.engine.evaluation import Tasks, headers_of
 from sambench.engine.loop import Loop, Parts, WorkItem
 from sambench.engine.models import load_model
 from sambench.engine.settings import Settings
+from sambench.engine.workers import Files
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
 from sambench.registry import import_files
@@ -19,7 +20,7 @@ from sambench.registry import import_files
 if TYPE_CHECKING:
     from sambench.interfaces import Model
 
-Event = tuple[int, str, JSON | Exception]
+Event = tuple[int, str, JSON | Exception, Files]
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,23 @@ class Worker:
         self._held = tasks, model, dataset
         return headers_of(tasks, model, dataset), environment(str(model.device))
 
-    def work(self, todo: list[WorkItem], folders: list[Path | None]) -> tuple[list[Event], JSON]:
+    def work(self, todo: list[WorkItem]) -> tuple[list[Event], JSON]:
         """Do some images; returns what came of them, and the peak of memory so far."""
         tasks, model, dataset = self._held
         if not hasattr(self, "_loop"):
-            parts = Parts(list(tasks.values()), folders, model, dataset)
+            parts = Parts(list(tasks.values()), model, dataset)
             self._loop = Loop(parts, self._order.settings, self)
         self._events = []
         self._loop.run(todo)
         return self._events, peak_memory(str(model.device))
 
-    def scored(self, task: int, id: str, line: JSON) -> None:
+    def scored(self, task: int, id: str, line: JSON, files: Files) -> None:
         """Keep the line of a scored image until the driver fetches it."""
-        self._events.append((task, id, line))
+        self._events.append((task, id, line, files))
 
     def failed(self, task: int, id: str, error: Exception) -> None:
         """Keep why an image failed, as an error that the driver can unpickle."""
-        self._events.append((task, id, portable(error)))
+        self._events.append((task, id, portable(error), {}))
 
 
 def portable(error: Exception) -> Exception:

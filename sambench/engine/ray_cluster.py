@@ -17,7 +17,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sambench.engine.evaluation import (
@@ -30,7 +29,7 @@ from sambench.engine.loop import Sink, WorkItem
 from sambench.engine.models import wanted_device
 from sambench.engine.progress import say
 from sambench.engine.ray_actor import Order, Worker, portable
-from sambench.engine.recorder import OpenRun, folders_of, opened
+from sambench.engine.recorder import OpenRun, opened
 from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
@@ -129,10 +128,9 @@ class OnRay:
             if gpus and place["device"] == "cpu":
                 log.warning("each actor holds %g GPUs and does not use them; give --gpus 0", gpus)
             with opened(headers, list(tasks.values()), settings) as runs:
-                folders = folders_of(runs, settings)
 
                 def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-                    crew.work(todo, folders, sink)
+                    crew.work(todo, sink)
 
                 def cost() -> JSON:
                     where = {**place, "actors": self.actors}
@@ -220,12 +218,12 @@ class _Crew:
                 self._headers = begun[0]
                 return begun
 
-    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> None:
+    def work(self, todo: Sequence[WorkItem], sink: Sink) -> None:
         """Have images done by whoever is there."""
         size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
         queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
         while queue or self._in_hand:
-            self._hand_out(queue, folders)
+            self._hand_out(queue)
             reference = self._next([*self._in_hand, *self._beginning])
             if reference in self._beginning:
                 self._begun(reference)
@@ -288,7 +286,7 @@ class _Crew:
         self._ready.append(actor)
         return begun
 
-    def _hand_out(self, queue: deque[list[WorkItem]], folders: list[Path | None]) -> None:
+    def _hand_out(self, queue: deque[list[WorkItem]]) -> None:
         """Give every actor work, first to those who have least."""
         busy = Counter(id(actor) for actor, _ in self._in_hand.values())
         for _ in range(IN_HAND * len(self._ready)):
@@ -298,7 +296,7 @@ class _Crew:
             chunk = queue.popleft()
             if not busy[id(actor)]:
                 self._heard[id(actor)] = self._clock()
-            self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
+            self._in_hand[actor.work.remote(chunk)] = actor, chunk
             busy[id(actor)] += 1
 
     def _returned(self, reference: Any, queue: deque[list[WorkItem]], sink: Sink) -> JSON:
@@ -312,11 +310,11 @@ class _Crew:
             return {}
         self._deaths_in_a_row = 0
         self._heard[id(actor)] = self._clock()
-        for task, image, outcome in events:
+        for task, image, outcome, files in events:
             if isinstance(outcome, Exception):
                 sink.failed(task, image, outcome)
             else:
-                sink.scored(task, image, outcome)
+                sink.scored(task, image, outcome, files)
         return dict(peak)
 
     def _got(self, reference: Any) -> Any:

@@ -343,7 +343,7 @@ def test_a_later_record_of_an_image_counts_and_beats_its_failure(tmp_path):
 
 class TestSavedPredictions:
     def test_they_are_scored_again_without_the_model(self, runner, plain, capsys):
-        runner.run("--save-predictions")
+        runner.run("--predictions=all")
         folder = runner.file(".predictions")
         task = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
         dataset = f"--dataset={Path(__file__).resolve().parents[1] / 'parts/faulty.py'}"
@@ -358,7 +358,7 @@ class TestSavedPredictions:
         assert json.loads(capsys.readouterr().out)["metrics"] == plain.result["metrics"]
 
     def test_other_options_than_they_were_made_with_are_refused(self, runner, capsys):
-        runner.run("--save-predictions", "--limit=2")
+        runner.run("--predictions=all", "--limit=2")
         parts = Path(__file__).resolve().parents[1] / "parts"
         words = ["score", f"--task={parts}/brightness.py", f"--dataset={parts}/faulty.py"]
         folder = runner.file(".predictions")
@@ -370,7 +370,7 @@ class TestSavedPredictions:
 
     def test_images_done_without_them_are_done_again(self, runner, plain):
         runner.run("--limit=3")
-        runner.run("--save-predictions")
+        runner.run("--predictions=all")
         assert len([*runner.file(".predictions").iterdir()]) == 12 + 1
         assert runner.scores == plain.scores
 
