@@ -25,7 +25,7 @@ class Settings:
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run.
         save_predictions: keep every prediction beside the records.
         progress: show on stderr how far the run is.
