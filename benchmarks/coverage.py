@@ -115,7 +115,7 @@ def study_candidates(populations: list[Population], simulations: int) -> list[Ro
     """Coverage of every method, of the first metric of each population."""
     rows = []
     for population in populations:
-        name, truth = population.metrics[0], population.truth()[population.metrics[0]]
+        name, truth = _main(population), population.truth()[_main(population)]
         for n in SIZES[:-1]:
             rng, hits = np.random.default_rng([1, n]), dict[str, int]()
             for _ in range(simulations):
@@ -128,9 +128,14 @@ def study_candidates(populations: list[Population], simulations: int) -> list[Ro
     return rows
 
 
+def _main(population: Population) -> str:
+    return next(iter(population.metrics))
+
+
 def _row(population: Population, metric: str, n: int, simulations: int, **more: Any) -> Row:
     return {
-        "population": population.name, "kind": population.kind, "metric": metric, "images": n,
+        "population": population.name, "kind": population.metrics[metric], "metric": metric,
+        "images": n,
         "simulations": simulations, **more,
     }  # fmt: skip
 
@@ -163,7 +168,7 @@ def study_stars(populations: list[Population], simulations: int) -> list[Row]:
     """How often equal models get a star, and the two real ones, by the old rule and the new."""
     rows = []
     for population in populations:
-        name = population.metrics[0]
+        name = _main(population)
         for n in (2, 3, 4, *SIZES):
             stars = np.zeros((2, 2))  # equal or not, old or new
             for number in range(simulations):
@@ -241,28 +246,40 @@ def plot(found: Mapping[str, list[Row]]) -> None:
     figure.savefig(PLOT, dpi=90)
 
 
+def _merged(known: list[Row], rows: list[Row]) -> list[Row]:
+    """Rows of a part, those that were computed anew in place of the old ones."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(row.get(name) for name in ("population", "metric", "images"))
+
+    new = {key(row) for row in rows}
+    return [*(row for row in known if key(row) not in new), *rows]
+
+
 def main() -> None:
     """Run the study, or a part of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--part", default="all")
+    parser.add_argument("--only", default="", help="what the name of a population begins with")
     parser.add_argument("--simulations", type=int, default=2000)
-    parser.add_argument("--save", type=Path, help="JSON to add the rows to")
+    parser.add_argument("--save", type=Path, default=RESULT, help="JSON to put the rows in")
     arguments = parser.parse_args()
-    populations, number = [*real(arguments.runs), *made_up()], arguments.simulations
+    number, path = arguments.simulations, arguments.save
+    found = [p for p in [*real(arguments.runs), *made_up()] if p.name.startswith(arguments.only)]
     alike = {"COCO boxes", "COCO masks"}  # of one run: no two models
     parts: dict[str, Callable[[], list[Row]]] = {
-        "candidates": lambda: study_candidates(populations, number // 4),
-        "intervals": lambda: study_intervals(populations, number),
-        "stars": lambda: study_stars([p for p in populations if p.name not in alike], number),
+        "candidates": lambda: study_candidates(found, number // 10),
+        "intervals": lambda: study_intervals(found, number),
+        "stars": lambda: study_stars([p for p in found if p.name not in alike], number),
         "ranks": lambda: study_ranks(number // 2),
     }
-    path = arguments.save or RESULT
     for name, part in parts.items():
         if arguments.part in {"all", name}:
             rows = part()
             known = json.loads(path.read_text()) if path.exists() else {}
-            path.write_text(json.dumps({**known, name: rows}, indent=1) + "\n")
+            merged = {**known, name: _merged(known.get(name, []), rows)}
+            path.write_text(json.dumps(merged, indent=1) + "\n")
     if arguments.part in {"all", "plot"}:
         plot(json.loads(path.read_text()))
 

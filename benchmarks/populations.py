@@ -25,7 +25,7 @@ from sambench.metrics.statistics import (
 )
 from sambench.store.run import read_run
 
-MADE_UP = 2000
+MADE_UP = 1000
 """Images of a population that is made up."""
 
 
@@ -35,15 +35,13 @@ class Population:
 
     Attributes:
         name: of it.
-        kind: the kind of its metrics, as docs/statistics.md calls it.
-        metrics: to study.
+        metrics: to study, with the kind of each as docs/statistics.md calls it.
         images: N.
         statistic: of the N records of the first model, then the N of the second.
     """
 
     name: str
-    kind: str
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, str]
     images: int
     statistic: Statistic
 
@@ -90,7 +88,7 @@ class Population:
 def real(folder: Path) -> list[Population]:
     """Those of the runs in a folder that `benchmarks.coverage` names."""
     found = []
-    for name, kind, metrics, first, second in RUNS:
+    for name, metrics, first, second in RUNS:
         if (folder / f"{first}.json").exists() and (folder / f"{second}.json").exists():
             runs = [read_run(folder / f"{stem}.json") for stem in (first, second)]
             lines = [{line["id"]: line["record"] for line in run.lines()} for run in runs]
@@ -98,28 +96,28 @@ def real(folder: Path) -> list[Population]:
             records = [side[id] for side in lines for id in ids]
             statistic = runs[0].task.estimator(records)
             assert isinstance(statistic, Statistic)
-            found.append(Population(name, kind, metrics, len(ids), statistic))
+            found.append(Population(name, metrics, len(ids), statistic))
     return found
 
 
 COCO, BSDS = "instances_train2017-4cf4c8", "bsds500-split=val"
 DETECTIONS = "instances-detections=nanodet-m-416_train2017_bbox-6f2412-coverage=any"
+LVIS, BBBC, GRID = "lvis_val_100-380992", "bbbc038v1", "proposals-points_per_side=8"
 BOXES = f"{DETECTIONS}/{COCO}/box_mask"
+MEANS, CURVES = {"mIoU": "mean"}, dict.fromkeys(("ODS", "OIS", "AP"), "edges")
 RUNS = (
-    ("COCO clicks", "mean", ("mIoU",), f"points/{COCO}/superpixel", f"points/{COCO}/flood_fill"),
-    ("COCO whole image", "mean", ("mIoU",), f"points/{COCO}/whole_image",
-     f"points/{COCO}/superpixel"),
-    ("BSDS Canny", "ODS, OIS, AP of edges", ("ODS", "OIS", "AP"), f"edges/{BSDS}/canny",
-     f"edges/{BSDS}/sobel"),
-    ("BSDS Sobel", "ODS, OIS, AP of edges", ("ODS", "OIS", "AP"), f"edges/{BSDS}/sobel",
-     f"edges/{BSDS}/canny"),
-    ("COCO proposals", "AR", ("AR@1000",), f"proposals/{COCO}/felzenszwalb",
+    ("COCO clicks", MEANS, f"points/{COCO}/superpixel", f"points/{COCO}/flood_fill"),
+    ("COCO whole image", MEANS, f"points/{COCO}/whole_image", f"points/{COCO}/superpixel"),
+    ("BBBC clicks", MEANS, f"points/{BBBC}/minisam", f"points/{BBBC}/flood_fill"),
+    ("BSDS Canny", CURVES, f"edges/{BSDS}/canny", f"edges/{BSDS}/sobel"),
+    ("BSDS Sobel", CURVES, f"edges/{BSDS}/sobel", f"edges/{BSDS}/canny"),
+    ("COCO proposals", {"AR@1000": "AR"}, f"proposals/{COCO}/felzenszwalb",
      f"proposals/{COCO}/box_grid"),
-    ("COCO boxes", "AP", ("boxAP",), BOXES, BOXES),
-    ("COCO masks", "AP", ("AP",), BOXES, BOXES),
-    ("COCO masks", "AR", ("AR@100",), BOXES, BOXES),
+    ("LVIS proposals", {"AR@1000": "AR"}, f"{GRID}/{LVIS}/minisam", f"{GRID}/{LVIS}/box_grid"),
+    ("COCO boxes", {"boxAP": "AP"}, BOXES, BOXES),
+    ("COCO masks", {"AP": "AP", "AR@100": "AR"}, BOXES, BOXES),
 )  # fmt: skip
-"""Name, kind, metrics, and the two runs of each population, relative to the folder of runs."""
+"""Name, metrics with their kinds, and the two runs of each population, in the folder of runs."""
 
 
 def made_up(seed: int = 0) -> list[Population]:
@@ -129,16 +127,13 @@ def made_up(seed: int = 0) -> list[Population]:
     many = np.minimum(rng.geometric(0.13, MADE_UP), 60)
     names = ("one object an image", one), ("many alike", many)
     found = [
-        Population(name, "mean", ("mIoU",), MADE_UP, ratios({"mIoU": _ious(sizes, rng)}))
+        Population(name, MEANS, MADE_UP, ratios({"mIoU": _ious(sizes, rng)}))
         for name, sizes in names
     ]
     records = [*_detected(rng), *_detected(rng)]
+    kinds = {"AP": "AP", "AR@100": "AR"}
     made = average_precision(records)
-    return [
-        *found,
-        Population("made-up detections", "AP", ("AP",), MADE_UP, made),
-        Population("made-up detections", "AR", ("AR@100",), MADE_UP, made),
-    ]
+    return [*found, Population("made-up detections", kinds, MADE_UP, made)]
 
 
 def _ious(sizes: NDArray[np.int64], rng: np.random.Generator) -> list[list[float]]:

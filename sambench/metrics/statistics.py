@@ -173,8 +173,8 @@ def estimates(
     Args:
         estimator: counts (images,) of how often each record is taken -> metrics.
         images: number of records.
-        resamples: how many sets of images may be looked at, for each of its two purposes; 0 leaves
-            the intervals undefined (NaN).
+        resamples: how many sets of images may be looked at for each of its purposes; 0 leaves the
+            intervals undefined (NaN).
         seed: of the random groups, halves and draws.
         names: metrics that are wanted; all if None.
     """
@@ -187,7 +187,7 @@ def estimates(
     left = evaluate(estimator, (1.0 - group for group in groups), frozenset(wanted))
     for name in (name for name, kind in kinds.items() if kind.total):
         left[name] *= [images / (images - group.sum()) for group in groups]
-    spreads = _spreads({n: _changes(left[n], value[n]) for n in wanted}, seed)
+    spreads = _spreads({n: _changes(left[n], value[n]) for n in wanted}, resamples, seed)
     biased = frozenset(name for name, kind in kinds.items() if kind.biased)
     biases = _biases(estimator, images, value, biased, resamples, seed)
     size = images / len(groups)
@@ -226,13 +226,13 @@ def _changes(values: Floats, value: float) -> Floats:
     return changes
 
 
-def _spreads(changes: Mapping[str, Floats], seed: int) -> dict[str, Spread]:
+def _spreads(changes: Mapping[str, Floats], resamples: int, seed: int) -> dict[str, Spread]:
     """Spread of each metric, from how it changes as each of G groups is left out, (G,)."""
     table = np.stack(list(changes.values()), axis=1)
     informative = (table != 0).sum(axis=0)  # NaN bears on it too: nothing else does
     error = np.sqrt((table**2).sum(axis=0))
     quantile = _student(np.maximum(informative - 1, 1))
-    critical = np.maximum(quantile, _studentized(table - table.mean(axis=0), seed))
+    critical = np.maximum(quantile, _studentized(table - table.mean(axis=0), resamples, seed))
     return {
         name: Spread(float(error[i]), float(critical[i]), int(informative[i]))
         for i, name in enumerate(changes)
@@ -246,12 +246,12 @@ def _student(degrees: NDArray[np.int64]) -> Floats:
     return quantile
 
 
-def _studentized(values: Floats, seed: int) -> Floats:
+def _studentized(values: Floats, resamples: int, seed: int) -> Floats:
     """Quantile of |t| over resamples of centred values (G, metrics); 0 where all are equal."""
     rng = np.random.default_rng([seed, 1])
     groups = len(values)
     share = np.full(groups, 1 / groups)
-    counts = rng.multinomial(groups, share, RESAMPLES).astype(np.float64)
+    counts = rng.multinomial(groups, share, resamples).astype(np.float64)
     mean = counts @ values / groups
     # Products leave a rounding error where all that was drawn is equal.
     variance = counts @ values**2 / groups - mean**2
