@@ -336,7 +336,7 @@ class Task(ABC):
 
     @abstractmethod
     def estimator(self, records: Sequence[JSON]) -> Estimator:
-        """All images -> a function of how often each record counts, for the bootstrap."""
+        """All images -> a function of how often each record counts, for intervals and tests."""
 
     def by_category(self, records: Sequence[JSON]) -> Estimator | None:
         """As `estimator`, of the main metric by category; None where records know of none."""

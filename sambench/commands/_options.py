@@ -157,7 +157,10 @@ def add_limit(parser: Parser) -> None:
 def add_resamples(parser: Parser) -> None:
     """Add ``--resamples``."""
     parser.add_argument(
-        "--resamples", type=RESAMPLES, default=1000, help="bootstrap resamples; 0: no intervals"
+        "--resamples",
+        type=RESAMPLES,
+        default=1000,
+        help="sets of images that intervals look at; 0: no intervals",
     )
 
 

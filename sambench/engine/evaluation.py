@@ -93,7 +93,7 @@ def evaluate(
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run; None is whether an instance was given.
         predictions: which are kept beside the records: "drawn", of images that a site may draw;
             "all"; "none"; or how much room drawn ones may take, such as "500MB".

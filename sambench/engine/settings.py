@@ -26,7 +26,7 @@ class Settings:
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run.
         predictions: which are kept beside the records; None leaves those that are there alone.
         progress: show on stderr how far the run is.

@@ -54,7 +54,7 @@ def merge(
         places: folders that hold records files, of shards or whole runs.
         output: where the joined records and results go.
         limit: score only this many images, from the first; 0 for all.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         own: the .py files of tasks that are not installed.
 
     Raises:

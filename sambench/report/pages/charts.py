@@ -45,7 +45,8 @@ def _dot(board: Board, entry: Entry, cost_of: Callable[[Result], float | None]) 
     if not cost or estimate is None or estimate.value != estimate.value:
         return None
     factor = board.metric.factor
-    scaled = type(estimate)(*(factor * v for v in (estimate.value, estimate.low, estimate.high)))
+    value, low, high = (factor * v for v in (estimate.value, estimate.low, estimate.high))
+    scaled = type(estimate)(value, low, high)
     return Dot(entry.label, cost, scaled, _hardware(entry.run.result))
 
 
