@@ -127,7 +127,7 @@ class Doubling(nn.Module):
 
     def __init__(self, channels: int, out: int, *, gelu: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(channels, out, 2, 2) * channels**-0.5)
+        self.weight = nn.Parameter(torch.empty(channels, out, 2, 2).normal_(std=channels**-0.5))
         self.bias = nn.Parameter(torch.zeros(out))
         self.layer = gelu_linear if gelu else linear
 
