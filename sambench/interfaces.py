@@ -34,6 +34,7 @@ from sambench.shown import Histogram as Histogram
 from sambench.shown import Layer as Layer
 from sambench.shown import Marks as Marks
 from sambench.shown import Metric as Metric
+from sambench.shown import Reference as Reference
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
@@ -163,12 +164,12 @@ class DatasetCard:
         citation: paper.
         homepage: where it is described.
         split: which part this is.
-        note: one sentence that a table must show beside the numbers, such as that the set is a
-            demonstration.
+        note: one sentence that a table must show beside the numbers, if there is one.
         steps: how to get it, in words, where no command can fetch it.
         layout: "verified on real files" or "from documentation".
         expected: expected counts, such as {"images": 100}.
         own: it is the user's own data, whose name others may use too.
+        references: known points on it, such as what people reach, to draw beside curves.
     """
 
     name: str
@@ -182,6 +183,7 @@ class DatasetCard:
     layout: str = "verified on real files"
     expected: Mapping[str, int] = field(default_factory=dict)
     own: bool = False
+    references: tuple[Reference, ...] = ()
 
 
 class Dataset(Mapping[str, Sample]):
@@ -225,11 +227,10 @@ class Dataset(Mapping[str, Sample]):
         return None
 
     def stamp(self, id: str) -> str | None:
-        """What changes whenever the pixels of an image may have changed, found without reading it.
+        """What changes whenever the pixels of an image may have, found without reading it.
 
-        Of an image in a file it is size and times; of one that follows from the options alone, any
-        constant. None if it cannot be known: then a run that is continued reads the image to see
-        whether it is still the one that was scored.
+        Of a file it is size and times; of what follows from the options alone, any constant. None
+        if it cannot be known: then a run that is continued reads the image to see.
         """
         path = self.image_path(id)
         return None if path is None else file_stamp(path)
@@ -269,6 +270,8 @@ class Task(ABC):
 
     A task calls it as ``model.direct(self.direct)``, never by its name.
     """
+    prompting: ClassVar[frozenset[str]] = frozenset()
+    """Options and facts that say how a model is prompted: of no account for one with `direct`."""
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
@@ -374,13 +377,10 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
 
     def surveyed(self, stems: Sequence[Path]) -> Task:
-        """Look at all predictions made elsewhere before any is scored.
+        """The task that reads predictions made elsewhere: with what they have in common settled.
 
         Args:
             stems: what the name of each prediction starts with; files may be missing.
-
-        Returns:
-            The task that reads them: with what they have in common settled.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -112,6 +112,26 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A known point on one dataset that is drawn beside a curve.
+
+    Attributes:
+        task: whose curve.
+        curve: its name.
+        label: what stands beside the point.
+        x, y: the point.
+        caption: where it is from, in a sentence.
+    """
+
+    task: str
+    curve: str
+    label: str
+    x: float
+    y: float
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Histogram:
     """Counts in bins.
 
@@ -152,6 +172,20 @@ class Marks:
 
     clicks: Sequence[Sequence[Sequence[float]]] = ()
     boxes: Sequence[Any] = ()
+
+
+def with_references(
+    drawings: Iterable[Curve | Histogram], references: Iterable[Mapping[str, Any]]
+) -> list[Curve | Histogram]:
+    """Curves with the points of a dataset beside them; the fields are those of `Reference`."""
+    found = list(drawings)
+    for known in references:
+        for i, drawing in enumerate(found):
+            if isinstance(drawing, Curve) and drawing.name == known["curve"]:
+                points = {**drawing.points, known["label"]: (known["x"], known["y"])}
+                caption = " ".join(filter(None, (drawing.caption, known["caption"])))
+                found[i] = replace(drawing, points=points, caption=caption)
+    return found
 
 
 _PARTS: dict[str, type[Curve | Histogram]] = {"curves": Curve, "histograms": Histogram}

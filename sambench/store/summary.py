@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
 from sambench.metrics.statistics import bootstrap
-from sambench.shown import as_details
+from sambench.shown import as_details, with_references
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
@@ -49,7 +49,9 @@ def summary(
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
-        details=as_details(task.curves(records)),
+        details=as_details(
+            with_references(task.curves(records), index.header.get("references", ()))
+        ),
     )
 
 
