@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from sambench.metrics.statistics import Estimate
 from sambench.report.pages import plots
-from sambench.report.pages.names import in_full, shorten, shortened
+from sambench.report.pages.names import in_full, shorten, shortened, wrapped
 from sambench.report.pages.plots import Dot
 from sambench.shown import Curve, Metric
 
@@ -98,5 +98,6 @@ def test_the_middle_is_left_out_and_no_two_are_written_alike():
     written = shortened(names, 16)
     assert len({*written.values()}) == 3
     assert all(len(text) <= 16 for text in written.values())
+    assert wrapped("word " * 99, 20).count("\n") == 2  # a label does not take the axes' place
     assert in_full({"a": "a"}) == ""
     assert in_full({"abc": "a…c"}) == "a…c is abc."
