@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -30,10 +30,13 @@ from sambench.options import check_fields
 from sambench.prompts import Masks as Masks
 from sambench.prompts import Prompts as Prompts
 from sambench.shown import Curve as Curve
+from sambench.shown import DatasetCard as DatasetCard
 from sambench.shown import Histogram as Histogram
 from sambench.shown import Layer as Layer
 from sambench.shown import Marks as Marks
 from sambench.shown import Metric as Metric
+from sambench.shown import ModelCard as ModelCard
+from sambench.shown import Reference as Reference
 from sambench.truths import Boundaries as Boundaries
 from sambench.truths import Concepts as Concepts
 from sambench.truths import Instances as Instances
@@ -53,30 +56,6 @@ Prediction = Any
 """What a task makes of a model's answers for one image: NumPy arrays, no tensors; it pickles."""
 Estimator = Callable[[NDArray[np.float64]], dict[str, float]]
 """Counts (n,) of how often each record is taken -> metrics. All ones gives the value itself."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is, as far as it can move a number.
-
-    Attributes:
-        name: the model's name, as ``sambench list`` shows it.
-        weights_sha256: identity of the checkpoint: its content, never its file name.
-        preprocessing: how an image becomes the network's input, in words.
-        precision: arithmetic, such as float32.
-        parameters: number of parameters.
-        licence, citation: SPDX name or words; paper.
-        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained.
-    """
-
-    name: str
-    weights_sha256: str = ""
-    preprocessing: str = ""
-    precision: str = "float32"
-    parameters: int = 0
-    licence: str = ""
-    citation: str = ""
-    family: str = ""
 
 
 class Model(ABC):
@@ -158,37 +137,6 @@ class Sample:
     truth: Any
 
 
-@dataclass(frozen=True)
-class DatasetCard:
-    """What a dataset is and where it is from.
-
-    Attributes:
-        name: as ``sambench list`` shows it.
-        title: full name.
-        licence, citation: SPDX name or words; paper.
-        homepage: where it is described.
-        split: which part this is.
-        note: one sentence that a table must show beside the numbers, such as that the set is a
-            demonstration.
-        steps: how to get it, in words, where no command can fetch it.
-        layout: "verified on real files" or "from documentation".
-        expected: expected counts, such as {"images": 100}.
-        own: it is the user's own data, whose name others may use too.
-    """
-
-    name: str
-    title: str
-    licence: str
-    citation: str
-    homepage: str = ""
-    split: str = ""
-    note: str = ""
-    steps: str = ""
-    layout: str = "verified on real files"
-    expected: Mapping[str, int] = field(default_factory=dict)
-    own: bool = False
-
-
 class Dataset(Mapping[str, Sample]):
     """Images and their truth by id, lazy, in a fixed order."""
 
@@ -230,11 +178,10 @@ class Dataset(Mapping[str, Sample]):
         return None
 
     def stamp(self, id: str) -> str | None:
-        """What changes whenever the pixels of an image may have changed, found without reading it.
+        """What changes whenever the pixels of an image may have, found without reading it.
 
-        Of an image in a file it is size and times; of one that follows from the options alone, any
-        constant. None if it cannot be known: then a run that is continued reads the image to see
-        whether it is still the one that was scored.
+        Of a file it is size and times; of what follows from the options alone, any constant. None
+        if it cannot be known: then a run that is continued reads the image to see.
         """
         path = self.image_path(id)
         return None if path is None else file_stamp(path)
@@ -274,6 +221,8 @@ class Task(ABC):
 
     A task calls it as ``model.direct(self.direct)``, never by its name.
     """
+    prompting: ClassVar[frozenset[str]] = frozenset()
+    """Options and facts that say how a model is prompted: of no account for one with `direct`."""
     paper: ClassVar[str]
     """The command that runs the paper's own protocol."""
     facts: ClassVar[Mapping[str, Any]] = {}
@@ -375,10 +324,10 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
 
     def surveyed(self, stems: Sequence[Path]) -> Task:
-        """Look at all predictions made elsewhere, which have names that start with stems.
+        """The task that reads predictions made elsewhere: with what they have in common settled.
 
-        Returns:
-            The task that reads them, with what they have in common settled.
+        Args:
+            stems: what the name of each prediction starts with; files may be missing.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.

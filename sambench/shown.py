@@ -1,4 +1,4 @@
-"""What a task declares so that others can show it: its metrics, its curves, the prompts it made.
+"""What tasks, models and datasets declare so that others can show it: metrics, curves, cards.
 
 Nothing that prints or draws knows a task: it asks a `Metric` for its unit and its direction, and a
 `Curve` or a `Histogram` for its labels.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -114,6 +114,26 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A known point on one dataset that is drawn beside a curve.
+
+    Attributes:
+        task: whose curve.
+        curve: its name.
+        label: what stands beside the point.
+        x, y: the point.
+        caption: where it is from, in a sentence.
+    """
+
+    task: str
+    curve: str
+    label: str
+    x: float
+    y: float
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Histogram:
     """Counts in bins.
 
@@ -154,6 +174,76 @@ class Marks:
 
     clicks: Sequence[Sequence[Sequence[float]]] = ()
     boxes: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, as far as it can move a number.
+
+    Attributes:
+        name: the model's name, as ``sambench list`` shows it.
+        weights_sha256: identity of the checkpoint: its content, never its file name.
+        preprocessing: how an image becomes the network's input, in words.
+        precision: arithmetic, such as float32.
+        parameters: number of parameters.
+        licence, citation: SPDX name or words; paper.
+        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained.
+    """
+
+    name: str
+    weights_sha256: str = ""
+    preprocessing: str = ""
+    precision: str = "float32"
+    parameters: int = 0
+    licence: str = ""
+    citation: str = ""
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What a dataset is and where it is from.
+
+    Attributes:
+        name: as ``sambench list`` shows it.
+        title: full name.
+        licence, citation: SPDX name or words; paper.
+        homepage: where it is described.
+        split: which part this is.
+        note: one sentence that a table must show beside the numbers, if there is one.
+        steps: how to get it, in words, where no command can fetch it.
+        layout: "verified on real files" or "from documentation".
+        expected: expected counts, such as {"images": 100}.
+        own: it is the user's own data, whose name others may use too.
+        references: known points on it, such as what people reach, to draw beside curves.
+    """
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    homepage: str = ""
+    split: str = ""
+    note: str = ""
+    steps: str = ""
+    layout: str = "verified on real files"
+    expected: Mapping[str, int] = field(default_factory=dict)
+    own: bool = False
+    references: tuple[Reference, ...] = ()
+
+
+def with_references(
+    drawings: Iterable[Curve | Histogram], references: Iterable[Mapping[str, Any]]
+) -> list[Curve | Histogram]:
+    """Curves with the points of a dataset beside them; the fields are those of `Reference`."""
+    found = list(drawings)
+    for known in references:
+        for i, drawing in enumerate(found):
+            if isinstance(drawing, Curve) and drawing.name == known["curve"]:
+                points = {**drawing.points, known["label"]: (known["x"], known["y"])}
+                caption = " ".join(filter(None, (drawing.caption, known["caption"])))
+                found[i] = replace(drawing, points=points, caption=caption)
+    return found
 
 
 _PARTS: dict[str, type[Curve | Histogram]] = {"curves": Curve, "histograms": Histogram}

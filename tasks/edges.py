@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 Suppression = Literal["structured", "canny", "none"]
 MASKS_AT_ONCE = 8
-HUMAN = (0.700762, 0.897659)
-"""Recall and precision of people on BSDS, as the benchmark's own plots have them."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,9 @@ class Edges(Task):
     needs = frozenset({"points"})
     direct: ClassVar[str] = "boundaries"
     """image -> edge map (H, W), any range of non-negative values."""
+    prompting: ClassVar[frozenset[str]] = frozenset(
+        {"points_per_side", "box_nms_thresh", "boundary", "masks", "edge"}
+    )
     foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset(
@@ -135,9 +136,6 @@ class Edges(Task):
             x_label="recall",
             y_label="precision",
             equal_f=True,
-            points={"human": HUMAN},
-            caption="Human: one annotator of BSDS against the others, F .787, as the benchmark "
-            "draws it.",
         )
         return (curve,)
 

@@ -76,6 +76,10 @@ class Foreground(Task):
     needs = frozenset({"points"})
     direct: ClassVar[str] = "saliency"
     """image -> map (H, W) in [0, 1]."""
+    prompting: ClassVar[frozenset[str]] = frozenset({
+        "points_per_side", "pred_iou_thresh", "stability_score_thresh", "box_nms_thresh", "center",
+        "border", "fusion", "rank",
+    })  # fmt: skip
     paper: ClassVar[str] = "sambench run --task foreground --model sam_vit_h --dataset duts"
     scoring: ClassVar[frozenset[str]] = frozenset({"stretch"})
     facts: ClassVar[Mapping[str, Any]] = {

@@ -100,6 +100,10 @@ class Proposals(Task):
     needs = frozenset({"points"})
     direct: ClassVar[str] = "propose"
     """image -> N masks as COCO run-length encodings of the image's size, and (N,) scores."""
+    prompting: ClassVar[frozenset[str]] = frozenset({
+        "points_per_side", "multimask", "box_nms_thresh", "rank", "pred_iou_thresh",
+        "stability_score_thresh", "seed", "empty masks", "crops",
+    })  # fmt: skip
     paper: ClassVar[str] = "sambench run --task proposals --model sam_vit_h --dataset lvis"
     facts: ClassVar[Mapping[str, Any]] = {
         "AR": "class-agnostic, mean over IoU .50:.05:.95; crowd regions ask for nothing",

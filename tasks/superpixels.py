@@ -80,6 +80,10 @@ class Superpixels(Task):
     needs = frozenset({"points"})
     direct: ClassVar[str] = "superpixels"
     """image -> labels (H, W)."""
+    prompting: ClassVar[frozenset[str]] = frozenset({
+        "points_per_side", "pred_iou_thresh", "stability_score_thresh", "box_nms_thresh", "top",
+        "min_region", "regions",
+    })  # fmt: skip
     paper: ClassVar[str] = "sambench run --task superpixels --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset({"annotators", "tolerance"})
     facts: ClassVar[Mapping[str, Any]] = {

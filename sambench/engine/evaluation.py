@@ -46,7 +46,8 @@ from sambench.registry import (
 )
 from sambench.store.code import has_source
 from sambench.store.kept import parse_keep
-from sambench.store.plan import describe
+from sambench.store.options import changed_options
+from sambench.store.plan import describe, is_direct
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
 
@@ -271,6 +272,12 @@ def headers_of(tasks: Tasks, model: Model, dataset: Dataset) -> list[JSON]:
     named = {label: (split_spec(label)[0], task) for label, task in tasks.items()}
     for name, task in named.values():
         check_fit(name, task, model, dataset)
+        unused = changed_options(task).keys() & task.prompting if is_direct(task, model) else ()
+        if unused:
+            log.warning(
+                "%s: model %s takes no prompts for it; %s of no account", name, model.card.name,
+                f"{', '.join(sorted(unused))} {'is' if len(unused) == 1 else 'are'}",
+            )  # fmt: skip
     return [describe(name, task, model, dataset) for name, task in named.values()]
 
 

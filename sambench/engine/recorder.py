@@ -14,6 +14,7 @@ from sambench.engine.workers import Files
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
 from sambench.store.kept import Kept, open_kept
+from sambench.store.options import unprompted
 from sambench.store.paths import RECORDS, beside
 from sambench.store.records import RecordFile, check_plan, scan
 from sambench.store.result import Result, write_result
@@ -82,6 +83,7 @@ def open_run(header: JSON, task: Task, settings: Settings) -> OpenRun:
     Raises:
         UserError: they are of another plan, or being written by another process.
     """
+    task = unprompted(task) if "direct" in header["about"] else task
     on_disk = placed(settings.output, header, task)
     part = f".{settings.shard.word}" if settings.shard else ""
     records = RecordFile(beside(on_disk.stem, part + RECORDS), header, fresh=settings.fresh)

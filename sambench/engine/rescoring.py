@@ -6,7 +6,7 @@ They were saved by a run, or made elsewhere in a format that the task reads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -74,6 +74,11 @@ class Saved(Model):
     def embed(self, images: Sequence[Any]) -> NoReturn:
         """Not possible."""
         raise UserError(f"{self.card.name} is known by its saved predictions only.")
+
+    def direct(self, method: str) -> Callable[..., Any] | None:
+        """A method that was not called again, where no prompt made the predictions."""
+        own = bool(method) and self.manifest.get("direct", method) == method
+        return self.embed if own and ("direct" in self.manifest or not self.manifest) else None
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """Not possible."""

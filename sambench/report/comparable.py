@@ -11,6 +11,7 @@ from typing import Any
 
 from sambench.interfaces import JSON
 from sambench.report.published import PublishedTable
+from sambench.store.plan import PROMPTS
 from sambench.store.result import Result
 
 LENGTH = 10
@@ -30,6 +31,20 @@ def protocol_fields(result: Result) -> JSON:
     if result.failed:
         fields["dataset.failed"] = sorted(result.failed)
     return fields
+
+
+_PROMPTS = f"task.{PROMPTS}"
+
+
+def without_prompts(fields: JSON) -> bool:
+    """Whether the fields are of a model that gives the task's prediction itself."""
+    return _PROMPTS in fields
+
+
+def agree(direct: JSON, prompted: JSON) -> bool:
+    """Whether a protocol without prompts is that of prompted models but for their prompts."""
+    own = {name: value for name, value in direct.items() if name != _PROMPTS}
+    return all(name in prompted and prompted[name] == value for name, value in own.items())
 
 
 def published_fields(table: PublishedTable) -> JSON:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sambench.interfaces import JSON, Task
 from sambench.report.numbers import category_labels, declared_by, numbered
-from sambench.shown import Curve, Histogram, from_details
+from sambench.shown import Curve, Histogram, from_details, with_references
 from sambench.store.result import Result
 
 
@@ -39,6 +39,7 @@ def drawings(
     task: Task | None = None,
     records: Sequence[JSON] = (),
     categories: Mapping[int, str] | None = None,
+    references: Sequence[JSON] = (),
 ) -> Drawings:
     """Curves, histograms and breakdowns of a result.
 
@@ -47,8 +48,10 @@ def drawings(
         task: that it is of, where it is known.
         records: of its run, where they were kept.
         categories: names by id, where they are known.
+        references: points of the dataset to draw beside curves, see `Reference`.
     """
-    computed = task.curves(records) if task is not None and records else ()
+    drawn = task.curves(records) if task is not None and records else ()
+    computed = with_references(drawn, references)
     found = {drawing.name: drawing for drawing in [*from_details(result.details), *computed]}
     return Drawings(
         {n: d for n, d in found.items() if isinstance(d, Curve) and d.drawable},

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
-from sambench.report.comparable import comparability_key, protocol_fields, published_fields
+from sambench.report.comparable import (
+    agree,
+    comparability_key,
+    protocol_fields,
+    published_fields,
+    without_prompts,
+)
 from sambench.report.numbers import (
     DASH,
     declared_by,
@@ -103,13 +109,25 @@ def make_boards(
         records: rank by paired differences where the records of two runs are beside them; a text
             that must not depend on what lies there ranks by intervals alone.
     """
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(comparability_key(protocol_fields(run.result)), []).append(run)
+    groups = _grouped(runs)
     measured = [_measured_board(key, group, records=records) for key, group in groups.items()]
     of_models = (table for table in published if any(row.model for row in table.rows))
     printed = [_published_board(table) for table in of_models]
     return sorted([*measured, *printed], key=_board_order)
+
+
+def _grouped(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs by comparability key; those without prompts stand beside those of any prompts."""
+    fields = {run: protocol_fields(run.result) for run in runs}
+    groups: dict[str, list[Run]] = {}
+    for run in (run for run in runs if not without_prompts(fields[run])):
+        groups.setdefault(comparability_key(fields[run]), []).append(run)
+    prompted = {key: fields[group[0]] for key, group in groups.items()}
+    for run in (run for run in runs if without_prompts(fields[run])):
+        fitting = [key for key, known in prompted.items() if agree(fields[run], known)]
+        for key in fitting or [comparability_key(fields[run])]:
+            groups.setdefault(key, []).append(run)
+    return groups
 
 
 def _board_order(board: Board) -> tuple[str, bool, str, str]:

@@ -202,7 +202,10 @@ def _same_image(first: Provenance, second: Provenance) -> bool:
 
 
 def _choices(first: Run, second: Run) -> list[str]:
-    """Choices of the task, and code of its metric, in which two runs differ."""
+    """Choices of the task, and code of its metric, in which two runs differ.
+
+    A run without prompts leaves out choices that it has no use for; these do not differ.
+    """
     choices = [
         {
             **run.index.header["about"]["choices"],
@@ -210,6 +213,9 @@ def _choices(first: Run, second: Run) -> list[str]:
         }
         for run in (first, second)
     ]
+    if any("direct" in run.index.header["about"] for run in (first, second)):
+        shared = choices[0].keys() & choices[1].keys()
+        choices = [{k: v for k, v in own.items() if k in shared} for own in choices]
     return differences(choices[0], choices[1])
 
 

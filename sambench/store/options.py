@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
@@ -32,16 +32,29 @@ def raw_options(task: Task) -> JSON:
 
 def changed_options(task: Task) -> JSON:
     """The options of a task that are not the default; files and folders as paths."""
-    defaults = {
-        field.name: field.default if field.default_factory is MISSING else field.default_factory()
-        for field in fields(task)  # type: ignore[arg-type]  # every task is a dataclass
-    }
+    defaults = {field.name: _default(field) for field in _fields(task)}
     changed = {name: value for name, value in _values(task).items() if value != defaults[name]}
     return {**changed, **_paths(task, changed)}
 
 
+def unprompted(task: Task) -> Task:
+    """A task with the options at their defaults that say how a model is prompted."""
+    defaults = {field.name: _default(field) for field in _fields(task)}
+    changed: Any = task  # every task is a dataclass
+    made: Task = replace(changed, **{k: v for k, v in defaults.items() if k in task.prompting})
+    return made
+
+
+def _fields(task: Task) -> tuple[Field[Any], ...]:
+    return fields(task)  # type: ignore[arg-type]  # every task is a dataclass
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
 def _values(task: Task) -> JSON:
-    return {field.name: getattr(task, field.name) for field in fields(task)}  # type: ignore[arg-type]
+    return {field.name: getattr(task, field.name) for field in _fields(task)}
 
 
 def constructor_options(plugin: Model | Dataset) -> JSON:

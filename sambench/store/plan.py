@@ -24,8 +24,12 @@ from sambench.store.options import (
     parts_of,
     raw_options,
     task_options,
+    unprompted,
 )
 from sambench.store.paths import label_of
+
+PROMPTS = "prompts"
+"""Says in a protocol card that there are none; such a card leaves out how a model is prompted."""
 
 
 def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
@@ -35,9 +39,10 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         ``plan``, all that can move a number; ``about``, what a result tells besides, from which the
         task can be made again; ``code``, the digest of each module of the plan, to tell which
         changed; ``ids`` of all images of the dataset, in its order; the names of its
-        ``categories`` by id; its ``place``.
+        ``categories`` by id; its ``references`` for curves of the task; its ``place``.
     """
-    card = dataset.card
+    card, direct = dataset.card, is_direct(task, model)
+    task = unprompted(task) if direct else task
     predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
     reading = modules_of(dataset)
     return {
@@ -45,7 +50,8 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         "about": {
             "task": plain(name),
             "options": raw_options(task),
-            "choices": {**task_options(task), **task.facts},
+            "choices": choices_of(task, direct=direct),
+            **({"direct": task.direct} if direct else {}),
             "label": label_of(model),
             "model": {
                 **asdict(model.card),
@@ -69,8 +75,23 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         "code": _listed({**predicting, **reading}),
         "ids": list(dataset.ids),
         "categories": {str(id): name for id, name in dataset.categories.items()},
+        "references": [asdict(r) for r in card.references if r.task == plain(name)],
         "place": place_of(dataset),
     }
+
+
+def is_direct(task: Task, model: Model) -> bool:
+    """Whether a model gives a task's prediction itself, without a prompt."""
+    return model.direct(task.direct) is not None
+
+
+def choices_of(task: Task, *, direct: bool) -> JSON:
+    """Options and facts of a task for the protocol card; without prompts, none that is of them."""
+    choices = {**task_options(task), **task.facts}
+    if not direct:
+        return choices
+    own = {k: v for k, v in choices.items() if k not in task.prompting}
+    return {**own, PROMPTS: f"none, the model gives {task.direct} itself"}
 
 
 def place_of(dataset: Dataset) -> str:
@@ -100,6 +121,8 @@ def make_plan(
         reading: digest of the code that reads the dataset.
     """
     options = task_options(task)
+    if is_direct(task, model):
+        options = {k: v for k, v in options.items() if k not in task.prompting}
     return {
         "predictions": {
             "task": plain(name),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
 from sambench.metrics.statistics import Estimate, estimates
-from sambench.shown import Metric, as_details, find_metric
+from sambench.shown import Metric, as_details, find_metric, with_references
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
@@ -51,7 +51,9 @@ def summary(
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
-        details=as_details(task.curves(records)),
+        details=as_details(
+            with_references(task.curves(records), index.header.get("references", ()))
+        ),
     )
 
 

@@ -39,12 +39,12 @@ def test_the_site_of_a_run_lies_beside_it_and_its_address_is_printed(runner, cap
     assert again == folder
 
 
-def test_the_truth_and_the_prediction_are_drawn_without_any_flag(runner, capsys):
-    runner.run()
-    dataset = f"--dataset={PARTS / 'faulty.py'}"
-    folder, _ = shown(capsys, runner.file(".json"), dataset)
-    pictures = [path.name for path in folder.glob("images/*/*")]
-    assert "000000.jpg" in pictures
+def test_the_truth_and_the_prediction_are_drawn_without_any_flag(tmp_path, capsys):
+    words = ["--task=instances", "--model=box_mask", "--dataset=mini", "--limit=2", "--workers=0"]
+    assert main(["run", *words, "--resamples=0", f"--output={tmp_path}"]) == 0
+    folder, _ = shown(capsys, tmp_path)
+    pictures = {path.name for path in folder.glob("images/*/*")}
+    assert {"000000.jpg", "000000-truth.png", "000000-0-0.png", "000001-0-0.png"} <= pictures
 
 
 def test_several_runs_share_a_site(runner, capsys):

@@ -37,6 +37,11 @@ def test_the_number_of_actors_moves_no_number(runner, plain, actors):
     runner.dataset = IMAGES
     runner.run("--engine=ray", f"--actors={actors}")
     assert runner.scores == plain.scores
+    kept, usual = (
+        {path.name for path in r.file(".predictions").iterdir()} for r in (runner, plain)
+    )
+    assert kept == usual  # they come back from the actors, which may be elsewhere
+    assert len(kept) == 24 + 1
 
 
 def test_actors_may_die_midway(runner, plain, tmp_path):

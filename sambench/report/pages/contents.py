@@ -58,7 +58,7 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     addresses: dict[Path, str] = {}
     drawn: dict[Path, Drawings] = {}
     scored: dict[Path, ScoredRun] = {}
-    for run in (run for board in boards for run in runs_of(board)):
+    for run in {run.path: run for board in boards for run in runs_of(board)}.values():
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
         lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
@@ -70,7 +70,8 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
         else:
             scored[run.path] = found
             records = [line["record"] for line in lines]
-            drawn[run.path] = drawings(run.result, found.task, records, categories)
+            references = run.index.header.get("references", ())
+            drawn[run.path] = drawings(run.result, found.task, records, categories, references)
     return Contents(boards, addresses, drawn, scored)
 
 

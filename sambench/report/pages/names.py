@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 LONGEST, LEGEND = 28, 56
 """Letters of a name in a plot and in a legend below it."""
+LINES = 3
+"""Lines of a label."""
 
 
 def shorten(text: str, most: int) -> str:
@@ -32,5 +34,5 @@ def in_full(names: Mapping[str, str]) -> str:
 
 
 def wrapped(text: str, most: int) -> str:
-    """A label of an axis in lines of at most this many letters."""
-    return "\n".join(textwrap.wrap(text, most)) or text
+    """A label of an axis in lines of at most this many letters, of which there are few."""
+    return "\n".join(textwrap.wrap(text, most, max_lines=LINES, placeholder=" …")) or text

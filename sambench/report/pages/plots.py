@@ -364,7 +364,7 @@ def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals:
         ]
         axes.bar_label(drawn, texts, padding=3, fontsize=8, color=INK)
         axes.set_yticks(list(places), labels, fontsize=8, color=INK)
-        axes.set_xlabel(wrapped(x, WIDE))
+        axes.set_xlabel(wrapped(x, WIDE - max(map(len, labels))))
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.14, y=0.02)
         axes.axvline(0, color=MUTED, linewidth=0.8)

@@ -118,7 +118,7 @@ def _measured_section(contents: Contents, board: Board, differ: JSON) -> Section
     chips = {
         name.removeprefix("task."): values[board.key]
         for name, values in differ.items()
-        if name.startswith("task.")
+        if name.startswith("task.") and values[board.key] is not None
     }
     plots = charts.board_plots(board, contents.drawings)
     return _section(contents, board, plots, chips)
