@@ -14,6 +14,7 @@ from functools import cached_property
 from sambench.errors import UserError
 from sambench.interfaces import Task
 from sambench.report.leaderboard import Board, Entry
+from sambench.report.numbers import MANY_IMAGES
 from sambench.store.result import Result
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,19 @@ class Matrix:
     places: tuple[Place, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def notes(self) -> list[str]:
+        """What must be said beside the numbers: of datasets, and of intervals from few images."""
+        boards = [place.board for place in self.places]
+        few = [f"{b.task} on {b.dataset}" for b in boards if _images(b) < MANY_IMAGES]
+        said = list(dict.fromkeys(note for board in boards for note in board.notes))
+        if few:
+            said.append(
+                f"Of fewer than {MANY_IMAGES} images, intervals are too narrow and ranks "
+                f"provisional: {', '.join(few)}."
+            )
+        return said
+
 
 def make_matrix(boards: Sequence[Board]) -> Matrix:
     """The matrix of measured boards; published ones are left out."""
@@ -141,11 +155,14 @@ def make_matrix(boards: Sequence[Board]) -> Matrix:
 
 def _place(boards: Sequence[Board]) -> Place:
     def order(board: Board) -> tuple[int, int, str]:
-        images = max((e.run.result.images for e in board.entries if e.run), default=0)
-        return -len(board.entries), -images, board.key
+        return -len(board.entries), -_images(board), board.key
 
     first, *others = sorted(boards, key=order)
     return Place(first, tuple(others))
+
+
+def _images(board: Board) -> int:
+    return max((entry.run.result.images for entry in board.entries if entry.run), default=0)
 
 
 def _models(entries: Iterable[Entry]) -> list[Known]:

@@ -204,5 +204,13 @@ def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
         "| 60.0 (50.0 to 70.0), rank 1, 2.5 images/s |",
         "| c | not stated | no prompts | not stated | 0.600 (0.500 to 0.700), rank 1, 2.5 images/s "
         "| cannot: takes no points |",
+        "",
+        "Of fewer than 20 images, intervals are too narrow and ranks provisional: edges on mini, "
+        "points on mini.",
     ]
     assert matrix_markdown([]) == ""
+
+
+def test_what_a_dataset_demands_stands_beside_the_numbers(matrix_of) -> None:
+    noted = replace(result("a"), note="A demonstration.", images=20)
+    assert matrix_of(noted, replace(noted, model="b")).notes == ["A demonstration."]
