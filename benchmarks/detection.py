@@ -30,7 +30,7 @@ from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import proposals
 from sambench.metrics.detection.assignment import take_truths
 from sambench.metrics.detection.coco import Detections
-from sambench.metrics.statistics import bootstrap
+from sambench.metrics.statistics import estimates
 from sambench.truths import Instances
 
 SIZE = (480, 640)
@@ -201,7 +201,7 @@ def resamples(scenes: Sequence[Scene], images: int) -> None:
     records = [detection.image_record(s.found, s.truth) for s in scenes]
     records = (records * (images // len(records) + 1))[:images]
     seconds, _ = timed(
-        lambda many: bootstrap(detection.average_precision(many), len(many), resamples=100),
+        lambda many: estimates(detection.average_precision(many), len(many), resamples=100),
         records,
     )
     print(f"100 resamples of {images} images: {seconds:.1f} s")

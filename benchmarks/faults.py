@@ -118,7 +118,7 @@ def attack(case: Case, folder: Path, kills: int, rng: random.Random) -> Iterator
 def saved(case: Case, folder: Path) -> Case:
     """The scoring of what a case predicts on three times as many images, which are predicted."""
     longer = replace(case, limit=3 * case.limit)
-    process = longer.start(folder, "--save-predictions")
+    process = longer.start(folder, "--predictions=all")
     _, error = process.communicate()
     if process.returncode:
         raise SystemExit(f"{case.name} does not run: {error.decode()}")

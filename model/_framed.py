@@ -65,6 +65,8 @@ class Inputs:
 
         Args:
             pad: end with a padding point where there is no box, as SAM's own prompt encoder does.
+                Where there is nothing but a mask, it stands in for the points, as in SAM 2 (Ravi et
+                al., 2024; `_forward_sam_heads` of its code): decoders take at least one.
 
         Returns:
             Points (B, N, 2) and labels (B, N): 2 and 3 are the corners of a box.
@@ -74,7 +76,7 @@ class Inputs:
         if self.boxes is not None:
             points.append(self.boxes.reshape(-1, 2, 2))
             labels.append(torch.tensor([[2, 3]]).to(self.boxes.device).expand(len(self), 2))
-        elif pad:
+        elif pad or not any(part.shape[1] for part in points):
             like = self.masks if self.points is None else self.points
             assert like is not None
             points.append(like.new_zeros(len(self), 1, 2))
@@ -273,9 +275,11 @@ def choose_device(device: str, precision: str) -> str:
     try:
         chosen = torch.device(device)
     except RuntimeError:
-        raise UserError(f"device {device!r} is unknown to PyTorch; use cpu or cuda.") from None
+        raise UserError(
+            f"device {device!r} is unknown to PyTorch; give --device cpu or cuda."
+        ) from None
     arithmetics.check(chosen, precision)
-    return str(chosen)
+    return "cpu" if chosen.type == "cpu" else str(chosen)
 
 
 def require(package: str, extra: str = "") -> Any:

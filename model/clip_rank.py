@@ -95,8 +95,9 @@ class ClipRank(Model):
         transformers = require("transformers", EXTRA)
         self.device = choose_device(device, "float32")
         model = model.replace(";", ",")
-        takes_device = "device" in option_types(find("model", split_spec(model)[0]))
-        self.inner: Model = load("model", model, **({"device": device} if takes_device else {}))
+        name, own = split_spec(model)
+        same = "device" in option_types(find("model", name)) and "device" not in own
+        self.inner: Model = load("model", model, **({"device": device} if same else {}))
         self.net = read_network(clip, transformers.CLIPModel, {}).to(self.device)
         self.tokenizer = read_part(clip, transformers.AutoTokenizer.from_pretrained, {})
         stated = stated_preprocessing(clip, {})

@@ -15,7 +15,7 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
-from ._framed import check_image, check_prompts, require
+from ._framed import check_image, check_prompts, choose_device, require
 from .nn.state_file import check_finite, not_weights
 
 SETTINGS = {"imgsz": 1024, "conf": 0.4, "iou": 0.9, "retina_masks": True, "verbose": False}
@@ -50,13 +50,14 @@ class FastSam(Model):
 
     def __init__(self, checkpoint: Path, device: str = "cpu") -> None:
         package = require("ultralytics", "ultralytics")
+        self.device = choose_device(device, "float32")
         if not checkpoint.is_file():
             raise UserError(f"checkpoint {checkpoint} does not exist; give FastSAM-s.pt or -x.pt.")
         words = not_weights(checkpoint)
         if words:
             raise UserError(f"{checkpoint} is {words}.")
         try:
-            self.net, self.device = package.FastSAM(checkpoint), device
+            self.net = package.FastSAM(checkpoint)
         except Exception as error:  # whatever it unpickles may raise anything
             lines = str(error).strip().splitlines() or [""]
             raise UserError(

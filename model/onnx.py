@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,8 +28,11 @@ from ._onnx_contract import (
     precision_of,
 )
 from ._pair import Named, Pair, Style
+from .nn.precision import check
 from .nn.state_file import ONNX, not_weights
 
+log = logging.getLogger(__name__)
+GPU = "CUDAExecutionProvider"
 LOGITS = ("low_res_masks", "masks")
 """Names of the decoder's output that is wanted, the better first."""
 
@@ -52,6 +56,15 @@ class Onnx(Pair):
     neutral = frozenset({"device", "threads"})
     tensor_device = torch.device("cpu")
     """onnxruntime takes arrays from the host and gives them back there."""
+
+    @classmethod
+    def best_device(cls) -> str:
+        """A GPU that PyTorch finds, if this onnxruntime can use one too, or cpu."""
+        best = super().best_device()
+        if best == "cpu" or GPU in require("onnxruntime", "onnx").get_available_providers():
+            return best
+        log.warning("this onnxruntime cannot use the GPU; onnxruntime-gpu could")
+        return "cpu"
 
     def __init__(
         self,
@@ -117,25 +130,36 @@ def _session(runtime: Any, path: Path, device: str, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors; warnings about an export's unused parts help nobody
     provider, place = _provider(device)
+    refusal = UserError(
+        f"this onnxruntime cannot use {device}; give --device cpu, or install onnxruntime-gpu with "
+        "the CUDA that it wants."
+    )
     if provider not in runtime.get_available_providers():
-        raise UserError(f"this onnxruntime cannot use {device}; install onnxruntime-gpu.")
+        raise refusal
     try:
-        return runtime.InferenceSession(str(path), options, providers=[(provider, place)])
+        session = runtime.InferenceSession(str(path), options, providers=[(provider, place)])
     except Exception as error:  # onnxruntime's errors share no base class
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"{path} cannot be loaded by onnxruntime ({lines[0]}); export it again."
         ) from error
+    if provider not in session.get_providers():  # without its libraries it falls back to the CPU
+        raise refusal
+    return session
 
 
 def _provider(device: str) -> tuple[str, dict[str, int]]:
     """Onnxruntime's name for a kind of device, and which one of them, counted from 0."""
     kind, _, index = device.partition(":")
-    if kind == "cpu":
+    if device == "cpu":
         return "CPUExecutionProvider", {}
     if kind != "cuda" or not (index or "0").isdecimal():
-        raise UserError(f"device {device!r} is unknown to onnxruntime; use cpu, cuda or cuda:1.")
-    return "CUDAExecutionProvider", {"device_id": int(index or 0)}
+        raise UserError(
+            f"device {device!r} is unknown to onnxruntime; give --device cpu, cuda or cuda:1."
+        )
+    if torch.cuda.is_available():
+        check(torch.device(device), "float32")
+    return GPU, {"device_id": int(index or 0)}
 
 
 def _outputs(entries: Sequence[Entry], path: Path) -> list[str]:

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
+from sambench.masks.transfer import upload
 
 from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
 from .nn.checkpoint import load_sam
+from .nn.image_encoder import ImageEncoder
 from .nn.mask_decoder import PreparedImage
-from .nn.sam import input_size, preprocess, to_input_pixels, upsampling
+from .nn.sam import input_size, normalised, resized, to_input_pixels, upsampling
 
 MASK_SIDE = 256
 PREPROCESSING = (
@@ -78,12 +80,9 @@ class Sam(Model):
         compiled: bool = False,
     ) -> None:
         self.device, self.precision = choose_device(device, precision), precision
-        net, self.arch, digest = load_sam(checkpoint, arch, sha256)
-        self.net = net.to(self.device)
+        self.net, self.arch, digest = load_sam(checkpoint, arch, sha256)
         self.compiled = compiled
-        if compiled:
-            self.net.image_encoder.compile()
-            self.net.mask_decoder.compile()
+        self.make_ready()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = torch.device(self.device).type != "cpu"
         # Small chunks stay in a processor's cache; a GPU wants large ones.
@@ -93,11 +92,22 @@ class Sam(Model):
             weights_sha256=digest,
             preprocessing=PREPROCESSING,
             precision=f"{precision}, compiled" if compiled else precision,
-            parameters=sum(parameter.numel() for parameter in net.parameters()),
+            parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence=self.licence,
             citation=self.citation,
             family="SAM",
         )
+
+    def make_ready(self) -> None:
+        """Bring the network to the device, as it is to compute there."""
+        self.net.to(self.device)
+        if isinstance(self.net.image_encoder, ImageEncoder):  # the others' weights are few
+            arithmetics.halve(self.net.image_encoder, self.precision)
+        if self.compiled:
+            # The mode runs CUDA graphs; on a CPU there is nothing to choose among.
+            mode = "max-autotune" if self.device.startswith("cuda") else None
+            self.net.image_encoder.compile(mode=mode)
+            self.net.mask_decoder.compile(mode=mode)
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         """Embed images, each (H, W, 3) uint8 RGB of any size.
@@ -114,13 +124,19 @@ class Sam(Model):
 
     def _embed_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
         with arithmetics.arithmetic(self.device, self.precision):
-            batch = torch.stack([preprocess(image) for image in images]).to(self.device)
+            batch = torch.stack([self.pixels(image) for image in images])
             features = self.net.image_encoder(batch).float()
+        if self.compiled:
+            features = features.clone()  # a CUDA graph's own memory is overwritten by its next run
         sizes = [(image.shape[0], image.shape[1]) for image in images]
         return [
             SamEmbedding(one[None], size, input_size(*size))
             for one, size in zip(features, sizes, strict=True)
         ]
+
+    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
+        """An image as the encoder takes it, (3, 1024, 1024) float32 on the model's device."""
+        return normalised(upload(resized(image), self.device))
 
     def pack(self, embedding: SamEmbedding) -> dict[str, Tensor]:
         """The features, and both sizes, as tensors."""
@@ -165,15 +181,18 @@ class Sam(Model):
             encoded = self._to_input(group, embedding.size)
             for start in range(0, len(group), self.chunk):
                 chunk = {k: value[start : start + self.chunk] for k, value in encoded.items()}
+                count = min(self.chunk, len(group) - start)
+                if self.compiled:  # for one size
+                    chunk = {k: filled_up(value, self.chunk) for k, value in chunk.items()}
                 with arithmetics.arithmetic(self.device, self.precision):
                     sparse, dense = self.net.prompt_encoder(**chunk)
                     answer = self.net.mask_decoder(
                         prepared, sparse, dense, multimask=multimask, above=above
                     )
-                part = slice(done, done := done + len(sparse))
-                logits[part], iou[part] = answer
+                part = slice(done, done := done + count)
+                logits[part], iou[part] = (each[:count] for each in answer)
         if len(groups) > 1:
-            order = in_batch(groups).to(self.device)
+            order = upload(in_batch(groups), self.device)
             logits, iou = logits[order], iou[order]
         resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
         return Masks(logits, iou, embedding.size, resize)
@@ -190,16 +209,26 @@ class Sam(Model):
 
     def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
         """Prompts in pixels of the network's input, as tensors by kind."""
-        parts: dict[str, Any] = {}
+        wide = arithmetics.widest(self.device)
+
+        def scaled(points: Any) -> Tensor:
+            found = to_input_pixels(np.asarray(points, np.float64), size)
+            return torch.as_tensor(found, dtype=wide)
+
+        parts: dict[str, Tensor] = {}
         if prompts.points is not None:
-            parts["points"] = to_input_pixels(np.asarray(prompts.points, np.float64), size)
-            parts["labels"] = np.asarray(prompts.labels, np.int64)
+            parts["points"] = scaled(prompts.points)
+            parts["labels"] = torch.as_tensor(prompts.labels, dtype=torch.int64)
         if prompts.boxes is not None:
-            corners = np.asarray(prompts.boxes, np.float64).reshape(-1, 2, 2)
-            parts["boxes"] = to_input_pixels(corners, size).reshape(-1, 4)
+            parts["boxes"] = scaled(np.reshape(prompts.boxes, (-1, 2, 2))).reshape(-1, 4)
         if prompts.masks is not None:
             masks = torch.as_tensor(prompts.masks).float()
             if masks.shape[1:] != (1, MASK_SIDE, MASK_SIDE):
                 raise UserError(f"masks must be (B, 1, 256, 256), not {tuple(masks.shape)}.")
             parts["masks"] = masks
-        return {kind: torch.as_tensor(value).to(self.device) for kind, value in parts.items()}
+        return {kind: upload(value, self.device) for kind, value in parts.items()}
+
+
+def filled_up(rows: Tensor, count: int) -> Tensor:
+    """(n, ...) -> (count, ...), the last of n rows repeated."""
+    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])

@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "score a model on a task and a dataset",
     "predict": "segment one photograph and draw the masks",
     "train": "train a SAM with simulated prompts",
+    "view": "build the site of runs and print its address",
     "report": "leaderboard, static site, check of committed results",
     "reproduce": "rerun the protocol of a published number and compare",
     "merge": "merge the records of shards into results",

@@ -91,12 +91,21 @@ class Model(ABC):
     """Kinds of prompt it takes: points, boxes, masks, texts."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
+    chunk: int = 0
+    """How many of them it decodes together; 0: all. Fewer are given where memory runs out."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     requires: ClassVar[str] = ""
     """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
+
+    @classmethod
+    def best_device(cls) -> str:
+        """What ``--device auto`` is for models of this class: a GPU that PyTorch finds, or cpu."""
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
 
     @abstractmethod
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
@@ -122,11 +131,7 @@ class Model(ABC):
         return self.predict(embedding, prompts, multimask=multimask)
 
     def direct(self, method: str) -> Callable[..., Any] | None:
-        """The model's own way to a task's prediction; None if it has none.
-
-        Args:
-            method: its name, as `Task.direct` gives it; empty if the task knows of none.
-        """
+        """The model's own way to a task's prediction, by the name of `Task.direct`, or None."""
         return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:
@@ -301,11 +306,7 @@ class Task(ABC):
         return self.metrics[0].name
 
     def __post_init__(self) -> None:
-        """Refuse options outside the range of their annotation (a `sambench.options.Range`).
-
-        Raises:
-            UserError: an option is out of range; it is named, with what it takes.
-        """
+        """Refuse options outside the range of their annotation (a `sambench.options.Range`)."""
         check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
@@ -335,7 +336,7 @@ class Task(ABC):
 
     @abstractmethod
     def estimator(self, records: Sequence[JSON]) -> Estimator:
-        """All images -> a function of how often each record counts, for the bootstrap."""
+        """All images -> a function of how often each record counts, for intervals and tests."""
 
     def by_category(self, records: Sequence[JSON]) -> Estimator | None:
         """As `estimator`, of the main metric by category; None where records know of none."""
@@ -374,13 +375,10 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} loads no predictions")
 
     def surveyed(self, stems: Sequence[Path]) -> Task:
-        """Look at all predictions made elsewhere before any is scored.
-
-        Args:
-            stems: what the name of each prediction starts with; files may be missing.
+        """Look at all predictions made elsewhere, which have names that start with stems.
 
         Returns:
-            The task that reads them: with what they have in common settled.
+            The task that reads them, with what they have in common settled.
 
         Raises:
             UserError: they cannot be read as what they are meant to be.

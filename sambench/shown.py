@@ -36,6 +36,7 @@ class Metric:
         member: the part of the group that it is of, such as "small". Where members are numbers, as
             of clicks, the breakdown is a curve.
         of: the metric that is broken down; "" where that is this one.
+        signed: whether a fraction or percent can be below 0, as a correlation can.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Metric:
     group: str = ""
     member: str = ""
     of: str = ""
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if self.decimals is not None and not 0 <= self.decimals <= MOST_DECIMALS:

@@ -124,7 +124,7 @@ class ClickTask(Task):
     def save(self, prediction: Clicked, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""
         path = stem.with_name(stem.name + ".json")
-        write_json(path, as_text(vars(prediction)))
+        write_json(path, as_text(vars(prediction)), sync=False)
         return path
 
     def load(self, stem: Path) -> Clicked:

@@ -59,7 +59,7 @@ def write_results(found: ImageDetections, stem: Path) -> Path:
     boxes for those of the masks.
     """
     path = stem.with_name(stem.name + ".json")
-    write_json(path, results(found))
+    write_json(path, results(found), sync=False)
     return path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator
+from sambench.interfaces import JSON
+from sambench.metrics.statistics import Kind, Statistic
 from sambench.truths import Instances
 
 from ._coco_results import ImageDetections, results
@@ -29,6 +31,7 @@ NAMES = (
     *("AR@1", "AR@10", "AR@100", "ARs@100", "ARm@100", "ARl@100"),
 )
 """COCOeval's statistics, in its order."""
+UNWEIGHTED = Kind(sys.maxsize, False, "the official evaluators know no weights")
 
 
 def image_record(found: ImageDetections, truth: Instances) -> JSON:
@@ -62,7 +65,7 @@ def _annotation(truth: Instances, index: int, image_id: int | str) -> JSON:
     }
 
 
-def average_precision(records: Sequence[JSON], *, fixed: bool) -> Estimator:
+def average_precision(records: Sequence[JSON], *, fixed: bool) -> Statistic:
     """AP of all records together; NaN under any other weights than ones.
 
     Args:
@@ -94,7 +97,7 @@ def average_precision(records: Sequence[JSON], *, fixed: bool) -> Estimator:
     def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
         return known if (weights == 1).all() else dict.fromkeys(known, float("nan"))
 
-    return estimate
+    return Statistic(estimate, None, dict.fromkeys(known, UNWEIGHTED))
 
 
 def _coco(dataset: JSON, found: list[JSON]) -> dict[str, float]:

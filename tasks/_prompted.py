@@ -128,7 +128,7 @@ def save_segments(segments: Segments, stem: Path) -> Path:
         "things": segments.things.tolist(),
         "ids": list(segments.ids),
     }
-    write_json(path, content)
+    write_json(path, content, sync=False)
     return path
 
 

@@ -142,8 +142,9 @@ class Edges(Task):
         return (curve,)
 
     def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
-        """The edge map."""
-        return {"Prediction": Layer(map=prediction)}
+        """The edge map, and what edge NMS leaves of it, which is scored."""
+        thin = suppressed(prediction, self.suppression, self.smooth)
+        return {"Prediction": Layer(map=prediction), "Thinned, as scored": Layer(map=thin)}
 
     def save(self, prediction: NDArray[np.float32], stem: Path) -> Path:
         """Write the map before edge NMS as a 16-bit PNG."""

@@ -92,7 +92,8 @@ class Foreground(Task):
         if (find := model.direct(self.direct)) is not None:
             return in_steps(np.clip(np.asarray(find(sample.image), np.float32), 0, 1))
         from sambench.masks.geometry import nms
-        from sambench.masks.grid import GridOptions, candidates
+        from sambench.masks.grid import candidates
+        from sambench.masks.grid_options import GridOptions
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

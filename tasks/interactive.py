@@ -27,7 +27,7 @@ from sambench.interfaces import (
 from sambench.masks.rle import decode
 from sambench.metrics.interactive import clicks_needed, iou_after, mean_curve
 from sambench.metrics.iou import iou
-from sambench.metrics.statistics import by_group, ratios
+from sambench.metrics.statistics import TOTAL, Statistic, by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
@@ -150,7 +150,7 @@ class Interactive(ClickTask):
         def estimate(counts: NDArray[np.float64]) -> dict[str, float]:
             return {**mean(counts), **{name: float(f @ counts) for name, f in failed.items()}}
 
-        return estimate
+        return Statistic(estimate, None, dict.fromkeys(failed, TOTAL))
 
     def _needed(self, records: Sequence[JSON], target: int) -> list[list[float]]:
         """For each image and object the clicks until an IoU of so many percent."""

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from sambench.interfaces import (
 )
 from sambench.metrics.detection import proposals as recall
 from sambench.metrics.detection.assignment import Detections
+from sambench.metrics.statistics import Statistic, evaluated
 from sambench.options import Range
 from sambench.truths import Instances
 
@@ -46,6 +47,8 @@ from ._sizes import FREQUENCIES, SIZES, by_frequency, by_size
 
 if TYPE_CHECKING:
     from sambench.masks.mask_data import MaskData
+
+V = TypeVar("V")
 
 
 def _recalls(start: str, kind: str) -> tuple[Metric, ...]:
@@ -137,7 +140,8 @@ class Proposals(Task):
     ) -> tuple[Sequence[JSON], NDArray[np.float64]]:
         from sambench.masks import rle
         from sambench.masks.geometry import nms
-        from sambench.masks.grid import GridOptions, candidates
+        from sambench.masks.grid import candidates
+        from sambench.masks.grid_options import GridOptions
 
         options = GridOptions(
             self.points_per_side, self.multimask, self.pred_iou_thresh, self.stability_score_thresh
@@ -171,8 +175,7 @@ class Proposals(Task):
         of_masks = recall.average_recall([record["mask"] for record in records])
         of_boxes = recall.average_recall([record["box"] for record in records])
 
-        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
-            masks, boxes = of_masks(weights), of_boxes(weights)
+        def joined(masks: dict[str, V], boxes: dict[str, V]) -> dict[str, V]:
             wanted = [n for k in sorted(recall.BUDGETS, reverse=True) for n in boxes if _at(n, k)]
             return {
                 **{name: masks[name] for name in wanted},
@@ -180,7 +183,18 @@ class Proposals(Task):
                 "masks": masks["proposals"],
             }
 
-        return estimate
+        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
+            return joined(of_masks(weights), of_boxes(weights))
+
+        def many(
+            weights: NDArray[np.float64], names: frozenset[str] | None
+        ) -> dict[str, NDArray[np.float64]]:
+            del names  # all are cheap
+            masks, boxes = (evaluated(each, weights, None) for each in (of_masks, of_boxes))
+            return joined(masks, boxes)
+
+        kinds = {f"{start}{name}": k for start in ("", "box") for name, k in of_masks.kinds.items()}
+        return Statistic(estimate, many, kinds)
 
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Recall against the number of proposals, for all objects and for each bucket."""

@@ -96,7 +96,8 @@ class Superpixels(Task):
         if (divide := model.direct(self.direct)) is not None:
             return np.asarray(divide(sample.image)).astype(np.int32)
         from sambench.masks.geometry import nms
-        from sambench.masks.grid import GridOptions, candidates
+        from sambench.masks.grid import candidates
+        from sambench.masks.grid_options import GridOptions
 
         size = sample.image.shape[0], sample.image.shape[1]
         options = GridOptions(

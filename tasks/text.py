@@ -83,9 +83,11 @@ class Text(Task):
 
     truth: ClassVar[type] = Concepts
     metrics = (
-        Metric("cgF1", "classification-gated F1: pmF1 times IL_MCC", "percent"),
+        Metric("cgF1", "classification-gated F1: pmF1 times IL_MCC", "percent", signed=True),
         Metric("pmF1", "micro F1 of masks over positive pairs, IoU .50:.05:.95", "percent"),
-        Metric("IL_MCC", "Matthews correlation of predicted and true presence", decimals=2),
+        Metric(
+            "IL_MCC", "Matthews correlation of predicted and true presence", decimals=2, signed=True
+        ),
         Metric("IL_precision", "precision of predicted presence", "percent"),
         Metric("IL_recall", "recall of predicted presence", "percent"),
         Metric("IL_F1", "F1 of predicted presence", "percent"),
@@ -101,7 +103,7 @@ class Text(Task):
             "percent",
         ),
         *(
-            Metric(f"cgF1@{at}", f"classification-gated F1 at IoU .{at}", "percent")
+            Metric(f"cgF1@{at}", f"classification-gated F1 at IoU .{at}", "percent", signed=True)
             for at in (50, 75)
         ),
         *(
@@ -196,7 +198,7 @@ class Text(Task):
     def save(self, prediction: Named, stem: Path) -> Path:
         """Write the masks as JSON with COCO run lengths."""
         path = stem.with_name(stem.name + ".json")
-        write_json(path, as_text(vars(prediction)))
+        write_json(path, as_text(vars(prediction)), sync=False)
         return path
 
     def load(self, stem: Path) -> Named:

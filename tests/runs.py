@@ -17,6 +17,8 @@ from sambench.cli import main
 from sambench.registry.files import Neighbours
 
 PARTS = Path(__file__).parent / "parts"
+HANGS = 600
+"""Seconds after which a process hangs: no machine is that slow."""
 
 
 @dataclass
@@ -80,7 +82,8 @@ class Runner:
 
     def wait_for(self, process, count):
         """Wait until a process has written so many lines."""
-        for _ in range(2000):
+        until = time.monotonic() + HANGS
+        while time.monotonic() < until:
             found = [*self.output.rglob("*.records.jsonl")]
             if sum(path.read_bytes().count(b"\n") for path in found) >= count:
                 return

@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from sambench.data.download import cache_dir, download
 from sambench.errors import UserError
@@ -165,7 +168,7 @@ def build(state: Mapping[str, Tensor], arch: str, path: Path) -> SamNet:
     Raises:
         UserError: names, by example, what is missing, left over or of another shape.
     """
-    with torch.device("meta"):  # allocates nothing: every tensor comes from the checkpoint
+    with torch.device("meta"), _Unfilled():  # every tensor comes from the checkpoint
         net = build_sam(arch)
     want = net.state_dict()
     have = matched(_without_pixel_statistics(state, path), want)
@@ -174,6 +177,21 @@ def build(state: Mapping[str, Tensor], arch: str, path: Path) -> SamNet:
         raise UserError(f"{path} looks like SAM {arch}, but {wrong}; give a whole checkpoint.")
     net.load_state_dict(have, strict=True, assign=True)
     return net.float().requires_grad_(requires_grad=False).eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Layers made in here draw no random values.
+
+    On `meta` there is nothing to fill, and PyTorch would import all of its compiler to do so.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in (Tensor.normal_, init.normal_, init.uniform_, init.kaiming_uniform_):
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def _without_pixel_statistics(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from .layers import MLPBlock, Neck, from_windows, linear, merge_heads, strips, to_windows
 
-BIAS_BYTES = (2**24, 2**30)
-"""How large a piece of the attention's bias may be: on a processor, on a GPU."""
+BIAS_BYTES = 2**24
+"""How large a piece of the attention's bias may be on a processor, to stay in its cache."""
 
 
 class ImageEncoder(nn.Module):
@@ -119,16 +119,39 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
+        if q.device.type != "cpu":
+            return self.attend_widened(q, k, v)
         rows, columns = self.relative(q)
         out, memory = torch.empty_like(q), rows.new_empty(0)
         # A gradient needs every bias, a compiler plans memory itself; else one place does for all.
         keep = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        for some, part in pieces(len(q), self.window, BIAS_BYTES[q.device.type != "cpu"]):
+        for some, part in pieces(len(q), self.window, BIAS_BYTES):
             row, column = rows[some, part, :, None], columns[some, part, None, :]
             bias = torch.add(row, column, out=None if keep else memory.resize_(0))
             given = (q[None, some, part], k[None, some], v[None, some], bias[None].flatten(-2))
             out[some, part] = F.scaled_dot_product_attention(*given)[0]
         return out
+
+    def attend_widened(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """As `attend`, for a GPU: the bias becomes part of the scalar product, so it has no memory.
+
+        A query is followed by what it adds to the scores of each row and column, a key by ones
+        where its own row and column are: q . k gains just these two terms. In this way the fused
+        kernels, which take no bias, do it, up to 256 channels wide; values must be as wide.
+        """
+        width, rows_and_columns = q.shape[-1], torch.cat(self.relative(q), dim=-1)
+        one = torch.eye(self.window, dtype=k.dtype, device=k.device)
+        row = one[:, None].expand(-1, self.window, -1).flatten(0, 1)  # (N, side)
+        ones = torch.cat([row, one.repeat(self.window, 1)], dim=-1).expand(len(k), -1, -1)
+        # The kernel scales the whole product.
+        q = torch.cat([q, rows_and_columns * width**0.5], dim=-1)
+        k = torch.cat([k, ones], dim=-1)
+        aligned = -q.shape[-1] % 8
+        q, k = F.pad(q, (0, aligned)), F.pad(k, (0, aligned))
+        v = F.pad(v, (0, q.shape[-1] - width))
+        given = (q[:, None], k[:, None], v[:, None])
+        seen = F.scaled_dot_product_attention(*given, scale=width**-0.5)
+        return seen[:, 0, :, :width]
 
     def relative(self, q: Tensor) -> tuple[Tensor, Tensor]:
         """What a query (I, N, c) adds to the scores of each row and column: (I, N, side) both."""

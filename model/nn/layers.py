@@ -79,7 +79,7 @@ class Pointwise(nn.Module):
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out, channels, 1, 1) * channels**-0.5)
+        self.weight = nn.Parameter(torch.empty(out, channels, 1, 1).normal_(std=channels**-0.5))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) -> (B, H, W, out)."""

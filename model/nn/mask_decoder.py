@@ -92,10 +92,11 @@ class MaskDecoder(nn.Module):
         out = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([out.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, 5 + T, C)
         keys = prepared.keys if dense is None else prepared.keys + dense  # (1 or P, N, C)
-        masks = list(range(1, MASKS)) if multimask else [0]
-        wanted = [0] + [1 + mask for mask in masks]
-        tokens, keys = self.transformer(tokens, keys, prepared.places, wanted)
-        tokens, iou = tokens[:, 1:], self.iou_prediction_head(tokens[:, 0])[:, masks].float()
+        masks = range(1, MASKS) if multimask else range(1)
+        answered = slice(1 + masks.start, 1 + masks.stop)
+        tokens, keys = self.transformer(tokens, keys, prepared.places, answered)
+        tokens, iou = tokens[:, 1:], self.iou_prediction_head(tokens[:, 0]).float()
+        iou = iou[:, masks.start : masks.stop]
         if above is None or (promising := (iou > above).any(dim=1)).all():
             return self.masks(tokens, keys, masks), iou
         few = self.masks(tokens[promising], keys[promising], masks)
@@ -103,7 +104,7 @@ class MaskDecoder(nn.Module):
         logits[promising] = few
         return logits, iou
 
-    def masks(self, tokens: Tensor, keys: Tensor, masks: list[int]) -> Tensor:
+    def masks(self, tokens: Tensor, keys: Tensor, masks: range) -> Tensor:
         """Tokens (P, M, C) of M masks, and image (P, N, C) -> logits (P, M, S, S)."""
         mlps = [self.output_hypernetworks_mlps[mask] for mask in masks]
         weights = [mlp(tokens[:, i]) for i, mlp in enumerate(mlps)]  # (P, C / 8) each
@@ -126,7 +127,7 @@ class Doubling(nn.Module):
 
     def __init__(self, channels: int, out: int, *, gelu: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(channels, out, 2, 2) * channels**-0.5)
+        self.weight = nn.Parameter(torch.empty(channels, out, 2, 2).normal_(std=channels**-0.5))
         self.bias = nn.Parameter(torch.zeros(out))
         self.layer = gelu_linear if gelu else linear
 

@@ -111,7 +111,8 @@ class FourierFeatures(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, channels // 2))
+        drawn = torch.empty(2, channels // 2).normal_()
+        self.register_buffer("positional_encoding_gaussian_matrix", drawn)
         self.positional_encoding_gaussian_matrix: Tensor
 
     def forward(self, points: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sambench.errors import UserError
+from sambench.masks.transfer import upload
 from sambench.masks.upsampling import Upsampling
 
 from .image_encoder import ImageEncoder
@@ -93,11 +94,21 @@ def preprocess(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
     Returns:
         (3, 1024, 1024) float32.
     """
+    return normalised(resized(image, side), side)
+
+
+def resized(image: NDArray[np.uint8], side: int = IMAGE_SIZE) -> Tensor:
+    """Resize (H, W, 3) uint8 RGB to a longer side of 1024: (h, w, 3) uint8."""
     height, width = input_size(image.shape[0], image.shape[1], side)
-    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(resized))  # (h, w, 3)
-    normal = (pixels - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
-    return F.pad(normal.permute(2, 0, 1), (0, side - width, 0, side - height))
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(small))
+
+
+def normalised(pixels: Tensor, side: int = IMAGE_SIZE) -> Tensor:
+    """Normalise (h, w, 3) uint8 RGB on its device, and pad it: (3, 1024, 1024) float32."""
+    mean, std = (upload(np.array(v, np.float32), pixels.device) for v in (PIXEL_MEAN, PIXEL_STD))
+    normal = ((pixels - mean) / std).permute(2, 0, 1)
+    return F.pad(normal, (0, side - normal.shape[2], 0, side - normal.shape[1]))
 
 
 def upsampling(

@@ -54,7 +54,7 @@ class TwoWayTransformer(nn.Module):
         self.norm_final_attn = nn.LayerNorm(channels)
 
     def forward(
-        self, tokens: Tensor, keys: Tensor, places: list[Places], wanted: list[int]
+        self, tokens: Tensor, keys: Tensor, places: list[Places], masks: slice
     ) -> tuple[Tensor, Tensor]:
         """Let tokens and image inform each other.
 
@@ -62,15 +62,16 @@ class TwoWayTransformer(nn.Module):
             tokens: (P, T, C) output tokens and prompt tokens; they are their own position.
             keys: (P, N, C) image, or (1, N, C) shared by all prompts.
             places: what `places` gave: with the image if it is shared, without it otherwise.
-            wanted: indices of the W tokens that are to be answered.
+            masks: which tokens are to be answered, besides the first.
 
         Returns:
-            Wanted tokens (P, W, C) and image (P, N, C).
+            The W tokens answered (P, W, C) and image (P, N, C).
         """
         queries = tokens
         for index, layer in enumerate(self.layers):
             queries, keys = layer(queries, keys, tokens, *places[2 * index : 2 * index + 2])
-        queries, tokens = queries[:, wanted], tokens[:, wanted]  # the others are heard no more
+        # The others are heard no more. (A list of them as an index would make a GPU wait.)
+        queries, tokens = (torch.cat([x[:, :1], x[:, masks]], dim=1) for x in (queries, tokens))
         seen = self.final_attn_token_to_image(queries + tokens, keys, places[-1])
         return self.norm_final_attn(queries + seen), keys
 
@@ -243,7 +244,7 @@ class ImageToToken(Crossing):
         v = torch.einsum("phtc,hcd->phtd", v, self.by_head(self.out_proj.weight.T))
         v = v + self.out_proj.bias / self.heads  # a place's weights add to one in each head
         weights, v = weights.flatten(1, 2).mT, v.flatten(1, 2)
-        exact = not torch.is_grad_enabled() and not torch.is_autocast_enabled(keys.device.type)
-        if places.value is None and exact:
+        alike = weights.dtype == v.dtype == keys.dtype  # which autocast may not leave them
+        if places.value is None and alike and not torch.is_grad_enabled():
             return keys.baddbmm_(weights, v)  # these prompts' own: nobody else looks at it
         return torch.baddbmm(keys.expand(len(v), -1, -1), weights, v)

@@ -40,12 +40,6 @@ class Team:
             part.copy_(total.view_as(part))
 
 
-def local_device(device: str) -> str:
-    """``cuda`` -> the GPU of this process of torchrun's; anything else as it is."""
-    rank = os.environ.get("LOCAL_RANK")
-    return f"cuda:{rank}" if device == "cuda" and rank is not None else device
-
-
 @contextmanager
 def team(device: str) -> Iterator[Team]:
     """The processes that torchrun started, or this one alone."""

@@ -18,6 +18,7 @@ from sambench.interfaces import JSON, Dataset
 from sambench.store.code import digest_of, modules_of
 from sambench.truths import Instances
 
+from ..nn.precision import widest
 from ..sam import Sam
 from . import state
 from .distributed import Team
@@ -141,7 +142,8 @@ class Trainer:
         sums = dict.fromkeys(SUMS, 0.0)
         for place in self.team.mine(self.recipe.batch):
             self._image(place, sums)
-        totals = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.model.device)
+        device = self.model.device
+        totals = torch.tensor(list(sums.values()), dtype=widest(device), device=device)
         grads = [parameter.grad for parameter in self.parameters.values()]
         self.team.add_up(grad for grad in grads if grad is not None)
         self.team.add_up([totals])

@@ -17,7 +17,6 @@ from sambench.interfaces import JSON, Dataset, Model
 
 from ..sam import Sam
 from . import state
-from .distributed import local_device as local_device  # the command's
 from .distributed import team
 from .features import FrozenFeatures
 from .log import CURVES, LOG, as_line, draw, open_log

@@ -160,7 +160,7 @@ def numbers(trial: Trial) -> Iterator[Finding]:
         yield Finding(
             "numbers",
             "counting every image twice changes the numbers",
-            "Let the estimator weight each record by its count: the bootstrap resamples so.",
+            "Let the estimator weight each record by its count: intervals are made so.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import SUPPRESS, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from sambench.commands._arguments import OPTION, Parser, Typed, add_options
 from sambench.data.suites import SUITES
-from sambench.engine.models import choose_device as choose_device
 from sambench.engine.models import load_model as load_model
 from sambench.errors import UserError
 from sambench.options import Range
@@ -130,7 +130,9 @@ def with_precision(spec: str, precision: str) -> str:
 def add_device(parser: Parser) -> None:
     """Add ``--device``."""
     parser.add_argument(
-        "--device", default="auto", help="cpu, cuda, cuda:1, ...; auto: a GPU if there is one"
+        "--device",
+        default="auto",
+        help="cpu, cuda, cuda:1, mps, ...; auto: a CUDA GPU if the model can use one",
     )
 
 
@@ -155,7 +157,10 @@ def add_limit(parser: Parser) -> None:
 def add_resamples(parser: Parser) -> None:
     """Add ``--resamples``."""
     parser.add_argument(
-        "--resamples", type=RESAMPLES, default=1000, help="bootstrap resamples; 0: no intervals"
+        "--resamples",
+        type=RESAMPLES,
+        default=1000,
+        help="sets of images that intervals look at; 0: no intervals",
     )
 
 
@@ -164,18 +169,26 @@ def add_all(parser: Parser) -> None:
     parser.add_argument("--all", action="store_true", help="print all, not only what tells most")
 
 
-def where(runs: Sequence[Run], output: Path) -> str:
-    """Where runs lie, and what to do with them next."""
+def where(runs: Sequence[Run], output: Path, photographs: Sequence[str] = ()) -> str:
+    """Where runs lie, and what to do with them next.
+
+    Args:
+        runs: they have results.
+        output: the folder of all.
+        photographs: datasets that have to be named for their photographs to be found.
+    """
     lines = []
     for run in runs:
         lines += [f"result       {run.path}", f"records      {run.records_path}"]
         lines += [f"predictions  {run.predictions}"] if run.predictions.is_dir() else []
     first, *more = (run.path for run in runs)
+    viewed = [output] if more else [first]
+    named = [word for spec in photographs for word in ("--dataset", spec)]
     other = next((path for path in more if path.parent == first.parent), "OTHER.json")
     return "\n".join([
         *lines,
         f"table        sambench report {output}",
-        f"site         sambench report {output} -o site",
+        f"images       {shlex.join(['sambench', 'view', *map(str, viewed), *named])}",
         f"differences  sambench compare {first} {other}",
     ])  # fmt: skip
 
@@ -198,5 +211,4 @@ def run_settings(arguments: Namespace) -> Settings:
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         progress=not arguments.quiet,
-        save_predictions=getattr(arguments, "save_predictions", False),
     )

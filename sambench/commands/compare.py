@@ -1,10 +1,12 @@
-"""Compare two results on the same images: paired differences with 95 % intervals.
+"""Compare two results on the same images: paired differences, and whether they are noise.
 
 sambench compare runs/points/coco/sam_vit_h.json runs/points/coco/mobile_sam.json
 
 A and B are results, records, or folders with one of them; the records must lie beside. A difference
-is B minus A; a star marks those whose interval leaves zero out, an arrow down the metrics of which
-the lower value is the better one.
+is B minus A, with its 95 % interval. p says how often two equal models would differ as much, found
+by swapping their answers image by image; a star marks p of .05 or less. Where there is none, the
+last column says how many images would show a difference of this size. An arrow down marks metrics
+of which the lower value is the better one.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sambench.commands._arguments import Parser
-from sambench.commands._options import COUNT, add_all, add_own_tasks, add_resamples
+from sambench.commands._options import COUNT, RESAMPLES, add_all, add_own_tasks, add_resamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from sambench.interfaces import Metric
     from sambench.store.comparing import Comparison, Difference
 
-STAR = "*: the interval leaves zero out"
 MOST_CATEGORIES = 20
 FINER = 1
 """Decimals that a difference has more than a value: a paired one is far less noisy."""
@@ -35,7 +36,13 @@ def add(parser: Parser) -> None:
     parser.add_argument("a", type=Path, metavar="A", help="baseline result")
     parser.add_argument("b", type=Path, metavar="B", help="result")
     add_resamples(parser)
-    parser.add_argument("--seed", type=COUNT, default=0, help="seed of the paired bootstrap")
+    parser.add_argument(
+        "--swaps",
+        type=RESAMPLES,
+        default=10_000,
+        help="swaps of the randomization test; 0: no test",
+    )
+    parser.add_argument("--seed", type=COUNT, default=0, help="seed of intervals and test")
     parser.add_argument(
         "--images",
         type=COUNT,
@@ -56,6 +63,7 @@ def main(arguments: argparse.Namespace) -> int:
         read_run(arguments.a, arguments.own),
         read_run(arguments.b, arguments.own),
         resamples=arguments.resamples,
+        swaps=arguments.swaps,
         seed=arguments.seed,
         images=arguments.images,
     )
@@ -67,8 +75,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _text(comparison: Comparison, *, all_metrics: bool) -> str:
-    from sambench.report.numbers import few_images, legend, show_metric, telling
+    from sambench.report.numbers import few_images, legend, show_metric, telling, withheld
     from sambench.shown import find_metric
+    from sambench.store.comparing import STAR
 
     main = find_metric(comparison.declared, comparison.metric)
     metrics = [find_metric(comparison.declared, name) for name in comparison.metrics]
@@ -85,7 +94,9 @@ def _text(comparison: Comparison, *, all_metrics: bool) -> str:
     lines += _categories(comparison, main, all_categories=all_metrics)
     lines += _furthest(comparison, main)
     few = few_images(comparison.images)
-    return "\n".join([*lines, "", *legend(shown), STAR, *([f"{few}."] if few else [])])
+    whys = withheld((metric, comparison.metrics[metric.name].difference) for metric in shown)
+    said = [*legend(shown), STAR, *whys, *([f"{few}."] if few else [])]
+    return "\n".join([*lines, "", *said])
 
 
 def _categories(comparison: Comparison, main: Metric, *, all_categories: bool) -> list[str]:
@@ -124,21 +135,25 @@ def _table(head: str, rows: Sequence[tuple[str, Metric, Difference]]) -> list[st
     from sambench.report.table import aligned
 
     return aligned([
-        (head, "A", "B", "B - A", "95 % interval"),
+        (head, "A", "B", "B - A", "95 % interval", "p", "images to settle"),
         *((name, *_row(metric, row)) for name, metric, row in rows),
     ])  # fmt: skip
 
 
-def _row(metric: Metric, row: Difference) -> tuple[str, str, str, str]:
-    """Both values, their difference and its interval, or why there is none."""
+def _row(metric: Metric, row: Difference) -> tuple[str, ...]:
+    """Both values, their difference, its interval, p, and the images to settle it."""
     from sambench.report.numbers import has_interval, show_difference, show_value, why_undefined
+    from sambench.store.display import show_p
 
     difference = row.difference
     first, second = (show_value(metric, number) for number in (row.first, row.second))
-    interval = ""
+    gap = show_difference(metric, difference.value, FINER)
     if math.isnan(difference.value):
-        interval = why_undefined(metric)
-    elif has_interval(difference):
+        return first, second, gap, "", "", why_undefined(metric)
+    interval = ""
+    if has_interval(difference):
         low, high = (show_difference(metric, n, FINER) for n in (difference.low, difference.high))
-        interval = f"{low} to {high}{' *' if row.significant else ''}"
-    return first, second, show_difference(metric, difference.value, FINER), interval
+        interval = f"{low} to {high}"
+    p = show_p(row.p) + (" *" if row.significant else "  ")
+    settle = "" if row.significant or row.settle is None else f"{row.settle:,}"
+    return first, second, gap, interval, p, settle

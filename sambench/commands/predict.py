@@ -58,11 +58,14 @@ def main(arguments: argparse.Namespace) -> int:
             f"--{flag} is only for segmenting everything; leave out either it or the prompts."
         )
     model = TimedModel(load_model(arguments.model, arguments.device))
-    with model.only_finite():
-        if prompted:
-            masks, scores = _prompted(model, image, points, negatives, box)
-        else:
-            masks, scores = _everything(model, image, options)
+
+    def found() -> tuple[NDArray[np.bool_], list[float]]:
+        with model.only_finite():
+            if prompted:
+                return _prompted(model, image, points, negatives, box)
+            return _everything(model, image, options)
+
+    masks, scores = model.within_memory(found)
     output = arguments.output or arguments.image.with_name(arguments.image.stem + ".sambench.png")
     _draw(image, masks, points, negatives, box, output)
     if arguments.json:

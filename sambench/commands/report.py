@@ -9,19 +9,15 @@ sambench report results --check              is every file valid and the leaderb
 
 import argparse
 from pathlib import Path
-from typing import Annotated
 
-from sambench.commands._arguments import Parser, Typed
-from sambench.commands._options import COUNT, add_own_tasks
+from sambench.commands._arguments import Parser
+from sambench.commands._site import add_site_options, write_site
 from sambench.errors import UserError
-from sambench.options import Range
 from sambench.report.formats import FORMATS
 from sambench.report.leaderboard import Board, make_boards
 from sambench.report.published import read_published
 from sambench.report.upkeep import check, published_for, update
 from sambench.store.run import find_runs
-
-SIDE = Typed(Annotated[int, Range(16)])
 
 
 def add(parser: Parser) -> None:
@@ -37,20 +33,7 @@ def add(parser: Parser) -> None:
         help="published numbers, too, or those of a folder; formats and sites have them anyway",
     )  # fmt: skip
     parser.add_argument("--no-published", action="store_true", help="leave published numbers out")
-    parser.add_argument(
-        "--dataset",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="a dataset whose images the site may show, such as coco:root=DIR; may be repeated",
-    )
-    parser.add_argument(
-        "--images", type=COUNT, default=60, help="images to draw for each leaderboard of the site"
-    )
-    add_own_tasks(parser)
-    parser.add_argument(
-        "--image-size", type=SIDE, default=640, help="longest side of a drawn image, in pixels"
-    )
+    add_site_options(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -61,16 +44,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         print(FORMATS[arguments.format or "markdown"](boards) or "Nothing was measured yet.")
         return 0
-    from sambench.report.pages.site import build_site, open_datasets
-
-    index = build_site(
-        boards,
-        arguments.output,
-        datasets=open_datasets(boards, arguments.dataset),
-        images=arguments.images,
-        side=arguments.image_size,
-    )
-    print(index)
+    print(write_site(boards, arguments.output, arguments))
     return 0
 
 

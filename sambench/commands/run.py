@@ -19,7 +19,6 @@ from sambench.commands._options import (
     add_all,
     add_device,
     add_run_options,
-    choose_device,
     load_model,
     load_tasks,
     run_settings,
@@ -30,8 +29,9 @@ from sambench.commands._options import (
 from sambench.data.suites import Selection, select
 from sambench.engine.progress import redraws, say
 from sambench.errors import UserError
+from sambench.files import parse_size
 from sambench.options import Range
-from sambench.registry import plain, split_spec
+from sambench.registry import plain, spec_of, split_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,11 @@ def add(parser: Parser) -> None:
         "--precision", help="tf32, bfloat16 and float16 change numbers; default: exact float32"
     )
     parser.add_argument("--batch", type=BATCH, default=1, help="images embedded at a time")
-    parser.add_argument("--save-predictions", action="store_true", help="keep every prediction")
+    parser.add_argument(
+        "--predictions", default="drawn", metavar="WHICH",
+        help="which are kept: drawn, of the images that a site shows; all; none; or a size that "
+        "drawn ones may take, such as 500MB; drawn: 100MB",
+    )  # fmt: skip
     parser.add_argument(
         "--shard", default="", help="run only one part: 1/4 ... 4/4, or auto (SLURM, torchrun)"
     )
@@ -80,7 +84,10 @@ def add(parser: Parser) -> None:
         "--patience", type=PATIENCE,
         help="seconds for 8 images before an actor is considered hung; default: 1800",
     )  # fmt: skip
-    ray.add_argument("--gpus", type=GPUS, help="GPUs per actor; default: 1 if --device is a GPU")
+    ray.add_argument(
+        "--gpus", type=GPUS,
+        help="GPUs per actor; default: 1 if --device is a GPU, or auto and the cluster has any",
+    )  # fmt: skip
 
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
@@ -127,6 +134,7 @@ class _Shown:
     complete: bool = True
     values: list[JSON] = field(default_factory=list)
     places: list[Run] = field(default_factory=list)
+    photographs: dict[str, None] = field(default_factory=dict)
 
     def result(self, result: Result, paper: str) -> None:
         from sambench.report.table import result_table
@@ -156,19 +164,22 @@ class _Shown:
         elif self.settings.shard:
             print(f"when all shards are done: sambench merge {self.settings.output}")
         if self.places:
-            say(where(self.places, self.settings.output), quiet=not self.settings.progress)
+            files = where(self.places, self.settings.output, [*self.photographs])
+            say(files, quiet=not self.settings.progress)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    from sambench.engine.embedding_cache import CacheOptions, parse_size
+    from sambench.engine.embedding_cache import CacheOptions
     from sambench.engine.sharding import parse_shard
+    from sambench.store.kept import parse_keep
 
     folder, size = arguments.embedding_cache, parse_size(arguments.cache_size)
     cache = CacheOptions(folder, size, arguments.cache_half) if folder else None
     shard = parse_shard(arguments.shard) if arguments.shard else None
     if arguments.engine == "ray" and arguments.workers is None:
         arguments.workers = 0  # there are more actors instead
-    return replace(run_settings(arguments), shard=shard, cache=cache)
+    keep = parse_keep(arguments.predictions)
+    return replace(run_settings(arguments), shard=shard, cache=cache, predictions=keep)
 
 
 def _engine(arguments: argparse.Namespace, spec: str) -> Engine:
@@ -178,10 +189,10 @@ def _engine(arguments: argparse.Namespace, spec: str) -> Engine:
         return Local(load_model(spec, arguments.device))
     from sambench.engine import ray_cluster
 
-    device = choose_device(arguments.device)
-    gpus = arguments.gpus if arguments.gpus is not None else float(device.startswith("cuda"))
     patience = ray_cluster.PATIENCE if arguments.patience is None else arguments.patience
-    return ray_cluster.OnRay(spec, device, arguments.actors, gpus, arguments.address, patience)
+    return ray_cluster.OnRay(
+        spec, arguments.device, arguments.actors, arguments.gpus, arguments.address, patience
+    )
 
 
 def _run_selection(
@@ -222,6 +233,7 @@ def _run_dataset(
 ) -> dict[str, Result]:
     """Run tasks on a dataset; a shard gives no results."""
     from sambench.engine.evaluation import results
+    from sambench.store.options import given_paths
     from sambench.store.paths import label_of
 
     if not tasks:
@@ -230,13 +242,15 @@ def _run_dataset(
     mine = settings.shard.take(ids) if settings.shard else ids
     of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
     names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
-    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images"
+    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images, on {engine.place}"
     say(what, quiet=not settings.progress)
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
         for run in runs:
             shown.shard(run, mine)
         return {}
+    if (spec := spec_of(dataset)) is not None and given_paths(dataset):
+        shown.photographs[spec.text] = None  # a result does not tell where files are
     found = results(runs, ids, settings)
     for task, result, run in zip(tasks.values(), found, runs, strict=True):
         shown.result(result, task.paper)

@@ -1,4 +1,4 @@
-"""Score predictions from files, without a model: from --save-predictions or made elsewhere.
+"""Score predictions from files, without a model: that a run kept or made elsewhere.
 
 For masks a COCO results file of all images, or a folder with one per image, named by its id. For
 edges a folder of maps named by image: PNG, NPY or MAT. Maps made elsewhere are scored as they are

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from sambench.commands._arguments import Parser, Typed, add_fields, given_options
-from sambench.commands._options import add_device, add_limit, choose_device, load_model
+from sambench.commands._options import add_device, add_limit, load_model
 from sambench.errors import UserError
+from sambench.files import parse_size
 from sambench.options import Range
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def _recipe_module() -> Any:
 
 def main(arguments: argparse.Namespace) -> int:
     """Train; 0 when all steps are done."""
-    from sambench.engine.embedding_cache import CacheOptions, parse_size
-    from sambench.registry import load
+    from sambench.engine.embedding_cache import CacheOptions
+    from sambench.engine.models import own_device
+    from sambench.registry import find, load
 
     training = import_module("sambench.model.training.training")
     recipe = _recipe(given_options(arguments))
@@ -72,11 +74,11 @@ def main(arguments: argparse.Namespace) -> int:
         recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh, cache,
         held_out, progress=not arguments.quiet,
     )  # fmt: skip
-    device = training.local_device(choose_device(arguments.device))
     if arguments.mae:
+        device = own_device(find("model", "sam"), arguments.device)
         model = training.from_mae(arguments.mae, arguments.output, recipe.seed, device)
     else:
-        model = load_model(arguments.model, device)
+        model = load_model(arguments.model, arguments.device)
     lines = run.train(model)
     if lines:
         _say(arguments, lines, training.HELD_OUT)

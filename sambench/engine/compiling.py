@@ -3,27 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 
-from numba.core import event
-
 from sambench.engine.progress import say
 
 COMPILING = "compiling kernels once, about 20 s"
-
-
-class _Once(event.Listener):
-    """Hears that numba compiles, and says so once."""
-
-    def __init__(self) -> None:
-        self._said = False
-
-    def on_start(self, event: object) -> None:
-        """Compiling begins."""
-        if not self._said:
-            self._said = True
-            say(COMPILING)
-
-    def on_end(self, event: object) -> None:
-        """It is done."""
 
 
 @contextlib.contextmanager
@@ -35,5 +17,21 @@ def compiling_announced(*, show: bool) -> Iterator[None]:
     if not show:
         yield
         return
-    with event.install_listener("numba:compile", _Once()):
+    from numba.core import event  # not above: a finished run needs no kernel
+
+    class Once(event.Listener):
+        """Hears that numba compiles, and says so once."""
+
+        said = False
+
+        def on_start(self, event: object) -> None:
+            """Compiling begins."""
+            if not self.said:
+                self.said = True
+                say(COMPILING)
+
+        def on_end(self, event: object) -> None:
+            """It is done."""
+
+    with event.install_listener("numba:compile", Once()):
         yield

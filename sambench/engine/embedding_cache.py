@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 ENDING = ".safetensors"
 CONTENT = "sambench"
 """Key of a file's note: the digest of what was stored in it."""
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 log = logging.getLogger(__name__)
 
 
@@ -164,18 +162,6 @@ class CacheOptions:
             model.card, precision=f"{model.card.precision}, embeddings in float16"
         )
         return stated
-
-
-def parse_size(text: str) -> int:
-    """``20GB`` -> bytes; kB, MB, GB and TB are powers of 1000.
-
-    Raises:
-        UserError: it is not a size.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", text.strip().lower())
-    if not match:
-        raise UserError(f"{text!r} is not a size; give one such as 20GB or 500MB.")
-    return int(float(match[1]) * UNITS[match[2]])
 
 
 def _signature(model: Model, *, half: bool) -> str:

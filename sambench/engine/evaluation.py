@@ -21,11 +21,11 @@ from sambench.engine.compiling import compiling_announced
 from sambench.engine.embedding_cache import CacheOptions
 from sambench.engine.environment import environment, forget_peak, peak_memory
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
+from sambench.engine.models import load_model
 from sambench.engine.recorder import (
     OpenRun,
     Recorder,
     finish,
-    folders_of,
     note_cost,
     opened,
     progress_of,
@@ -45,6 +45,7 @@ from sambench.registry import (
     split_spec,
 )
 from sambench.store.code import has_source
+from sambench.store.kept import parse_keep
 from sambench.store.plan import describe
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
@@ -61,6 +62,7 @@ def evaluate(
     *,
     model: str | Model,
     dataset: str | Dataset,
+    device: str = "auto",
     output: str | Path = "runs",
     limit: int = 0,
     only: Sequence[str] = (),
@@ -68,7 +70,7 @@ def evaluate(
     batch: int = 1,
     resamples: int = RESAMPLES,
     fresh: bool | None = None,
-    save_predictions: bool = False,
+    predictions: str = "drawn",
     progress: bool = True,
     shard: Shard | None = None,
     cache: CacheOptions | None = None,
@@ -84,14 +86,17 @@ def evaluate(
         task: name with options, such as "points:points=3", or an instance.
         model: name with options, or an instance.
         dataset: name with options, or an instance.
+        device: of a model given by name: cpu, cuda, cuda:1, ...; auto is a GPU if there is one
+            that the model can use.
         output: folder for records and results.
         limit: only so many images, from the first; 0 is all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run; None is whether an instance was given.
-        save_predictions: keep every prediction beside the records.
+        predictions: which are kept beside the records: "drawn", of images that a site may draw;
+            "all"; "none"; or how much room drawn ones may take, such as "500MB".
         progress: show on stderr how far the run is.
         shard: do only this part of the images, in a records file of its own.
         cache: keep embeddings on disk.
@@ -105,11 +110,24 @@ def evaluate(
     settings = Settings(
         output=Path(output), limit=limit, only=tuple(only), workers=workers, batch=batch,
         resamples=resamples, fresh=not known if fresh is None else fresh,
-        save_predictions=save_predictions, progress=progress, shard=shard, cache=cache,
+        predictions=parse_keep(predictions), progress=progress, shard=shard, cache=cache,
     )  # fmt: skip
     _check_cache(model, cache)
     made = _with_options(task, options)
-    return run(made, _made("model", model), _made("dataset", dataset), settings)[0]
+    return run(made, _placed(model, device), _made("dataset", dataset), settings)[0]
+
+
+def _placed(given: str | Model, device: str) -> Model:
+    """A model on a device; an object is where it is."""
+    if isinstance(given, str):
+        model: Model = load_model(given, device)
+        return model
+    if device not in {"auto", str(given.device)}:
+        raise UserError(
+            f"this {given.card.name} is on {given.device}; leave out device, or give the model by "
+            "its name."
+        )
+    return given
 
 
 def _check_cache(model: str | Model, cache: CacheOptions | None) -> None:
@@ -174,6 +192,10 @@ def run(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) -> lis
 class Engine(Protocol):
     """Where a run is carried out."""
 
+    @property
+    def place(self) -> str:
+        """On what, in words."""
+
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Refuse what does not fit, as far as that is known before the run."""
 
@@ -186,6 +208,11 @@ class Local:
     """The engine of this machine: one model in this process, scores in others."""
 
     model: Model
+
+    @property
+    def place(self) -> str:
+        """The model's device."""
+        return str(self.model.device)
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Refuse a task that model or dataset do not fit, before anything is predicted."""
@@ -221,8 +248,7 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
     headers = headers_of(tasks, model, dataset)
     check_images(tasks.values(), dataset, ids)
     with opened(headers, list(tasks.values()), settings) as runs:
-        folders = folders_of(runs, settings)
-        parts = Parts([run.task for run in runs], folders, model, dataset)
+        parts = Parts([run.task for run in runs], model, dataset)
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
             forget_peak(str(model.device))
@@ -283,6 +309,9 @@ def complete(
         try:
             work(todo, recorder)
         finally:
+            for run in runs:
+                if run.kept is not None:
+                    run.kept.prune()
             if recorder.count:
                 seconds = time.perf_counter() - start
                 note_cost(runs, {"wall": seconds, **cost()})

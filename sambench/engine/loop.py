@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sambench.engine.settings import Settings
-from sambench.engine.timed_model import Predictor, out_of_memory
-from sambench.engine.workers import Score, Scorer, ahead, score_image
+from sambench.engine.timed_model import Predictor
+from sambench.engine.workers import Files, Score, Scorer, ahead, score_image
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
+from sambench.store.kept import saves
 from sambench.store.paths import file_stem
 from sambench.store.records import Provenance
 from sambench.store.sources import digest_pixels
@@ -32,8 +32,15 @@ class WorkItem(NamedTuple):
 class Sink(Protocol):
     """Takes what the loop gives, in any order."""
 
-    def scored(self, task: int, id: str, line: JSON) -> None:
-        """An image was scored for a task; the line is as `store.records` has it, but for the id."""
+    def scored(self, task: int, id: str, line: JSON, files: Files) -> None:
+        """An image was scored for a task.
+
+        Args:
+            task: its place among the tasks of the run.
+            id: of the image.
+            line: as `store.records` has it, but for the id.
+            files: of the prediction, if it was saved.
+        """
 
     def failed(self, task: int, id: str, error: Exception) -> None:
         """It could not be."""
@@ -45,13 +52,11 @@ class Parts:
 
     Attributes:
         tasks: in the order that a `WorkItem` counts them.
-        folders: where each task's predictions are saved; None where they are not.
         model: embeds and predicts.
         dataset: gives images and truth.
     """
 
     tasks: Sequence[Task]
-    folders: Sequence[Path | None]
     model: Model
     dataset: Dataset
 
@@ -88,7 +93,7 @@ class Pending(NamedTuple):
             "image": self.provenance.image,
             **({"stamp": stamp} if stamp is not None else {}),
             "record": score.record,
-            **({"prediction": score.prediction} if score.prediction else {}),
+            **({"prediction": score.digest} if score.digest else {}),
             "seconds": {**self.seconds, "score": score.seconds},
             **({"tasks": self.tasks} if self.tasks > 1 else {}),
             **({WARMUP: warmup} if warmup else {}),
@@ -113,7 +118,7 @@ class Lines:
             return
         line = pending.line(outcome, first=outcome.process not in self._processes)
         self._processes.add(outcome.process)
-        self._sink.scored(pending.task, pending.id, line)
+        self._sink.scored(pending.task, pending.id, line, outcome.files)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,6 @@ class Loop:
         self._predictor = Predictor(parts.model, cache)
         self._scorer = Scorer(settings.workers, Lines(sink).take)
         self._warm = False
-        self._batch = settings.batch
 
     def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
@@ -170,7 +174,7 @@ class Loop:
                 batch.append(future.result())
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 self._failed(item, error)
-            if len(batch) >= self._batch:
+            if len(batch) >= self._settings.batch:
                 yield batch
                 batch = []
         if batch:
@@ -196,13 +200,14 @@ class Loop:
         try:
             made = self._predictor.embed([read.sample.image for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-            if len(batch) > 1:
-                log.warning("embedding %d images together failed: %s", len(batch), error)
-                if out_of_memory(error):
-                    self._batch = len(batch) // 2
-                yield from (found for read in batch for found in self._embed([read]))
-            else:
+            if len(batch) == 1:
                 self._failed(batch[0].item, error)
+                return
+            log.warning("embedding %d images together failed: %s", len(batch), error)
+            made = None
+        if made is None:  # here the error is gone, and with it what the failed call held
+            for read in batch:
+                yield from self._embed([read])
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
             yield read, embedding, {"read": read.seconds, **seconds}
@@ -213,7 +218,7 @@ class Loop:
         self._warm = True
         id, tasks = read.item
         for number in tasks:
-            task, folder = self._parts.tasks[number], self._parts.folders[number]
+            task = self._parts.tasks[number]
             truth = read.truths[task.truth]
             sample = replace(read.sample, truth=truth)
             try:
@@ -223,8 +228,8 @@ class Loop:
                 continue
             spent = {**seconds, **spent}
             pending = Pending(number, id, read.provenance, spent, len(tasks), warmup)
-            stem = folder / file_stem(id) if folder else None
-            self._scorer.submit(pending, score_image, task, prediction, truth, stem)
+            name = file_stem(id) if saves(task, self._settings.predictions) else ""
+            self._scorer.submit(pending, score_image, task, prediction, truth, name)
 
     def _failed(self, item: WorkItem, error: Exception) -> None:
         for task in item.tasks:

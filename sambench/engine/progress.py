@@ -24,7 +24,8 @@ def redraws(stream: TextIO) -> bool:
 class Progress:
     """Counts images and says when the rest will be done.
 
-    The first image is left out of the speed: it has the warm-up in it.
+    The first image is left out of the speed: it has the warm-up in it. Under a second there is no
+    speed: images that were in hand together come out together.
 
     Args:
         total: number of images.
@@ -80,7 +81,7 @@ class Progress:
         parts = [f"{self._done}/{self._total} {self._unit}s"]
         spent = self._clock() - self._warm
         timed = self._done - self._before - 1
-        if timed > 0 and spent > 0:
+        if timed > 0 and spent >= 1:
             parts.append(f"{timed / spent:.2f} {self._unit}s/s")
             if self._done < self._total:
                 parts.append(f"{duration((self._total - self._done) * spent / timed)} left")

@@ -17,29 +17,25 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from sambench.engine.environment import environment, peak_memory
 from sambench.engine.evaluation import (
     Tasks,
     check_images,
     check_truth,
     complete,
-    headers_of,
 )
-from sambench.engine.loop import Loop, Parts, Sink, WorkItem
-from sambench.engine.models import load_model
-from sambench.engine.recorder import OpenRun, folders_of, opened
+from sambench.engine.loop import Sink, WorkItem
+from sambench.engine.models import wanted_device
+from sambench.engine.progress import say
+from sambench.engine.ray_actor import Order, Worker, portable
+from sambench.engine.recorder import OpenRun, opened
 from sambench.engine.settings import Settings
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Task
-from sambench.registry import import_files, imported_files
+from sambench.registry import imported_files
 from sambench.store.records import differences
 from sambench.store.sources import images_of
-
-if TYPE_CHECKING:
-    from sambench.interfaces import Model
 
 log = logging.getLogger(__name__)
 CHUNK = 8
@@ -50,73 +46,6 @@ ATTEMPTS = 3
 """How many actors an image may kill before it counts as failed."""
 PATIENCE = 1800.0
 """Seconds for a chunk of images: an actor from which nothing comes for longer hangs."""
-Event = tuple[int, str, JSON | Exception]
-
-
-@dataclass(frozen=True)
-class Order:
-    """What an actor is to hold.
-
-    Attributes:
-        model: name with options.
-        device: for the model.
-        files: plug-ins given by path.
-        parts: tasks and dataset, pickled: they may come from those files.
-        settings: of the run.
-    """
-
-    model: str
-    device: str
-    files: tuple[Path, ...]
-    parts: bytes
-    settings: Settings
-
-
-class Worker:
-    """The part of a run that happens in an actor."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._events: list[Event] = []
-
-    def begin(self) -> tuple[list[JSON], JSON]:
-        """Load model, tasks and dataset; returns what the run is, and where this is."""
-        import_files(self._order.files)
-        tasks: Tasks
-        dataset: Dataset
-        tasks, dataset = pickle.loads(self._order.parts)  # noqa: S301 (our own driver's)
-        settings = self._order.settings
-        model: Model = load_model(self._order.model, self._order.device)
-        if settings.cache:
-            model = settings.cache.stated(model)
-        self._held = tasks, model, dataset
-        return headers_of(tasks, model, dataset), environment(str(model.device))
-
-    def work(self, todo: list[WorkItem], folders: list[Path | None]) -> tuple[list[Event], JSON]:
-        """Do some images; returns what came of them, and the peak of memory so far."""
-        tasks, model, dataset = self._held
-        if not hasattr(self, "_loop"):
-            parts = Parts(list(tasks.values()), folders, model, dataset)
-            self._loop = Loop(parts, self._order.settings, self)
-        self._events = []
-        self._loop.run(todo)
-        return self._events, peak_memory(str(model.device))
-
-    def scored(self, task: int, id: str, line: JSON) -> None:
-        """Keep the line of a scored image until the driver fetches it."""
-        self._events.append((task, id, line))
-
-    def failed(self, task: int, id: str, error: Exception) -> None:
-        """Keep why an image failed, as an error that the driver can unpickle."""
-        self._events.append((task, id, _portable(error)))
-
-
-def _portable(error: Exception) -> Exception:
-    """An error as one that any process can read."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return OSError(error.errno, error.strerror)
-    text = str(error)
-    return UserError(text if isinstance(error, UserError) else f"{type(error).__name__}: {text}")
 
 
 @dataclass(frozen=True)
@@ -125,9 +54,9 @@ class OnRay:
 
     Attributes:
         model: name with options; each actor loads it.
-        device: for the model.
+        device: for the model; auto uses the GPUs of the cluster, if it has any.
         actors: how many work at a time, as soon as the cluster has room for them.
-        gpus: of each actor, in parts if several share one.
+        gpus: of each actor, in parts if several share one; None: one, if the device is a GPU.
         address: of the cluster; empty starts one on this machine.
         patience: seconds without anything from an actor, after which it is replaced.
     """
@@ -135,9 +64,47 @@ class OnRay:
     model: str
     device: str
     actors: int
-    gpus: float
+    gpus: float | None
     address: str = ""
     patience: float = PATIENCE
+
+    def __post_init__(self) -> None:
+        """Refuse a GPU by its number.
+
+        Raises:
+            UserError: says what to give.
+        """
+        kind, _, index = self._wanted().partition(":")
+        if index not in {"", "0"}:
+            raise UserError(
+                f"{kind}:{index} is a GPU of one machine, and on Ray every actor has GPUs of its "
+                f"own, counted from 0; give --device {kind}."
+            )
+
+    @property
+    def place(self) -> str:
+        """How many actors there are; where they compute, they say themselves."""
+        return f"Ray: {self.actors} actor{'s' if self.actors > 1 else ''}"
+
+    def _wanted(self) -> str:
+        """The device, as far as it is known here."""
+        try:
+            return wanted_device(self.model, self.device)
+        except UserError:  # an actor may be able to load what this process cannot, and says if not
+            return self.device
+
+    def share(self, ray: Any) -> tuple[str, float]:
+        """The device of each actor, and how many GPUs it gets for itself."""
+        wanted, there = self._wanted(), float(ray.cluster_resources().get("GPU", 0))
+        auto = float(there > 0) if wanted == "auto" else float(wanted not in {"cpu", "mps"})
+        gpus = auto if self.gpus is None else self.gpus
+        if gpus * self.actors > there:
+            log.warning(
+                "the cluster has %g GPUs for %d actors of %g each: some wait; give fewer --actors, "
+                "or a part of a GPU as --gpus",
+                there, self.actors, gpus,
+            )  # fmt: skip
+        return ("cpu" if wanted == "auto" and not gpus else self.device), gpus
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Check task and dataset; the prompts that the model takes are checked by the actors."""
@@ -152,14 +119,18 @@ class OnRay:
         check_images(tasks.values(), dataset, settings.ids(dataset))
         parts = pickle.dumps((dict(tasks), dataset))
         quiet = replace(settings, progress=False)
-        order = Order(self.model, self.device, tuple(imported_files()), parts, quiet)
-        with _Crew(_connected(self, settings), self, order) as crew:
+        ray = _connected(self, settings)
+        device, gpus = self.share(ray)
+        order = Order(self.model, device, tuple(imported_files()), parts, quiet)
+        with _Crew(ray, replace(self, gpus=gpus), order) as crew:
             headers, place = crew.first()
+            say(f"the first actor is on {place['device']}", quiet=not settings.progress)
+            if gpus and place["device"] == "cpu":
+                log.warning("each actor holds %g GPUs and does not use them; give --gpus 0", gpus)
             with opened(headers, list(tasks.values()), settings) as runs:
-                folders = folders_of(runs, settings)
 
                 def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-                    crew.work(todo, folders, sink)
+                    crew.work(todo, sink)
 
                 def cost() -> JSON:
                     where = {**place, "actors": self.actors}
@@ -247,12 +218,12 @@ class _Crew:
                 self._headers = begun[0]
                 return begun
 
-    def work(self, todo: Sequence[WorkItem], folders: list[Path | None], sink: Sink) -> None:
+    def work(self, todo: Sequence[WorkItem], sink: Sink) -> None:
         """Have images done by whoever is there."""
         size = max(1, min(CHUNK, len(todo) // (2 * IN_HAND * self._size)))
         queue = deque(list(todo[i : i + size]) for i in range(0, len(todo), size))
         while queue or self._in_hand:
-            self._hand_out(queue, folders)
+            self._hand_out(queue)
             reference = self._next([*self._in_hand, *self._beginning])
             if reference in self._beginning:
                 self._begun(reference)
@@ -315,7 +286,7 @@ class _Crew:
         self._ready.append(actor)
         return begun
 
-    def _hand_out(self, queue: deque[list[WorkItem]], folders: list[Path | None]) -> None:
+    def _hand_out(self, queue: deque[list[WorkItem]]) -> None:
         """Give every actor work, first to those who have least."""
         busy = Counter(id(actor) for actor, _ in self._in_hand.values())
         for _ in range(IN_HAND * len(self._ready)):
@@ -325,7 +296,7 @@ class _Crew:
             chunk = queue.popleft()
             if not busy[id(actor)]:
                 self._heard[id(actor)] = self._clock()
-            self._in_hand[actor.work.remote(chunk, folders)] = actor, chunk
+            self._in_hand[actor.work.remote(chunk)] = actor, chunk
             busy[id(actor)] += 1
 
     def _returned(self, reference: Any, queue: deque[list[WorkItem]], sink: Sink) -> JSON:
@@ -339,11 +310,11 @@ class _Crew:
             return {}
         self._deaths_in_a_row = 0
         self._heard[id(actor)] = self._clock()
-        for task, image, outcome in events:
+        for task, image, outcome, files in events:
             if isinstance(outcome, Exception):
                 sink.failed(task, image, outcome)
             else:
-                sink.scored(task, image, outcome)
+                sink.scored(task, image, outcome, files)
         return dict(peak)
 
     def _got(self, reference: Any) -> Any:
@@ -351,7 +322,7 @@ class _Crew:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
-            raise _portable(error.cause) from error
+            raise portable(error.cause) from error
 
     def _bury(
         self, actor: Any, chunk: list[WorkItem], queue: deque[list[WorkItem]], sink: Sink

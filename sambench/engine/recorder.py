@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from sambench.engine.progress import Progress
 from sambench.engine.settings import Settings
+from sambench.engine.workers import Files
 from sambench.errors import UserError
-from sambench.files import read_json, write_json
 from sambench.interfaces import JSON, Task
-from sambench.store.paths import MANIFEST, RECORDS, beside, file_stem
+from sambench.store.kept import Kept, open_kept
+from sambench.store.paths import RECORDS, beside
 from sambench.store.records import RecordFile, check_plan, scan
 from sambench.store.result import Result, write_result
 from sambench.store.run import Run, placed
@@ -37,7 +36,8 @@ class OpenRun:
         header: what the run is, see `plan.describe`.
         records: of this run, or of this shard of it.
         elsewhere: images that other shards have scored.
-        unsaved: images that were scored before predictions were to be saved.
+        kept: predictions beside the records; None where they are none of this run's business.
+        unsaved: images that were scored before all predictions were to be kept.
         failed: reason by id of the images that have failed since the records were opened.
         tried: images that had failed before.
     """
@@ -47,6 +47,7 @@ class OpenRun:
     header: JSON
     records: RecordFile
     elsewhere: frozenset[str] = frozenset()
+    kept: Kept | None = None
     unsaved: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     tried: frozenset[str] = frozenset()
@@ -90,8 +91,11 @@ def open_run(header: JSON, task: Task, settings: Settings) -> OpenRun:
             on_disk.path.unlink(missing_ok=True)  # its records are gone
         elif settings.shard:
             run.elsewhere = _scored_elsewhere(on_disk, header)
-        if settings.save_predictions:
-            _prepare_predictions(run, fresh=settings.fresh and not settings.shard)
+        if settings.predictions:
+            keep, fresh = settings.predictions, settings.fresh and not settings.shard
+            run.kept = open_kept(on_disk, task, header, records.index, keep, fresh=fresh)
+            if keep.which == "all":
+                run.unsaved.update(records.index.offsets.keys() - run.kept.files.keys())
     except BaseException:
         records.close()
         raise
@@ -107,30 +111,6 @@ def _scored_elsewhere(on_disk: Run, header: JSON) -> frozenset[str]:
             check_plan(index, header)
             found |= index.offsets.keys()
     return frozenset(found)
-
-
-def _prepare_predictions(run: OpenRun, *, fresh: bool) -> None:
-    """Make the folder of predictions, and find out which are missing.
-
-    Raises:
-        UserError: it holds those of another run.
-    """
-    folder = run.on_disk.predictions
-    made = {**run.header["about"], "predictions": run.header["plan"]["predictions"]}
-    if fresh and folder.is_dir():
-        shutil.rmtree(folder)
-    path = folder / MANIFEST
-    if not path.is_file():
-        write_json(path, made)
-    elif read_json(path).get("predictions") != made["predictions"]:
-        raise UserError(f"{folder} holds predictions of another run; remove it.")
-    kept = {file.stem for file in folder.iterdir()}
-    run.unsaved.update(id for id in run.records.index.offsets if file_stem(id) not in kept)
-
-
-def folders_of(runs: Sequence[OpenRun], settings: Settings) -> list[Path | None]:
-    """Where the predictions of each are saved, None where they are not."""
-    return [run.on_disk.predictions if settings.save_predictions else None for run in runs]
 
 
 def progress_of(runs: Sequence[OpenRun], ids: Sequence[str], settings: Settings) -> Progress:
@@ -154,8 +134,10 @@ class Recorder:
         self._worked = [False for _ in runs]
         self.count = 0
 
-    def scored(self, task: int, id: str, line: JSON) -> None:
+    def scored(self, task: int, id: str, line: JSON, files: Files) -> None:
         """Keep the record of an image for one of the tasks, with what the engine noted."""
+        if (kept := self._runs[task].kept) is not None:
+            kept.put(id, files)
         try:
             self._runs[task].records.append(id, line)
         except (TypeError, ValueError) as error:  # the task's record is not JSON

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -167,8 +167,9 @@ def rescore(
         UserError: the task and the dataset do not fit, the predictions are of another dataset, or
             records of another plan are in the way.
     """
-    ids = settings.ids(dataset)
+    ids, settings = settings.ids(dataset), replace(settings, predictions=None)
     check_fit(name, task, model, dataset)
+    _check_whole(folder, model, ids)
     check_images([task], dataset, ids)
     own = task
     if not model.manifest and folder.is_dir():  # made elsewhere: how to read them shows in all
@@ -182,6 +183,23 @@ def rescore(
 
         complete(runs, ids, settings, files.sources(), work, partial(session, model))
     return finish(runs[0], ids, settings)
+
+
+def _check_whole(folder: Path, model: Saved, ids: Sequence[str]) -> None:
+    """Refuse a folder in which a run kept only what a site draws, unless that is all.
+
+    Raises:
+        UserError: it lacks images.
+    """
+    if not model.manifest or model.manifest.get("kept") == "all":
+        return
+    stems = {path.stem for path in folder.iterdir()}
+    there = [id for id in ids if file_stem(id) in stems]
+    if len(there) < len(ids):
+        raise UserError(
+            f"{folder} holds predictions of {len(there)} of the {len(ids)} images, those that a "
+            "site draws; run again with --predictions all, or name images that it has with --ids."
+        )
 
 
 def _header(name: str, task: Task, folder: Path, model: Saved, dataset: Dataset) -> JSON:
@@ -235,7 +253,7 @@ def _score(
                 continue
             pending = Pending(0, item.id, provenance, {})
             if isinstance(files, OneFile):
-                scorer.submit(pending, score_image, task, files.predictions[item.id], truth, None)
+                scorer.submit(pending, score_image, task, files.predictions[item.id], truth)
             else:
                 scorer.submit(pending, score_saved, task, files.folder / file_stem(item.id), truth)
         scorer.finish()

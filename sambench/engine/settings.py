@@ -13,6 +13,7 @@ from sambench.engine.sharding import Shard
 from sambench.errors import UserError
 from sambench.interfaces import Dataset
 from sambench.metrics.statistics import RESAMPLES
+from sambench.store.kept import Keep
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Settings:
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
         batch: images embedded at a time.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run.
-        save_predictions: keep every prediction beside the records.
+        predictions: which are kept beside the records; None leaves those that are there alone.
         progress: show on stderr how far the run is.
         shard: do only this part of the images, in a records file of its own.
         cache: keep embeddings on disk.
@@ -40,7 +41,7 @@ class Settings:
     batch: int = 1
     resamples: int = RESAMPLES
     fresh: bool = False
-    save_predictions: bool = False
+    predictions: Keep | None = Keep()  # noqa: RUF009 (it is frozen)
     progress: bool = True
     shard: Shard | None = None
     cache: CacheOptions | None = None

@@ -1,18 +1,20 @@
-"""A model as a run calls it: timed, its answers checked, fewer prompts where memory is short.
+"""A model as a run calls it: timed, its answers checked, less at a time where memory is short.
 
-When a call runs out of memory, prompts are given to the model half as many at a time from then on,
-and the image is done again; so are images that were to be embedded together. A model answers a
-prompt by itself, so this moves no number.
+When a call runs out of memory, what it held is given back and the call made again, with half as
+many prompts, or images to embed, at a time from then on. A single one is tried once more. A model
+answers a prompt by itself, so this moves no number.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,40 @@ NOT_FINITE = (
     "the model gave logits or predicted IoUs that are not finite numbers; check its weights, or "
     "give another --precision."
 )
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Portion:
+    """How much a model is given at a time: all of it, and half as much whenever memory runs out.
+
+    Attributes:
+        most: how many at a time; None until memory has run out.
+        asked: how many the call under way was given, and after it the most of all calls so far.
+        largest: the most that a call was given and answered.
+    """
+
+    most: int | None = None
+    asked: int = 0
+    largest: int = 0
+
+    def each(self, count: int, call: Callable[[slice], T]) -> list[T]:
+        """Call for every part of so many things."""
+        self.asked = step = max(1, min(count, self.most or count))
+        answers = [call(slice(at, at + step)) for at in range(0, max(1, count), step)]
+        self.asked = self.largest = max(self.largest, step)
+        return answers
+
+    def halve(self, together: int) -> int:
+        """Give half as much from now on, and return how much; 0 if it was a single thing.
+
+        Args:
+            together: how many the model does at once by itself, however many it is given.
+        """
+        fewer = min(self.asked or together, together) // 2
+        self.most = fewer or self.most
+        return fewer
 
 
 class TimedModel(Model):
@@ -48,13 +83,23 @@ class TimedModel(Model):
         self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
         self.device = str(model.device)
         self.clock = Clock(self.device)
-        self._most: int | None = None  # prompts at a time, once memory has run out
+        self._prompts, self._images = Portion(), Portion()
         self._finite: list[Tensor] = []  # of each answer within `only_finite`
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
-        """Embed images, each (H, W, 3) uint8 RGB."""
-        with self.clock.measure("embed"):
-            return self._model.embed(images)
+        """Embed images, each (H, W, 3) uint8 RGB, no more at a time than memory holds."""
+
+        def embed() -> list[Embedding]:
+            with self.clock.measure("embed"):
+                parts = self._images.each(len(images), lambda part: self._model.embed(images[part]))
+            return [embedding for part in parts for embedding in part]
+
+        return self._retried(embed, self._halve_images)
+
+    def within_memory(self, call: Callable[[], T]) -> T:
+        """What a call returns that prompts this model, made again where memory runs out."""
+        self._prompts.largest = self._prompts.asked = 0
+        return self._retried(call, self.halve)
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
         """Answer B prompts on an embedded image, no more at a time than memory holds."""
@@ -97,20 +142,39 @@ class TimedModel(Model):
         """
         self._finite.clear()
         yield
-        if self._finite and not all(flag.item() for flag in self._finite):
+        if self._finite and not all_true(self._finite):
             raise UserError(NOT_FINITE)
 
     def halve(self) -> bool:
         """Answer half as many prompts at a time from now on; False if it is one at a time."""
-        fewer = self.prompt_batch // 2
+        together = min(self.prompt_batch, self._model.chunk or self.prompt_batch)
+        fewer = self._prompts.halve(together)
         if fewer:
-            self._most = self.prompt_batch = fewer
+            self.prompt_batch = fewer
+            log.warning("out of GPU memory: going on with %d prompts at a time", fewer)
         return bool(fewer)
 
+    def _halve_images(self) -> bool:
+        fewer = self._images.halve(self._images.asked)
+        if fewer:
+            log.warning("out of GPU memory: going on with %d images at a time", fewer)
+        return bool(fewer)
+
+    def _retried(self, call: Callable[[], T], halve: Callable[[], bool]) -> T:
+        again = True
+        while True:
+            try:
+                return call()
+            except RuntimeError as error:
+                if not again or not out_of_memory(error):
+                    raise
+            # Here the error is gone, and with it the tensors of the calls that it came through.
+            again = halve()
+            _free_memory()
+
     def _answer(self, predict: Callable[[Prompts], Masks], prompts: Prompts) -> Masks:
-        step = self._most or len(prompts)
         with self.clock.measure("decode"):
-            parts = [predict(prompts[i : i + step]) for i in range(0, len(prompts), step)]
+            parts = self._prompts.each(len(prompts), lambda part: predict(prompts[part]))
             answer = parts[0] if len(parts) == 1 else _joined(parts)
         self._finite.append(is_finite(answer))
         return answer
@@ -161,18 +225,13 @@ class Predictor:
         Raises:
             UserError: the model gave what is not a finite number.
         """
-        while True:
+
+        def predict() -> Prediction:
             self._clock.take()
-            try:
-                with self._clock.measure("post"), self._model.only_finite():
-                    prediction = task.predict(self._model, embedding, sample)
-                break
-            except RuntimeError as error:
-                if not out_of_memory(error) or not self._model.halve():
-                    raise
-            most = self._model.prompt_batch
-            log.warning("out of GPU memory: going on with %d prompts at a time", most)
-            _free_memory()
+            with self._clock.measure("post"), self._model.only_finite():
+                return task.predict(self._model, embedding, sample)
+
+        prediction = self._model.within_memory(predict)
         seconds = self._clock.take()
         decode = seconds.get("decode", 0.0)
         return prediction, {"decode": decode, "post": max(0.0, seconds["post"] - decode)}
@@ -200,6 +259,13 @@ def is_finite(answer: Masks) -> Tensor:
     return torch.isfinite(total)
 
 
+def all_true(flags: list[Tensor]) -> bool:
+    """Whether all of some tensors () bool are true; on a GPU the host waits once."""
+    import torch
+
+    return bool(torch.stack(flags).all().item())
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether a GPU's memory ran out."""
     torch = sys.modules.get("torch")
@@ -208,6 +274,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 def _free_memory() -> None:
     """Give back what the failed call held, so that the next one finds it."""
+    gc.collect()
     torch = sys.modules["torch"]
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

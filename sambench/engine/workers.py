@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections import deque
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple, TypeVar
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
-from sambench.store.sources import digest_files, saved_files
+from sambench.store.sources import digest_files
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -55,27 +56,59 @@ def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, F
                 future.cancel()
 
 
+Files = dict[str, bytes]
+"""The files of an image's prediction, by their names."""
+
+
 class Score(NamedTuple):
-    """A record, the seconds it took, its process, and the digest of the prediction if saved."""
+    """What came of scoring an image.
+
+    Attributes:
+        record: of the task.
+        seconds: that it took.
+        process: in which it was made.
+        files: of the prediction, if that was saved.
+        digest: of these files.
+    """
 
     record: JSON
     seconds: float
     process: int
-    prediction: str = ""
+    files: Files = {}  # noqa: RUF012 (nobody writes to it)
+    digest: str = ""
 
 
 Scoring = Callable[..., Score]
 
 
-def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | None) -> Score:
-    """Score one image, saving the prediction if a stem is given."""
+def score_image(task: Task, prediction: Prediction, truth: Any, name: str = "") -> Score:
+    """Score one image; the prediction is saved, too, if the name of its files is given."""
     start = time.perf_counter()
-    saved = ""
-    if stem is not None:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        saved = digest_files(saved_files(stem, task.save(prediction, stem)))
     record = task.score(prediction, truth)
-    return Score(record, time.perf_counter() - start, os.getpid(), saved)
+    seconds = time.perf_counter() - start
+    return Score(record, seconds, os.getpid(), *(_saved(task, prediction, name) if name else ()))
+
+
+def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
+    """The files that a task writes of a prediction, and their digest.
+
+    They go to whoever keeps the records, which may be on another machine.
+
+    Raises:
+        UserError: the task cannot.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            task.save(prediction, Path(folder) / name)
+        except OSError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"its prediction cannot be saved ({type(error).__name__}: {error}); mend "
+                f"{type(task).__name__}.save, or give --predictions none."
+            ) from error
+        paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
+        return {path.name: path.read_bytes() for path in paths}, digest_files(paths)
 
 
 def score_saved(task: Task, stem: Path, truth: Any) -> Score:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
+
+from sambench.masks.transfer import upload
 
 EDGE = 20
 """A box this near to the edge of a crop, in pixels, is likely cut off by it."""
@@ -44,12 +46,12 @@ class Crop:
 
     def uncrop_boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (n, 4) of the crop -> of the image."""
-        return boxes + torch.tensor(self.box[:2] * 2, device=boxes.device)
+        return boxes + upload(np.array(self.box[:2] * 2), boxes.device)
 
     def holds(self, boxes: Tensor) -> Tensor:
         """(n,) bool: boxes (n, 4) of the image that do not touch an edge where it is cut off."""
-        crop = torch.tensor(self.box, device=boxes.device)
-        edges = torch.tensor([0, 0, *self.image[::-1]], device=boxes.device)
+        crop = upload(np.array(self.box), boxes.device)
+        edges = upload(np.array([0, 0, *self.image[::-1]]), boxes.device)
         cut = ((boxes - crop).abs() <= EDGE) & ((boxes - edges).abs() > EDGE)
         return ~cut.any(dim=1)
 

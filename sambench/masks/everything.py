@@ -17,7 +17,8 @@ from sambench.interfaces import Model
 from sambench.masks import rle
 from sambench.masks.crops import Crop, crop_boxes
 from sambench.masks.geometry import boxes_of, nms, without_small
-from sambench.masks.grid import GridOptions, crop_candidates
+from sambench.masks.grid import crop_candidates
+from sambench.masks.grid_options import GridOptions
 from sambench.masks.mask_data import MaskData, joined
 from sambench.options import Range
 
@@ -80,8 +81,7 @@ def _of_crop(
         options,
         points_per_side=options.points_per_side // options.crop_n_points_downscale_factor**layer,
     )
-    found = crop_candidates(model, embedding, crop, of_layer)
-    return found.take(nms(found.boxes, found.iou, options.box_nms_thresh))
+    return crop_candidates(model, embedding, crop, of_layer, suppress=True)
 
 
 def _without_small_regions(found: MaskData, options: EverythingOptions) -> MaskData:

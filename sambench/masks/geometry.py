@@ -7,6 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+TOGETHER, ROUNDS = 4096, 24
+"""Boxes that suppress each other at once on a GPU, and in how many rounds."""
+
 
 def boxes_of(masks: Tensor) -> Tensor:
     """Boxes of masks (n, H, W) bool: (n, 4) int64 XYXY, first and last pixel; zeros if empty."""
@@ -26,7 +29,7 @@ def nms(
 ) -> NDArray[np.int64]:
     """Greedy non-maximum suppression of boxes, in the arithmetic of torchvision's.
 
-    It runs on the host: boxes are few bytes, and the loop is one of decisions.
+    It runs on the host, as a loop of decisions; `surviving` is its twin on a GPU.
 
     Args:
         boxes: (N, 4) XYXY.
@@ -51,6 +54,43 @@ def nms(
             overlap = common / (areas[best] + areas[left] - common)
         left = left[~(overlap.astype(np.float64) > threshold)]
     return np.array(kept, dtype=np.int64)
+
+
+def surviving(
+    boxes: Tensor, scores: Tensor, valid: Tensor, threshold: float
+) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """As `nms`, on a GPU: whatever stays, no host decides.
+
+    A box stays if no better one that stays overlaps it. That settles box by box, the best first,
+    so that rounds for all boxes together arrive there when they change nothing more: after as many
+    as the longest chain of boxes that decide on each other.
+
+    Args:
+        boxes: (N, 4) XYXY.
+        scores: (N,); of equal ones the first comes first.
+        valid: (N,) bool: others neither stay nor suppress.
+        threshold: an IoU above it suppresses.
+
+    Returns:
+        Indices by descending score (N,) and whether these stay (N,) bool; and whether all of this
+        is settled, () bool. If not, or with more than `TOGETHER` boxes, `nms` has to decide.
+    """
+    order = scores.argsort(descending=True, stable=True)
+    valid = valid[order]
+    if len(boxes) > TOGETHER:  # as many pairs would need gigabytes
+        return (order, valid), torch.zeros((), dtype=torch.bool, device=boxes.device)
+    boxes = boxes[order].float()
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    low = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    sides = (high - low).clamp(min=0)
+    common = sides[..., 0] * sides[..., 1]
+    overlap = common / (areas[:, None] + areas - common)
+    worse = (overlap.double() > threshold).triu(1)  # column j is suppressed by row i before it
+    stays = before = valid
+    for _ in range(ROUNDS):
+        before, stays = stays, valid & ~(worse & stays[:, None]).any(dim=0)
+    return (order, stays), (stays == before).all()
 
 
 def without_small(

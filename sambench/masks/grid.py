@@ -7,8 +7,8 @@ lengths, and dropped, before suppression decides which of them stay.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from itertools import chain
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,41 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sambench.interfaces import Embedding, Masks, Model, Prompts
+from sambench.masks import on_gpu
 from sambench.masks.crops import Crop
 from sambench.masks.geometry import nms
+from sambench.masks.grid_options import GridOptions
 from sambench.masks.mask_data import MaskBuffer, MaskData
 from sambench.masks.upsampling import masks_at_once, upsample
-from sambench.options import Range, check_fields
 
 Keep = Literal["logits", "rles"]
-
-
-@dataclass(frozen=True)
-class GridOptions:
-    """How one image, or one crop of it, is prompted and what is kept.
-
-    Attributes:
-        points_per_side: points along each side of the grid; of n points, the i-th lies at
-            (i + 0.5) / n of the width or height.
-        multimask: several candidate masks per point, or a single one.
-        pred_iou_thresh: masks are kept if their predicted IoU is above this; 0 keeps all.
-        stability_score_thresh: masks are kept if their stability score is at least this; 0 keeps
-            all, None does not compute it.
-        stability_score_offset: the stability score is the IoU between the masks thresholded at
-            +offset and at -offset.
-        box_nms_thresh: of two masks whose boxes have a higher IoU than this, the one of lower
-            predicted IoU is suppressed.
-    """
-
-    points_per_side: Annotated[int, Range(1)] = 32
-    multimask: bool = True
-    pred_iou_thresh: Annotated[float, Range(0, 1)] = 0.88
-    stability_score_thresh: Annotated[float | None, Range(0, 1)] = 0.95
-    stability_score_offset: Annotated[float, Range(0)] = 1.0
-    box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 def point_grid(points_per_side: int, size: tuple[int, int]) -> NDArray[np.float64]:
@@ -105,9 +78,9 @@ def grid(
         stability_score_thresh,
         box_nms_thresh=box_nms_thresh,
     )
-    buffer, resize = _gathered(model, embedding, Crop.whole(size), options, "logits")
-    found = buffer.data()
-    kept = found.take(nms(found.boxes, found.iou, box_nms_thresh))
+    kept, resize = _gathered(
+        model, embedding, Crop.whole(size), options, keep="logits", suppress=True
+    )
     logits = torch.stack(kept.logits) if len(kept) else torch.zeros(0, 1, 1)
     return Masks(logits[:, None], torch.from_numpy(kept.iou)[:, None], size, resize)
 
@@ -129,7 +102,12 @@ def candidates(
 
 
 def crop_candidates(
-    model: Model, embedding: Embedding, crop: Crop, options: GridOptions
+    model: Model,
+    embedding: Embedding,
+    crop: Crop,
+    options: GridOptions,
+    *,
+    suppress: bool = False,
 ) -> MaskData:
     """As `candidates`, of a crop of an image; masks, boxes and points are those of the image.
 
@@ -138,23 +116,48 @@ def crop_candidates(
         embedding: of the crop alone.
         crop: where it lies.
         options: of the grid on the crop.
+        suppress: drop what `options.box_nms_thresh` suppresses; the rest comes by descending
+            predicted IoU.
     """
-    return _gathered(model, embedding, crop, options, "rles")[0].data()
+    return _gathered(model, embedding, crop, options, keep="rles", suppress=suppress)[0]
 
 
 def _gathered(
-    model: Model, embedding: Embedding, crop: Crop, options: GridOptions, keep: Keep
-) -> tuple[MaskBuffer, Callable[[Tensor], Tensor]]:
+    model: Model,
+    embedding: Embedding,
+    crop: Crop,
+    options: GridOptions,
+    *,
+    keep: Keep,
+    suppress: bool,
+) -> tuple[MaskData, Callable[[Tensor], Tensor]]:
     """Masks of a grid that pass the filters, and how the model resizes their logits."""
     points = point_grid(options.points_per_side, crop.size)
+    answers = _answers(model, embedding, points, options)
     buffer: MaskBuffer | None = None
-    for start in range(0, len(points), model.prompt_batch):
-        part = points[start : start + model.prompt_batch]
-        answer = _asked(model, embedding, part, options)
+    for part, answer in answers:
+        if answer.logits.device.type != "cpu":
+            every = chain([(part, answer)], answers)
+            kept = on_gpu.gathered(every, crop, options, logits=keep == "logits", suppress=suppress)
+            return kept, answer.resize
         buffer = buffer or MaskBuffer(len(points) * answer.iou.shape[1], crop)
         _filter(answer, part, crop, options, keep, buffer)
     assert buffer is not None
-    return buffer, answer.resize
+    found = buffer.data()
+    if suppress:
+        found = found.take(nms(found.boxes, found.iou, options.box_nms_thresh))
+    return found, answer.resize
+
+
+def _answers(
+    model: Model, embedding: Embedding, points: NDArray[np.float64], options: GridOptions
+) -> on_gpu.Answers:
+    """Points, as many at a time as the model likes, and its masks of each."""
+    start = 0
+    while start < len(points):
+        part = points[start : start + model.prompt_batch]
+        yield part, _asked(model, embedding, part, options)
+        start += len(part)
 
 
 def _asked(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator
+from sambench.metrics.statistics import CATEGORIES, Statistic
 from sambench.truths import Segments
 
 THRESHOLD = 0.5
@@ -84,7 +85,7 @@ def _excused(shared: NDArray[np.int64], truth: Segments, answer: Segments) -> ND
     return excused
 
 
-def panoptic_estimator(records: Sequence[JSON]) -> Estimator:
+def panoptic_estimator(records: Sequence[JSON]) -> Statistic:
     """PQ, SQ and RQ: means over categories that occur, of all, of things, and of stuff."""
     names, counts = by_category(records, ("iou_sum", "tp", "fp", "fn"))
     things = _are_things(records, names)
@@ -103,7 +104,8 @@ def panoptic_estimator(records: Sequence[JSON]) -> Estimator:
             for name, value in values.items()
         }
 
-    return estimate
+    found = estimate(np.ones(len(records)))
+    return Statistic(estimate, None, dict.fromkeys(found, CATEGORIES))
 
 
 def quality_by_category(records: Sequence[JSON]) -> Estimator:
@@ -136,7 +138,7 @@ def semantic_record(truth: Segments, answer: Segments) -> JSON:
     }
 
 
-def semantic_estimator(records: Sequence[JSON]) -> Estimator:
+def semantic_estimator(records: Sequence[JSON]) -> Statistic:
     """Mean IoU over classes that occur, pixel accuracy, and its mean over classes of the truth."""
     _, counts = by_category(records, ("common", "marked", "truth"))
 
@@ -150,7 +152,7 @@ def semantic_estimator(records: Sequence[JSON]) -> Estimator:
             "mean_accuracy": _mean((common / np.where(truth > 0, truth, 1))[truth > 0]),
         }
 
-    return estimate
+    return Statistic(estimate, None, {"mIoU": CATEGORIES, "mean_accuracy": CATEGORIES})
 
 
 def iou_by_category(records: Sequence[JSON]) -> Estimator:

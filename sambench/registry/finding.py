@@ -24,8 +24,8 @@ RESERVED = frozenset({
     "actors", "address", "all", "batch", "cache", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
     "name", "only", "options", "output", "patience", "precision", "predictions", "preset",
-    "progress", "published", "quiet", "resamples", "result", "save_predictions", "shard", "task",
-    "untrained", "verbose", "with", "workers",
+    "progress", "published", "quiet", "resamples", "result", "shard", "task", "untrained",
+    "verbose", "with", "workers",
 })  # fmt: skip
 """Names that no option of a task may bear: arguments of `evaluate` and of commands have them."""
 

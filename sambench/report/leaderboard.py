@@ -9,13 +9,12 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import comparability_key, protocol_fields, published_fields
 from sambench.report.numbers import (
     DASH,
-    MANY_IMAGES,
     declared_by,
     direction_unknown,
     few_images,
 )
 from sambench.report.published import PublishedRow, PublishedTable
-from sambench.report.ranking import Pair, noise, paired_differences, standings
+from sambench.report.ranking import MANY, Pair, noise, paired_tests, standings
 from sambench.shown import Metric, find_metric
 from sambench.store.run import Run
 
@@ -60,7 +59,7 @@ class Board:
         fields: the protocol by dotted name.
         entries: best first.
         table: the published table, None if the board was measured.
-        paired: how many pairs of lines were ranked by their paired difference.
+        paired: how many pairs of lines were ranked by a test on the same images.
     """
 
     key: str
@@ -137,11 +136,12 @@ def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
     metrics = tuple(find_metric(declared, name) for name in names)
     metric = metrics[0]
     ranked_by = metric.higher_is_better is not None
-    differences = paired_differences(runs, metric) if records and ranked_by else {}
-    ranked = rank(entries, metric, [noise(run, metric.name) for run in runs], differences)
+    tests = paired_tests(runs, metric) if records and ranked_by else {}
+    values = [noise(run, metric.name) for run in runs]
+    ranked = rank(entries, metric, values, tests, images=first.images)
     return Board(
         key, first.task, first.dataset, metric, metrics, protocol_fields(first), ranked,
-        paired=len(differences),
+        paired=len(tests),
     )  # fmt: skip
 
 
@@ -180,7 +180,8 @@ def rank(
     entries: Sequence[Entry],
     metric: Metric,
     values: Sequence[Estimate | None],
-    differences: Mapping[Pair, Estimate] | None = None,
+    p: Mapping[Pair, float] | None = None,
+    images: int = MANY,
 ) -> tuple[Entry, ...]:
     """Entries best first with the ranks that noise allows; those without the metric come last.
 
@@ -188,12 +189,13 @@ def rank(
         entries: lines of one board.
         metric: to rank by; if neither direction is declared better, all are left in their order.
         values: of the metric with the noise to rank by, one for each entry.
-        differences: of the paired bootstrap between entries.
+        p: of paired tests between entries.
+        images: that the values are of.
     """
     if metric.higher_is_better is None:
         return tuple(entries)
     lower = metric.lower_is_better
-    standing = standings(values, lower=lower, differences=differences)
+    standing = standings(values, lower=lower, p=p, images=images)
     labels = [entry.label for entry in entries]
     ranked = [
         replace(
@@ -225,19 +227,20 @@ def tie_rule(board: Board) -> str:
     """What a rank of this board means, in a sentence."""
     if board.metric.higher_is_better is None:
         return direction_unknown(board.metric)
-    shared = "Models that differ by no more than noise share a rank"
-    if board.paired:
-        return (
-            f"{shared}: the 95 % interval of their difference on the same images (paired "
-            f"bootstrap) contains zero.{caution(board)}"
-        )
+    shared = "Models that do not differ beyond noise share a rank"
+    chance = "any false rank on the board: 5 % or less"
+    if board.paired == len(board.entries) * (len(board.entries) - 1) // 2 > 0:
+        rule = f"randomization test on the same images, Holm's correction for all pairs ({chance})"
+        return f"{shared}: {rule}.{caution(board)}"
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
-        return f"{shared}: their 95 % intervals overlap.{caution(board)}"
+        some = "for some pairs " if board.paired else ""
+        rule = f"{some}from their intervals alone, Holm's correction for all pairs ({chance})"
+        return f"{shared}: {rule}.{caution(board)}"
     return "Ranks follow the printed values; without intervals nothing is known of noise."
 
 
 def caution(board: Board) -> str:
     """What must be said of ranks from few images, after a blank; nothing where they are many."""
-    images = max((e.run.result.images for e in board.entries if e.run), default=MANY_IMAGES)
-    few = few_images(images)
-    return f" {few}, the ranks provisional." if few else ""
+    images = [entry.run.result.images for entry in board.entries if entry.run]
+    few = few_images(max(images), len(images)) if len(images) > 1 else ""
+    return f" {few}." if few else ""

@@ -13,8 +13,7 @@ from functools import cached_property
 
 from sambench.errors import UserError
 from sambench.interfaces import Task
-from sambench.report.leaderboard import Board, Entry
-from sambench.report.numbers import MANY_IMAGES
+from sambench.report.leaderboard import Board, Entry, caution
 from sambench.store.result import Result
 
 log = logging.getLogger(__name__)
@@ -129,16 +128,11 @@ class Matrix:
 
     @property
     def notes(self) -> list[str]:
-        """What must be said beside the numbers: of datasets, and of intervals from few images."""
+        """What must be said beside the numbers: of datasets, and of ranks from few images."""
         boards = [place.board for place in self.places]
-        few = [f"{b.task} on {b.dataset}" for b in boards if _images(b) < MANY_IMAGES]
         said = list(dict.fromkeys(note for board in boards for note in board.notes))
-        if few:
-            said.append(
-                f"Of fewer than {MANY_IMAGES} images, intervals are too narrow and ranks "
-                f"provisional: {', '.join(few)}."
-            )
-        return said
+        few = ((board, caution(board).strip()) for board in boards)
+        return said + [f"{b.task} on {b.dataset}: {words}" for b, words in few if words]
 
 
 def make_matrix(boards: Sequence[Board]) -> Matrix:

@@ -3,15 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from sambench.metrics.statistics import Estimate
+from sambench.metrics.statistics import LEVEL, Estimate
 from sambench.shown import Histogram, Metric, find_metric, from_details
 from sambench.store.display import DASH as DASH
 from sambench.store.display import UNITS, arrow, interval, number
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
-
-MANY_IMAGES = 20
-"""With fewer images, intervals of the bootstrap are too narrow."""
 
 
 def declared_by(result: Result) -> tuple[Metric, ...]:
@@ -129,13 +126,36 @@ def images_in_words(images: int) -> str:
     return f"{images} image{'' if images == 1 else 's'}"
 
 
-def few_images(images: int) -> str:
-    """What must be said of intervals from few images, in a clause; nothing where they are many."""
-    if images >= MANY_IMAGES:
-        return ""
+def few_images(images: int, models: int = 2) -> str:
+    """What must be said of a comparison of models on few images, in a clause; else nothing.
+
+    Args:
+        images: that all are measured on.
+        models: how many are compared, each with each.
+    """
     if images == 1:
         return "1 image gives no interval"
-    return f"{images} images are few: such intervals are too narrow"
+    pairs = models * (models - 1) / 2
+    # The least p there can be: all images speak for the same model.
+    if pairs * 2 ** (1 - images) > 1 - LEVEL:
+        return f"{images} images are too few to tell {models} models apart"
+    return ""
+
+
+def withheld(shown: Iterable[tuple[Metric, Estimate]]) -> list[str]:
+    """Why there are no intervals, one line for each reason: ``no interval for AP: ...``."""
+    names, biases = dict[str, list[str]](), dict[str, str]()
+    for metric, estimate in shown:
+        if estimate.withheld:
+            names.setdefault(estimate.withheld, []).append(metric.name)
+            if estimate.bias is not None and estimate.bias > 0:
+                biases.setdefault(
+                    estimate.withheld, f"{metric.name} by up to {number(metric, estimate.bias)}"
+                )
+    return [
+        f"no interval for {', '.join(of)}: {why}{f' (here {biases[why]})' if why in biases else ''}"
+        for why, of in names.items()
+    ]
 
 
 def legend(metrics: Iterable[Metric]) -> list[str]:

@@ -1,10 +1,10 @@
 """Who is better than whom beyond noise, and the ranks that follow.
 
-A difference is beyond noise if the 95 % interval of the paired bootstrap leaves zero out: both
-models on the same resamples of the images (see `sambench.store.comparing`). Where the records of
-both are not at hand, it is if their intervals do not overlap, which asks for more: the half width
-of the difference's interval is at most the sum of the two half widths. A number without an
-interval, as papers print most, is taken as it stands.
+Every pair of a board is tested: by the randomization test on the images, where the records of both
+are at hand (`sambench.metrics.significance`), else from their intervals, as if each had been
+measured on images of its own, which asks for more. A number without an interval, as papers print
+most, is taken as it stands. Holm's correction over all pairs then holds the probability of any
+false rank on the board to 5 %.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.metrics.statistics import Estimate, Samples, paired, resample
+from sambench.interfaces import JSON, Task
+from sambench.metrics.significance import holm, p_of_apart, p_values, swaps_for
+from sambench.metrics.statistics import LEVEL, Estimate
 from sambench.shown import Metric
 from sambench.store.run import Run
 
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 Pair = tuple[int, int]
 """Places of two lines in a list, the lower one first."""
 FEWEST_IMAGES = 2
-"""One image tells nothing of noise: its interval has no width."""
+"""One image tells nothing of noise."""
+MANY = 10**9
+"""Images behind a number of which that is not known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ def standings(
     values: Sequence[Estimate | None],
     *,
     lower: bool,
-    differences: Mapping[Pair, Estimate] | None = None,
+    p: Mapping[Pair, float] | None = None,
+    images: int = MANY,
 ) -> list[Standing | None]:
     """Where each line stands; two that do not differ beyond noise have a rank in common.
 
@@ -60,16 +65,21 @@ def standings(
     Args:
         values: of the metric to rank by, None or NaN where a line has none: that has no standing.
         lower: whether the lower value is the better one.
-        differences: of the paired bootstrap, second less first; where they are missing, intervals
-            decide.
+        p: of paired tests; where it is missing, values and intervals decide.
+        images: that those are of.
     """
-    spans = {i: span for i, v in enumerate(values) if (span := _span(v, lower=lower)) is not None}
+    known = {i: v for i, v in enumerate(values) if v is not None and not math.isnan(v.value)}
+    tested = {
+        (i, j): (p or {}).get((i, j), p_of_apart(known[i], known[j], images))
+        for i, j in combinations(known, 2)
+    }
     beats = np.zeros((len(values), len(values)), dtype=bool)
-    for i, j in combinations(spans, 2):
-        sign = _sign(spans[i], spans[j], (differences or {}).get((i, j)), lower=lower)
-        beats[i, j], beats[j, i] = sign > 0, sign < 0
+    apart = (pair for pair, value in holm(tested).items() if value <= 1 - LEVEL)
+    for i, j in apart:
+        better, worse = (i, j) if (known[i].value < known[j].value) == lower else (j, i)
+        beats[better, worse] = known[i].value != known[j].value
     beats = _closed(beats)
-    return [_standing(i, beats, spans) if i in spans else None for i in range(len(values))]
+    return [_standing(i, beats, known) if i in known else None for i in range(len(values))]
 
 
 def _standing(i: int, beats: NDArray[np.bool_], known: Iterable[int]) -> Standing:
@@ -77,30 +87,6 @@ def _standing(i: int, beats: NDArray[np.bool_], known: Iterable[int]) -> Standin
     ties = tuple(j for j in known if j != i and not better[j] and not worse[j])
     best = 1 + int(better.sum())
     return Standing(best, best + len(ties), ties)
-
-
-_Span = tuple[float, float, float]
-
-
-def _span(estimate: Estimate | None, *, lower: bool) -> _Span | None:
-    """Low, value, high with higher as better; a value without interval is a point."""
-    if estimate is None or math.isnan(estimate.value):
-        return None
-    bounds = [estimate.low, estimate.value, estimate.high]
-    sign = -1.0 if lower else 1.0
-    low, value, high = sorted(sign * (estimate.value if math.isnan(b) else b) for b in bounds)
-    return low, value, high
-
-
-def _sign(first: _Span, second: _Span, difference: Estimate | None, *, lower: bool) -> int:
-    """1 if the first is better beyond noise, -1 if the second is, else 0."""
-    if difference is None:
-        return (first[0] > second[2]) - (second[0] > first[2])
-    low, high = difference.low, difference.high
-    if lower:
-        low, high = -high, -low
-    # The value has to lie on the same side: a skewed bootstrap must not turn the order round.
-    return (high < 0 and first[1] > second[1]) - (low > 0 and second[1] > first[1])
 
 
 def _closed(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -111,17 +97,27 @@ def _closed(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return closed
 
 
-def paired_differences(runs: Sequence[Run], metric: Metric) -> dict[Pair, Estimate]:
-    """Differences between runs of one protocol whose records are at hand, second less first.
+def paired_tests(runs: Sequence[Run], metric: Metric) -> dict[Pair, float]:
+    """P of the difference of each two runs of one protocol whose records are at hand.
 
-    Only of pairs whose intervals overlap: of the others it is known to be beyond noise.
+    Args:
+        runs: of one board.
+        metric: to rank by.
     """
-    values = [noise(run, metric.name) for run in runs]
-    alone = standings(values, lower=metric.lower_is_better)
-    near = [(i, j) for i, own in enumerate(alone) if own for j in own.ties if i < j]
-    samples = _samples(runs, sorted({i for pair in near for i in pair}))
-    both = [(i, j) for i, j in near if i in samples and j in samples]
-    return {(i, j): paired(samples[i], samples[j], metric.name) for i, j in both}
+    records = _records(runs)
+    pairs = list(combinations(records, 2))
+    swaps = swaps_for(len(runs) * (len(runs) - 1) // 2)
+    return {(i, j): _tested(records[i], records[j], metric.name, swaps) for i, j in pairs}
+
+
+_Recorded = tuple[Task, list[JSON]]
+
+
+def _tested(first: _Recorded, second: _Recorded, metric: str, swaps: int) -> float:
+    both = [*first[1], *second[1]]
+    a, b = (task.estimator(both) for task, _ in (first, second))
+    found = p_values(a, b, len(first[1]), swaps=swaps, names=frozenset({metric}))
+    return found.get(metric, math.nan)
 
 
 def noise(run: Run, metric: str) -> Estimate | None:
@@ -132,17 +128,15 @@ def noise(run: Run, metric: str) -> Estimate | None:
     return Estimate(found.value, -math.inf, math.inf)
 
 
-def _samples(runs: Sequence[Run], wanted: Sequence[int]) -> dict[int, Samples]:
-    """The same resamples of each run that has all its records."""
-    records = {i: [line["record"] for line in runs[i].lines()] for i in wanted}
+def _records(runs: Sequence[Run]) -> dict[int, _Recorded]:
+    """Task and records of each run that has all its records, if there are two or more."""
+    records = {i: [line["record"] for line in run.lines()] for i, run in enumerate(runs)}
     images = max(map(len, records.values()), default=0)
     whole = {i: found for i, found in records.items() if len(found) == images >= FEWEST_IMAGES}
     if len(whole) < 2:
         return {}
     try:
-        tasks = {i: runs[i].task for i in whole}
+        return {i: (runs[i].task, found) for i, found in whole.items()}
     except UserError as error:
         log.warning("ranks of %s rest on intervals: %s", runs[0].result.task, error)
         return {}
-    estimators = [tasks[i].estimator(found) for i, found in whole.items()]
-    return dict(zip(whole, resample(estimators, images), strict=True))

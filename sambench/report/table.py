@@ -17,6 +17,7 @@ from sambench.report.numbers import (
     show_value,
     telling,
     why_undefined,
+    withheld,
 )
 from sambench.shown import Metric
 from sambench.store.result import Result
@@ -41,7 +42,8 @@ def result_table(result: Result, paper: str = "", *, all_metrics: bool = False) 
     ]  # fmt: skip
     if len(shown) < len(metrics):
         lines.append(f"and {len(metrics) - len(shown)} more with --all")
-    return "\n".join([*lines, "", *legend(shown), *_said(result, paper)])
+    whys = withheld((metric, result.metrics[metric.name]) for metric in shown)
+    return "\n".join([*lines, "", *legend(shown), *whys, *_said(result, paper)])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -78,8 +80,8 @@ def _said(result: Result, paper: str) -> list[str]:
         lines += [f"  {id}: {reason}" for id, reason in result.failed.items()]
     if not result.defined:
         lines.append(f"UNDEFINED: these images have nothing that {result.metric} measures.")
-    if few := few_images(result.images):
-        lines.append(f"{few}.")
+    if result.images == 1:
+        lines.append(f"{few_images(1)}.")
     if result.note:
         lines.append(result.note + (f" The paper's protocol: {paper}" if paper else ""))
     if speed := result.timing.get("images_per_second"):

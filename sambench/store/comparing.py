@@ -1,22 +1,25 @@
-"""Two runs on the same images: paired differences with intervals.
+"""Two runs on the same images: paired differences with intervals, and whether they are noise.
 
-Both sides are resampled with the same images, so that what makes an image easy or hard for both
-cancels: the interval of a difference is far narrower than the two intervals suggest.
+Both sides are taken on the same images, so that what makes an image easy or hard for both cancels:
+the interval of a difference is far narrower than the two intervals suggest. Whether two models
+differ is asked of a randomization test (`sambench.metrics.significance`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator, Metric, Task
-from sambench.metrics.statistics import Estimate, paired, resample
+from sambench.metrics import significance
+from sambench.metrics.statistics import LEVEL, Estimate, estimates
+from sambench.metrics.statistics import difference as less
 from sambench.shown import find_metric
-from sambench.store.display import html_table, interval, metric_cells, number
+from sambench.store.display import html_table, interval, metric_cells, number, show_p
 from sambench.store.records import Provenance, differences
 from sambench.store.run import Run
 from sambench.store.sources import PREDICTION
@@ -24,19 +27,32 @@ from sambench.store.sources import PREDICTION
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+STAR = "*: p of .05 or less: equal models would differ as much in at most 5 % of cases"
+
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric on both sides, and second minus first with its 95 % interval."""
+    """A metric on both sides, and second minus first with its 95 % interval.
+
+    Attributes:
+        first, second: values.
+        difference: second minus first.
+        p: of the randomization test that both models are equal; of categories, corrected for their
+            number (Holm). NaN where there is no difference to test or no test was asked for.
+        settle: how many images would show a difference of this size, in four of five studies; None
+            where that is not known.
+    """
 
     first: float
     second: float
     difference: Estimate
+    p: float
+    settle: int | None
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Whether equal models would differ as much in 5 % of cases or fewer."""
+        return self.p <= 1 - LEVEL
 
 
 @dataclass(frozen=True)
@@ -70,13 +86,14 @@ class Comparison:
     def to_pandas(self) -> DataFrame:
         """The metrics as a pandas table, indexed by name.
 
-        Its columns are first, second, difference (second minus first), and low and high, the ends
-        of the difference's 95 % interval.
+        Its columns are first, second, difference (second minus first), low and high, the ends of
+        the difference's 95 % interval, and p, of the randomization test.
         """
         import pandas as pd
 
-        rows = {name: list(row.values()) for name, row in _rows(self.metrics).items()}
-        columns = ["first", "second", "difference", "low", "high"]
+        columns = ["first", "second", "difference", "low", "high", "p"]
+        found = _rows(self.metrics)
+        rows = {name: [row[column] for column in columns] for name, row in found.items()}
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=float)
         frame.index.name = "metric"
         return frame
@@ -88,24 +105,32 @@ class Comparison:
             metric, found = find_metric(self.declared, name), row.difference
             cells = [number(metric, row.first), number(metric, row.second)]
             cells += [number(metric, found.value, "+")]
-            cells += [interval(metric, found.low, found.high, "+") + " *" * row.significant]
+            cells += [interval(metric, found.low, found.high, "+")]
+            cells += [show_p(row.p) + " *" * row.significant]
             rows.append([*metric_cells(metric), *cells, metric.description])
         title = "A {}, B {}: {} images that both have scored".format(*self.names, self.images)
-        head = ["metric", "unit", "A", "B", "B - A", "95 % interval", ""]
+        head = ["metric", "unit", "A", "B", "B - A", "95 % interval", "p", ""]
         notes = [f"They differ by choice too: {choice}" for choice in self.choices]
-        return html_table(title, head, rows, ["* The interval leaves zero out.", *notes])
+        return html_table(title, head, rows, [STAR, *notes])
 
 
 def compare(
-    first: Run, second: Run, *, resamples: int, seed: int = 0, images: int = 10
+    first: Run,
+    second: Run,
+    *,
+    resamples: int,
+    swaps: int = significance.SWAPS,
+    seed: int = 0,
+    images: int = 10,
 ) -> Comparison:
     """Compare two runs on the images that both have scored.
 
     Args:
         first: what the other is measured against.
         second: the difference is this one minus the first.
-        resamples: of the paired bootstrap.
-        seed: of its draws.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
+        swaps: of the randomization test; 0: no test.
+        seed: of both.
         images: number of images to list, the most different first.
 
     Raises:
@@ -114,13 +139,20 @@ def compare(
     ids = _common(first, second)
     records = first.index.read(ids), second.index.read(ids)
     tasks = first.task, second.task
+    drawn = len(ids), resamples, swaps, seed
+    both = [*records[0], *records[1]]
     metrics = _paired(
         [task.estimator(r) for task, r in zip(tasks, records, strict=True)],
-        len(ids), resamples, seed,
-    )  # fmt: skip
+        [task.estimator(both) for task in tasks],
+        *drawn,
+    )
     sides = first.index.header, second.index.header
     categories = [task.by_category(r) for task, r in zip(tasks, records, strict=True)]
+    pooled = [task.by_category(both) for task in tasks]
     known = [estimator for estimator in categories if estimator is not None]
+    known_pooled = [estimator for estimator in pooled if estimator is not None]
+    by_category = _paired(known, known_pooled, *drawn) if len(known) == 2 else {}
+    corrected = significance.holm({name: row.p for name, row in by_category.items()})
     sizes = len(first.index.offsets), len(second.index.offsets)
     return Comparison(
         names=(first.name, second.name),
@@ -130,7 +162,7 @@ def compare(
         only=(sizes[0] - len(ids), sizes[1] - len(ids)),
         choices=_choices(first, second),
         metrics=metrics,
-        categories=_paired(known, len(ids), resamples, seed) if len(known) == 2 else {},
+        categories={name: replace(row, p=corrected[name]) for name, row in by_category.items()},
         category_names=next((s["categories"] for s in sides if s.get("categories")), {}),
         furthest=_furthest(ids, tasks, records)[:images],
     )
@@ -182,15 +214,36 @@ def _choices(first: Run, second: Run) -> list[str]:
 
 
 def _paired(
-    estimators: Sequence[Estimator], images: int, resamples: int, seed: int
+    estimators: Sequence[Estimator],
+    pooled: Sequence[Estimator],
+    images: int,
+    resamples: int,
+    swaps: int,
+    seed: int,
 ) -> dict[str, Difference]:
-    """Differences of all metrics that both sides have."""
-    samples = resample(estimators, images, resamples=resamples, seed=seed)
-    first, second = samples
+    """Differences of all metrics that both sides have.
+
+    Args:
+        estimators: of each side's own records.
+        pooled: of each side, of the first side's records followed by the second's.
+        images: that both have.
+        resamples: for intervals.
+        swaps: for tests.
+        seed: of both.
+    """
+    first, second = (estimator(np.ones(images)) for estimator in estimators)
+    found = estimates(less(*estimators), images, resamples=resamples, seed=seed)
+    a, b = pooled
+    p = significance.p_values(a, b, images, swaps=swaps, seed=seed) if swaps else {}
     return {
-        name: Difference(first.value[name], second.value[name], paired(first, second, name))
-        for name in first.value
-        if name in second.value
+        name: Difference(
+            first[name],
+            second[name],
+            row,
+            p.get(name, float("nan")),
+            significance.images_to_settle(row, images),
+        )
+        for name, row in found.items()
     }
 
 
@@ -244,6 +297,9 @@ def _rows(differences: Mapping[str, Difference]) -> JSON:
             "difference": number(row.difference.value),
             "low": number(row.difference.low),
             "high": number(row.difference.high),
+            "withheld": row.difference.withheld,
+            "p": number(row.p),
+            "images_to_settle": row.settle,
         }
         for name, row in differences.items()
     }

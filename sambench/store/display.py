@@ -48,6 +48,13 @@ def interval(metric: Metric, low: float, high: float, sign: str = "") -> str:
     return f"{number(metric, low, sign)} to {number(metric, high, sign)}"
 
 
+def show_p(p: float) -> str:
+    """``.034``, ``<.001``, a dash where there is none."""
+    if math.isnan(p):
+        return DASH
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
 def html_table(
     title: str, head: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()
 ) -> str:

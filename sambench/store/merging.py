@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sambench.errors import UserError
-from sambench.files import write_lines
+from sambench.files import read_json, write_lines
+from sambench.interfaces import JSON
 from sambench.metrics.statistics import RESAMPLES
-from sambench.store.paths import RECORDS
+from sambench.store.kept import open_kept, parse_keep
+from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, file_stem
 from sambench.store.records import Index, as_line, check_plan, scan
 from sambench.store.result import write_result
-from sambench.store.run import Run, placed
+from sambench.store.run import Run, placed, predicted_in
 from sambench.store.summary import summary
 from sambench.store.tasks import task_of_records
 
@@ -51,7 +54,7 @@ def merge(
         places: folders that hold records files, of shards or whole runs.
         output: where the joined records and results go.
         limit: score only this many images, from the first; 0 for all.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         own: the .py files of tasks that are not installed.
 
     Raises:
@@ -105,5 +108,33 @@ def _join(run: Run, indices: list[Index], limit: int, resamples: int) -> None:
         (as_line({"session": session}) for session in sessions),
     )
     write_lines(run.records_path, lines)
+    _gather(run, header, where)
     ids = tuple(header["ids"][: limit or None])
     write_result(run.path, summary(run.task, run.index, ids, resamples, {}))
+
+
+def _gather(run: Run, header: JSON, where: Mapping[str, Index]) -> None:
+    """Bring the predictions of all parts together, and leave those that a run keeps.
+
+    Args:
+        run: with all records.
+        header: what it is.
+        where: the part with the record of each image.
+    """
+    folders = {index.path: _predictions_of(index) for index in where.values()}
+    there = {folder: predicted_in(folder, header["plan"]) for folder in folders.values()}
+    words = [read_json(folder / MANIFEST).get("kept", "all") for folder in there if there[folder]]
+    if not words:
+        return
+    keep = parse_keep("all" if "all" in words else words[0])
+    for id, index in where.items():
+        folder = folders[index.path]
+        for path in there[folder].get(file_stem(id), ()) if folder != run.predictions else ():
+            write_lines(run.predictions / path.name, [path.read_bytes()], sync=False)
+    open_kept(run, run.task, header, run.index, keep).prune()
+
+
+def _predictions_of(index: Index) -> Path:
+    """The folder of predictions of a records file, which those of all shards share."""
+    name = re.sub(rf"(\.shard-\d+-of-\d+)?{re.escape(RECORDS)}$", "", index.path.name)
+    return index.path.with_name(name + PREDICTIONS)

@@ -19,8 +19,10 @@ RECORDS = ".records.jsonl"
 PREDICTIONS = ".predictions"
 MANIFEST = "manifest@sambench.json"
 """Beside predictions that a run saved: what made them. No image's file has an @ in its name."""
-RESERVED = {"", ".", "..", "published"}
-"""Names that no folder or file of a run may have: published numbers lie in the last."""
+SITE = "site"
+"""The site of all runs of a folder, and the ending of that of one run."""
+RESERVED = {"", ".", "..", "published", SITE}
+"""Names that no folder or file of a run may have: other things lie there."""
 SHORT = 6
 """Hexadecimal digits that tell files of one name apart."""
 LONGEST = 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sambench.errors import UserError
+from sambench.metrics.significance import SWAPS
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store import comparing
 from sambench.store.comparing import Comparison
@@ -41,6 +42,7 @@ def compare(
     b: Result | str | Path,
     *,
     resamples: int = RESAMPLES,
+    swaps: int = SWAPS,
     seed: int = 0,
     images: int = 10,
 ) -> Comparison:
@@ -50,7 +52,8 @@ def compare(
         a: what the other is held against: a result, or the path of one, of its records, or of a
             folder with one.
         b: likewise; a difference is b minus a.
-        resamples: of the paired bootstrap.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
+        swaps: of the randomization test; 0: no test.
         seed: of its draws.
         images: how many of those that differ most are named.
 
@@ -58,7 +61,12 @@ def compare(
         UserError: they are of different tasks or truth, have no image in common, or no records.
     """
     return comparing.compare(
-        _with_records(a), _with_records(b), resamples=resamples, seed=seed, images=images
+        _with_records(a),
+        _with_records(b),
+        resamples=resamples,
+        swaps=swaps,
+        seed=seed,
+        images=images,
     )
 
 

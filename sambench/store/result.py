@@ -123,6 +123,7 @@ class Result:
         stated = asdict(self)
         for name in ("path", *(() if self.declared else ("declared",))):
             del stated[name]
+        stated["metrics"] = {name: _stated(found) for name, found in self.metrics.items()}
         return {"schema": SCHEMA, "complete": self.complete, **_finite(stated)}
 
     @classmethod
@@ -141,7 +142,15 @@ class Result:
 
 def _estimate(interval: Interval) -> Estimate:
     numbers = interval.value, interval.low, interval.high
-    return Estimate(*(math.nan if number is None else number for number in numbers))
+    value, low, high = (math.nan if number is None else number for number in numbers)
+    return Estimate(value, low, high, interval.withheld, interval.bias)
+
+
+def _stated(estimate: Estimate) -> JSON:
+    """An estimate as JSON values; of its interval only what there is to say."""
+    said = {"withheld": estimate.withheld or None, "bias": estimate.bias}
+    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {**numbers, **{name: value for name, value in said.items() if value is not None}}
 
 
 def _finite(value: Any) -> Any:

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import read_json
 from sambench.interfaces import JSON, Task
-from sambench.store.paths import PREDICTIONS, RECORDS, beside, stem_of
+from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, beside, stem_of
 from sambench.store.plan import ids_digest
 from sambench.store.records import Index, scan
 from sambench.store.result import Result, read_result
@@ -49,8 +50,13 @@ class Run:
 
     @property
     def predictions(self) -> Path:
-        """The folder of its predictions, one file per image, if they were saved."""
+        """The folder of its predictions, as far as they were kept."""
         return beside(self.stem, PREDICTIONS)
+
+    @cached_property
+    def predicted(self) -> dict[str, list[Path]]:
+        """The files of the predictions that are kept, by the image's `file_stem`."""
+        return predicted_in(self.predictions, self.index.plan)
 
     @property
     def records_files(self) -> list[Path]:
@@ -107,6 +113,18 @@ class Run:
         except UserError as error:
             log.warning("%s is used without its records: %s", self.path, error)
             return []
+
+
+def predicted_in(folder: Path, plan: JSON) -> dict[str, list[Path]]:
+    """The files of a folder of predictions by the image's `file_stem`; none if of another plan."""
+    path = folder / MANIFEST
+    if not path.is_file() or read_json(path).get("predictions") != plan.get("predictions"):
+        return {}
+    found: dict[str, list[Path]] = {}
+    for file in folder.iterdir():
+        if file != path:
+            found.setdefault(file.stem, []).append(file)
+    return found
 
 
 def placed(output: Path, header: JSON, task: Task) -> Run:

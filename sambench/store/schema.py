@@ -27,14 +27,21 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+|\.{3})\]")
 
 
 class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A metric's value with its 95 % interval; null where it is not defined."""
+    """A metric's value with its 95 % interval; null where it is not defined.
+
+    Where the interval is withheld, it says why; bias is how much too high the value may be.
+    """
 
     value: float | None
     low: float | None
     high: float | None
+    withheld: str = ""
+    bias: float | None = None
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(each or 0) for each in (self.value, self.low, self.high)):
+        if not all(
+            math.isfinite(each or 0) for each in (self.value, self.low, self.high, self.bias)
+        ):
             raise ValueError("Expected finite numbers or null")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"The interval ends before it begins: {self.low} > {self.high}")

@@ -20,8 +20,6 @@ from sambench.store.records import REMEDY, Provenance, RecordFile
 
 PREDICTION = "prediction "
 """How the content of a record begins that was made from a prediction's file, not from an image."""
-ENDINGS = (".json", ".mat", ".npy", ".png")
-"""Endings of predictions' files, where a task writes several."""
 READERS = 4
 log = logging.getLogger(__name__)
 
@@ -57,12 +55,6 @@ def digest_files(paths: Iterable[Path]) -> str:
     """SHA-256 over the files of a prediction."""
     digests = [sha256(path) for path in sorted(paths)]
     return PREDICTION + hashlib.sha256("\n".join(digests).encode()).hexdigest()
-
-
-def saved_files(stem: Path, written: Path) -> set[Path]:
-    """The files of a prediction: the one that was written last, and others of its name."""
-    others = (stem.with_name(stem.name + ending) for ending in ENDINGS)
-    return {written, *(path for path in others if path.is_file())}
 
 
 @dataclass

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
-from sambench.metrics.statistics import bootstrap
-from sambench.shown import as_details
+from sambench.metrics.statistics import Estimate, estimates
+from sambench.shown import Metric, as_details, find_metric
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
@@ -23,7 +24,7 @@ def summary(
         task: gives the estimator.
         index: the records.
         ids: the images asked for.
-        resamples: bootstrap resamples for the intervals.
+        resamples: how many sets of images the intervals may look at; 0: no intervals.
         failed: reasons that are not in the records.
 
     Raises:
@@ -35,7 +36,8 @@ def summary(
     records = [line["record"] for line in lines]
     reasons = {**index.failed, **failed}
     about = index.header["about"]
-    metrics = bootstrap(task.estimator(records), len(records), resamples=resamples)
+    found = estimates(task.estimator(records), len(records), resamples=resamples)
+    metrics = {name: _within(find_metric(task.metrics, name), e) for name, e in found.items()}
     return Result(
         task=about["task"],
         model=about["label"],
@@ -51,6 +53,14 @@ def summary(
         note=about["note"],
         details=as_details(task.curves(records)),
     )
+
+
+def _within(metric: Metric, estimate: Estimate) -> Estimate:
+    """An estimate whose interval stays among the values that its metric can have."""
+    if metric.unit not in {"fraction", "percent"} or not 0 <= estimate.value <= 1:
+        return estimate
+    least = -1.0 if metric.signed else 0.0
+    return replace(estimate, low=max(estimate.low, least), high=min(estimate.high, 1.0))
 
 
 def _cost(sessions: Sequence[JSON]) -> JSON:

@@ -281,7 +281,7 @@ def test_the_reserved_names_are_those_of_what_takes_tasks():
     assert taken == RESERVED
 
 
-@pytest.mark.parametrize("name", ["limit", "save_predictions", "preset", "only"])
+@pytest.mark.parametrize("name", ["limit", "predictions", "preset", "only"])
 def test_a_task_whose_option_is_one_of_the_commands_is_refused(name, tmp_path, capsys):
     path = own_task(tmp_path, name)
     flag = name.replace("_", "-")

@@ -158,9 +158,9 @@ class TestRun:
         assert embedded()
 
     def test_predictions_are_kept_if_asked_for(self, runner):
-        runner.run("--limit=2")
+        runner.run("--limit=2", "--predictions=none")
         assert not [*runner.output.rglob("*predictions*")]
-        runner.run("--limit=2", "--save-predictions", "--fresh")
+        runner.run("--limit=2", "--predictions=all", "--fresh")
         names = {path.name for path in runner.output.rglob("*predictions*/*.json")}
         assert {"00.json", "01.json"} <= names
 

@@ -6,25 +6,25 @@ import sys
 
 
 def test_a_run_says_what_it_does_and_where_everything_lies(runner, capsys):
-    runner.run("--limit=3", "--save-predictions")
+    runner.run("--limit=3")
     out, err = capsys.readouterr()
-    first, *_, table, site, differences = err.splitlines()
-    assert first == "brightness on faulty: 3 of 12 images"
+    first, *_, table, images, differences = err.splitlines()
+    assert first == "brightness on faulty: 3 of 12 images, on cpu"
     result = runner.file(".json")
     assert f"result       {result}" in err
     assert f"records      {result.with_suffix('.records.jsonl')}" in err
     assert f"predictions  {result.with_suffix('.predictions')}" in err
     assert table == f"table        sambench report {runner.output}"
-    assert site == f"site         sambench report {runner.output} -o site"
+    assert images == f"images       sambench view {result}"
     assert differences == f"differences  sambench compare {result} OTHER.json"
     assert str(result) not in out
 
 
 def test_json_is_alone_on_stdout_and_predictions_are_named_if_there(runner, capsys):
-    runner.run("--json")
+    runner.run("--json", "--predictions=none")
     out, err = capsys.readouterr()
     assert json.loads(out)["images"] == 12
-    assert err.startswith("brightness on faulty: 12 images\n")
+    assert err.startswith("brightness on faulty: 12 images, on cpu\n")
     assert "result       " in err
     assert "predictions" not in err
 

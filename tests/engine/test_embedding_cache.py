@@ -9,8 +9,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from sambench.engine.embedding_cache import CacheOptions, EmbeddingCache, parse_size
+from sambench.engine.embedding_cache import CacheOptions, EmbeddingCache
 from sambench.errors import UserError
+from sambench.files import parse_size
 from sambench.interfaces import Model, ModelCard, Prompts
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sambench.engine.loop import WorkItem
-from sambench.engine.ray_cluster import ATTEMPTS, OnRay, Order, _Crew
+from sambench.engine.ray_actor import Order
+from sambench.engine.ray_cluster import ATTEMPTS, OnRay, _Crew
 from sambench.engine.settings import Settings
 from sambench.errors import UserError
 
@@ -49,11 +50,13 @@ class Ray:
                 self.stuck = not cluster.begins(self.number)
                 return self._answered(([], {}))
 
-            def _work(self, chunk, folders):
+            def _work(self, chunk):
                 self.stuck = self.stuck or any(
                     cluster.hangs(self.number, item.id) for item in chunk
                 )
-                return self._answered(([(0, item.id, {"by": self.number}) for item in chunk], {}))
+                return self._answered(
+                    ([(0, item.id, {"by": self.number}, {}) for item in chunk], {})
+                )
 
             def _answered(self, value):
                 reference = object()
@@ -86,7 +89,7 @@ class Kept:
     def __init__(self):
         self.records, self.failures = {}, {}
 
-    def scored(self, job, id, record):
+    def scored(self, job, id, record, files):
         assert id not in self.records
         self.records[id] = record
 
@@ -100,7 +103,7 @@ def run(ray, actors=2):
     kept = Kept()
     with _Crew(ray, engine, order, clock=lambda: ray.now) as crew:
         crew.first()
-        crew.work([WorkItem(id, (0,)) for id in IDS], [None], kept)
+        crew.work([WorkItem(id, (0,)) for id in IDS], kept)
     return kept
 
 

@@ -58,7 +58,7 @@ def test_actors_may_die_midway(runner, plain, tmp_path):
     killer = threading.Thread(target=kill_two, daemon=True)
     killer.start()
     runner.run("--engine=ray", "--actors=4")
-    killer.join(10)
+    killer.join(600)
     assert len(killed) == 2
     assert len([*pids.iterdir()]) > 2
     assert runner.scores == plain.scores
@@ -90,7 +90,7 @@ def test_sigterm_ends_a_run_on_ray_as_any_other(runner, plain):
     process = runner.start("--engine=ray", "--actors=1")
     runner.wait_for(process, 3)
     process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=600)
     assert process.returncode == 143
     assert b"ended by SIGTERM; the same command continues" in error
     runner.run()

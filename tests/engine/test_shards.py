@@ -151,7 +151,7 @@ def test_an_empty_place_is_named(tmp_path, capsys):
 def test_shards_begun_afresh_do_not_count_on_what_others_will_discard(runner, plain):
     for fresh in ([], ["--fresh"]):
         for part in ("1/2", "2/2"):
-            runner.run(f"--shard={part}", "--save-predictions", *fresh)
+            runner.run(f"--shard={part}", "--predictions=all", *fresh)
     assert len([*runner.file(".predictions").iterdir()]) == 12 + 1
     merged(runner, "--resamples=20")
     assert runner.scores == plain.scores

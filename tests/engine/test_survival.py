@@ -238,7 +238,7 @@ class TestInterrupt:
         process = runner.start(f"--workers={workers}")
         runner.wait_for(process, 3)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 130
         assert b"the same command continues" in error
         assert b"Traceback" not in error
@@ -254,7 +254,7 @@ class TestInterrupt:
         process = runner.start(f"--workers={workers}")
         runner.wait_for(process, 3)
         process.send_signal(number)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 128 + number
         assert f"ended by {number.name}; the same command continues.".encode() in error
         assert b"Traceback" not in error
@@ -270,7 +270,7 @@ class TestInterrupt:
         runner.wait_for(process, 3)
         for _ in range(2):
             os.killpg(process.pid, signal.SIGTERM)
-        _, error = process.communicate(timeout=60)
+        _, error = process.communicate(timeout=600)
         assert process.returncode == 143
         assert b"Traceback" not in error
         assert 2 <= len(runner.records) < 12
@@ -282,7 +282,7 @@ class TestInterrupt:
         process = runner.start(prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
         runner.wait_for(process, 3)
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
         assert process.returncode == 0
         assert len(runner.records) == 12
 
@@ -343,7 +343,7 @@ def test_a_later_record_of_an_image_counts_and_beats_its_failure(tmp_path):
 
 class TestSavedPredictions:
     def test_they_are_scored_again_without_the_model(self, runner, plain, capsys):
-        runner.run("--save-predictions")
+        runner.run("--predictions=all")
         folder = runner.file(".predictions")
         task = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
         dataset = f"--dataset={Path(__file__).resolve().parents[1] / 'parts/faulty.py'}"
@@ -358,7 +358,7 @@ class TestSavedPredictions:
         assert json.loads(capsys.readouterr().out)["metrics"] == plain.result["metrics"]
 
     def test_other_options_than_they_were_made_with_are_refused(self, runner, capsys):
-        runner.run("--save-predictions", "--limit=2")
+        runner.run("--predictions=all", "--limit=2")
         parts = Path(__file__).resolve().parents[1] / "parts"
         words = ["score", f"--task={parts}/brightness.py", f"--dataset={parts}/faulty.py"]
         folder = runner.file(".predictions")
@@ -370,7 +370,7 @@ class TestSavedPredictions:
 
     def test_images_done_without_them_are_done_again(self, runner, plain):
         runner.run("--limit=3")
-        runner.run("--save-predictions")
+        runner.run("--predictions=all")
         assert len([*runner.file(".predictions").iterdir()]) == 12 + 1
         assert runner.scores == plain.scores
 

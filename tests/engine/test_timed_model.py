@@ -20,7 +20,8 @@ from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, TimedModel
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample, Task
-from sambench.masks.grid import GridOptions, candidates
+from sambench.masks.grid import candidates
+from sambench.masks.grid_options import GridOptions
 from sambench.registry import load
 from sambench.store.timing import summarize
 from sambench.truths import Instances
@@ -201,13 +202,13 @@ class TestWrapping:
     def test_answers_are_looked_at_once_an_image_after_the_last(self, monkeypatch):
         model = Discs(batch=7)
 
-        class Flag:
-            def item(self):
-                assert len(model.asked) == 7
-                return True
-
-        monkeypatch.setattr("sambench.engine.timed_model.is_finite", lambda answer: Flag())
+        looks = []
+        monkeypatch.setattr(
+            "sambench.engine.timed_model.all_true",
+            lambda flags: looks.append((len(flags), len(model.asked))) or True,
+        )
         Predictor(model).predict(Grid(), (64, 64), SAMPLE)
+        assert looks == [(7, 7)]
 
     @pytest.mark.parametrize("part", ["logits", "iou"])
     def test_an_image_is_refused_for_its_own_answers_alone(self, part):
@@ -484,6 +485,14 @@ class TestProgress:
         for _ in range(5):
             progress.update()
         assert progress.line() == "100/100 images, 1.12 images/s, 5 failed"
+
+    def test_images_that_come_out_together_give_no_speed(self):
+        clock = Clock()
+        progress = Progress(2, 0, show=False, clock=clock)
+        progress.update()
+        clock.now += 0.004
+        progress.update()
+        assert progress.line() == "2/2 images"
 
     def test_a_terminal_has_one_line_from_the_start(self, monkeypatch):
         monkeypatch.setattr(sys, "stderr", Terminal())

@@ -31,8 +31,9 @@ from seeds import SEEDS
 
 from sambench.cli import main
 
-SECONDS = 20
-"""What a case may take before it counts as hanging; most take a twentieth of a second."""
+SECONDS, WAIT = 60, 600
+"""CPU seconds, and seconds of waiting, after which a case hangs: most take a twentieth of a second,
+but the first to need a kernel compiles it, and other programs may hold the machine."""
 MEMORY = 6 << 30
 RAW = re.compile(
     r"Traceback|\b(?:Key|Type|Value|Index|Attribute|Assertion|ZeroDivision|Overflow|Recursion|Runtime"
@@ -76,11 +77,17 @@ def _judge_result(out: str, words: Sequence[str]) -> str:
     return ""
 
 
+def limit(cpu: float, wait: float) -> None:
+    """Have a signal come after so much CPU time or waiting, whichever is first; 0 is never."""
+    signal.setitimer(signal.ITIMER_PROF, cpu)
+    signal.setitimer(signal.ITIMER_REAL, wait)
+
+
 def attempt(folder: Path, words: list[str]) -> str:
     """Run a command in this process; returns what is wrong with how it ended."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = None
-    signal.alarm(SECONDS)
+    limit(SECONDS, WAIT)
     try:
         with (
             contextlib.chdir(folder),
@@ -91,12 +98,12 @@ def attempt(folder: Path, words: list[str]) -> str:
     except SystemExit as ended:
         code = ended.code
     except Hang:
-        return f"hangs for {SECONDS} s"
+        return f"hangs: {SECONDS} s of CPU time or {WAIT} s"
     except BaseException as error:  # noqa: BLE001 (whatever comes out is the finding)
         last = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
     finally:
-        signal.alarm(0)
+        limit(0, 0)
     wrong = judge(code, out.getvalue(), err.getvalue(), words)
     said = " ".join(err.getvalue().split())
     return f"{wrong} | {said[-600:]}" if wrong else ""
@@ -109,6 +116,7 @@ def work(first: int, last: int, seeds: Path, report: Path) -> None:
     def give_up(*_: object) -> None:
         raise Hang
 
+    signal.signal(signal.SIGPROF, give_up)
     signal.signal(signal.SIGALRM, give_up)
     with report.open("a", encoding="utf-8", buffering=1) as file:
         for number in range(first, last):

@@ -368,7 +368,7 @@ def label_studio(folder: Path) -> None:
 def finished_run(folder: Path) -> None:
     """What a run leaves: records, a result, predictions."""
     folder_of_labels(folder)
-    words = [*RUN, "--save-predictions", "--dataset=folder:images=images,masks=masks"]
+    words = [*RUN, "--predictions=all", "--dataset=folder:images=images,masks=masks"]
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         assert main(words) == 0
     (folder / "out").rename(folder / "runs")

@@ -18,7 +18,8 @@ from sambench.masks import rle, upsampling
 from sambench.masks.crops import crop_boxes
 from sambench.masks.everything import EverythingOptions, everything
 from sambench.masks.geometry import boxes_of, nms, without_small
-from sambench.masks.grid import GridOptions, candidates, grid, point_grid
+from sambench.masks.grid import candidates, grid, point_grid
+from sambench.masks.grid_options import GridOptions
 
 DATA = Path(__file__).resolve().parents[1] / "fixtures" / "everything"
 RADII = (4.0, 8.0, 16.0)

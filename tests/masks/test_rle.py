@@ -79,7 +79,7 @@ def test_tensor_encodes_as_array_does():
 
 @pytest.mark.parametrize("chunk", [1, 5000, 2**28])
 def test_accelerator_path_gives_the_same_changes_whatever_the_chunk(chunk, monkeypatch):
-    monkeypatch.setattr(rle, "_CHUNK", chunk)
+    monkeypatch.setattr(rle, "CHUNK", chunk)
     masks = blobs(9, 48, 37)
     found = list(rle._changes_of_tensor(torch.from_numpy(masks)))
     assert len(found) == 9

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from sambench.errors import UserError
-from sambench.interfaces import Prompts
+from sambench.interfaces import ModelCard, Prompts
 from sambench.model._framed import Inputs
 from sambench.model._frames import Padded, Stretched
-from sambench.model._pair import choose
+from sambench.model._pair import Pair, choose
 from sambench.model.nn.sam import input_size, preprocess, to_input_pixels, upsampling
 from sambench.model.onnx import _provider, _session
 from sambench.registry import load
@@ -399,6 +399,36 @@ def test_boxes_become_two_labelled_points_and_clicks_get_a_padding_point():
     assert click.as_points(pad=False)[1].tolist() == [[1]]
 
 
+def test_a_mask_alone_gets_a_padding_point_from_decoders_of_any_kind():
+    masks, nothing = torch.zeros(2, 1, 8, 8), torch.zeros(2, 0, 2)
+    alone, emptied = Inputs(masks=masks), Inputs(nothing, nothing[..., 0].long(), masks=masks)
+    for pad in (True, False):
+        for inputs in (alone, emptied):
+            points, labels = inputs.as_points(pad=pad)
+            assert (points.tolist(), labels.tolist()) == ([[[0, 0]]] * 2, [[-1]] * 2)
+
+
+def test_a_mask_alone_is_answered_by_a_decoder_that_pads_itself():
+    class Recorder(Pair):
+        def __init__(self):
+            self.card, self.given = ModelCard(name="recorder"), {}
+            self.settle("sam2", ("point_coords", "point_labels", "mask_input", "high_res_feats_0"))
+
+        def run_encoder(self, pixels):
+            return {"high_res_feats_0": pixels}
+
+        def run_decoder(self, inputs):
+            self.given = inputs
+            return torch.ones(len(inputs["point_coords"]), 1, 256, 256), torch.ones(2, 1)
+
+    model = Recorder()
+    asked = Prompts(masks=np.ones((2, 1, 256, 256), dtype=np.float32))
+    answer = model.predict(model.embed([IMAGE])[0], asked, multimask=True)
+    assert answer.logits.shape == (2, 1, 256, 256)
+    assert model.given["point_labels"].tolist() == [[-1], [-1]]
+    assert model.given["mask_input"].min() == 1
+
+
 def test_the_padded_frame_is_that_of_sam():
     frame, size = Padded(), IMAGE.shape[:2]
     assert torch.equal(frame.pixels(IMAGE), preprocess(IMAGE))
@@ -435,6 +465,7 @@ def test_onnxruntime_computes_on_the_gpu_that_is_named(
 
         def InferenceSession(self, path, options, providers):  # noqa: N802 (onnxruntime's name)
             made.append(providers)
+            return SimpleNamespace(get_providers=lambda: [providers[0][0], "CPUExecutionProvider"])
 
     path = tmp_path / "a.onnx"
     path.touch()

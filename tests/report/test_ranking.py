@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sambench.metrics.statistics import Estimate, bootstrap
+from sambench.metrics.statistics import Estimate, estimates
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
-from sambench.report.ranking import paired_differences, standings
+from sambench.report.ranking import paired_tests, standings
 from sambench.shown import Metric
 from sambench.store.paths import RECORDS
 from sambench.store.result import Result, write_result
@@ -23,24 +23,33 @@ def point(value: float) -> Estimate:
     return Estimate(value, math.nan, math.nan)
 
 
-def ranks(values: list, differences: dict | None = None, lower: bool = False) -> list:
-    found = standings(values, lower=lower, differences=differences)
+def ranks(values: list, p: dict | None = None, lower: bool = False, images: int = 100) -> list:
+    found = standings(values, lower=lower, p=p, images=images)
     return [None if s is None else (s.best, s.worst) for s in found]
 
 
 class TestStandings:
-    def test_intervals_that_overlap_tie(self) -> None:
+    def test_intervals_that_are_far_apart_tell(self) -> None:
         values = [Estimate(0.9, 0.8, 1.0), Estimate(0.85, 0.7, 0.95), Estimate(0.3, 0.2, 0.4)]
         assert ranks(values) == [(1, 2), (1, 2), (3, 3)]
 
-    def test_a_paired_difference_beyond_noise_breaks_the_tie(self) -> None:
+    def test_a_paired_test_breaks_the_tie(self) -> None:
         values = [Estimate(0.9, 0.8, 1.0), Estimate(0.85, 0.7, 0.95)]
-        assert ranks(values, {(0, 1): Estimate(-0.05, -0.08, -0.02)}) == [(1, 1), (2, 2)]
-        assert ranks(values, {(0, 1): Estimate(-0.05, -0.12, 0.01)}) == [(1, 2), (1, 2)]
+        assert ranks(values, {(0, 1): 0.05}) == [(1, 1), (2, 2)]
+        assert ranks(values, {(0, 1): 0.051}) == [(1, 2), (1, 2)]
+        assert ranks(values, {(0, 1): math.nan}) == [(1, 2), (1, 2)]
+
+    def test_all_pairs_of_a_board_are_corrected_for(self) -> None:
+        """A p of .02 tells two models apart, not two of three."""
+        values = [point(v) for v in (0.9, 0.8, 0.7)]
+        p = {(0, 1): 0.9, (0, 2): 0.02, (1, 2): 0.9}
+        assert ranks(values, p) == [(1, 3)] * 3
+        p[0, 2] = 0.016
+        assert ranks(values, p) == [(1, 2), (1, 3), (2, 3)]
 
     def test_fewer_clicks_are_better(self) -> None:
         values = [Estimate(9.0, 5, 12), Estimate(8.0, 4, 11)]
-        assert ranks(values, {(0, 1): Estimate(-1, -1.5, -0.5)}, lower=True) == [(2, 2), (1, 1)]
+        assert ranks(values, {(0, 1): 0.01}, lower=True) == [(2, 2), (1, 1)]
         assert ranks([point(9.0), point(8.0)], lower=True) == [(2, 2), (1, 1)]
 
     def test_plain_numbers_have_their_plain_order(self) -> None:
@@ -50,51 +59,38 @@ class TestStandings:
 
     def test_a_tie_is_not_handed_on(self) -> None:
         """a ties with b and b with c, but a is better than c: the ranks say all three."""
-        values = [Estimate(0.6, 0.5, 0.7), Estimate(0.5, 0.4, 0.6), Estimate(0.4, 0.3, 0.45)]
-        found = standings(values, lower=False)
+        values = [point(0.6), point(0.5), point(0.4)]
+        found = standings(values, lower=False, p={(0, 1): 0.2, (1, 2): 0.2, (0, 2): 0.001})
         assert [(s.best, s.worst, s.ties) for s in found if s] == [
             (1, 2, (1,)), (1, 3, (0, 2)), (2, 3, (1,)),
         ]  # fmt: skip
 
     def test_better_than_the_better_is_better(self) -> None:
         """b is too noisy to tell from a, but a beats c and c beats b."""
-        wide = Estimate(0.5, 0, 1)
-        values = [replace(wide, value=v) for v in (0.9, 0.3, 0.6)]
-        differences = {
-            (0, 1): Estimate(-0.6, -1.3, 0.1),
-            (0, 2): Estimate(-0.3, -0.4, -0.2),
-            (1, 2): Estimate(0.3, 0.1, 0.5),
-        }
-        assert ranks(values, differences) == [(1, 1), (3, 3), (2, 2)]
+        values = [point(v) for v in (0.9, 0.3, 0.6)]
+        p = {(0, 1): 0.3, (0, 2): 0.001, (1, 2): 0.001}
+        assert ranks(values, p) == [(1, 1), (3, 3), (2, 2)]
 
     @given(
-        st.lists(
-            st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.floats(0, 0.3)), min_size=1, max_size=7
-        ),
+        st.lists(st.floats(0, 1), min_size=1, max_size=7),
         st.dictionaries(
             st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda p: p[0] < p[1]),
-            st.floats(0, 0.5),
+            st.floats(0, 0.1),
         ),
     )
-    def test_those_that_tie_share_a_rank(self, spans: list, halves: dict) -> None:
+    def test_those_that_tie_share_a_rank(self, values: list, p: dict) -> None:
         """Whatever the noise: ties share a place, and the best value can always be first."""
-        values = [Estimate(v, v - low, v + high) for v, low, high in spans]
-        differences = {
-            (i, j): Estimate(d := spans[j][0] - spans[i][0], d - half, d + half)
-            for (i, j), half in halves.items()
-            if j < len(spans)
-        }
-        found = standings(values, lower=False, differences=differences)
+        found = standings([point(value) for value in values], lower=False, p=p)
         for i, own in enumerate(found):
             assert own is not None
-            assert 1 <= own.best <= own.worst <= len(spans)
+            assert 1 <= own.best <= own.worst <= len(values)
             for j in own.ties:
                 other = found[j]
                 assert other is not None
                 assert i in other.ties
                 assert own.best <= other.worst
                 assert other.best <= own.worst
-        best = max(range(len(spans)), key=lambda i: spans[i][0])
+        best = max(range(len(values)), key=lambda i: values[i])
         assert found[best] is not None
         assert found[best].best == 1  # type: ignore[union-attr]
 
@@ -116,7 +112,7 @@ def write_run(
     )  # fmt: skip
     path = folder / "points" / "d" / f"{model}.json"
     task = task_of_result(result, path)
-    metrics = bootstrap(task.estimator([*scored.values()]), len(scored), resamples=200)
+    metrics = estimates(task.estimator([*scored.values()]), len(scored), resamples=200)
     write_result(path, replace(result, metrics=metrics))
     if records:
         path.with_name(path.stem + RECORDS).write_text(records_of(result, scored))
@@ -138,9 +134,7 @@ class TestRecords:
             write_run(records_of, tmp_path, "a", self.hard),
             write_run(records_of, tmp_path, "b", self.steady),
         ]
-        found = paired_differences(runs, Metric("mIoU", "overlap"))[0, 1]
-        assert found.value == pytest.approx(0.02)
-        assert (found.low, found.high) == pytest.approx((0.02, 0.02))
+        assert paired_tests(runs, Metric("mIoU", "overlap")) == {(0, 1): 1 / 1001}
         (board,) = make_boards(runs)
         assert [(e.label, show_ranks(e)) for e in board.entries] == [("b", "1"), ("a", "2")]
         assert "same images" in tie_rule(board)
@@ -165,7 +159,24 @@ class TestRecords:
         ]
         (board,) = make_boards(runs, records=not with_records)
         assert [show_ranks(e) for e in board.entries] == ["1\u20132", "1\u20132"]
-        assert "intervals overlap" in tie_rule(board)
+        assert "from their intervals alone" in tie_rule(board)
+
+    def test_equal_models_tie(self, tmp_path: Path, records_of) -> None:
+        """Ten models that differ by chance alone; uncorrected, some pair would be apart."""
+        hard = np.random.default_rng(7).uniform(0.2, 0.8, 30)
+        runs = [
+            write_run(
+                records_of, tmp_path, f"m{i}",
+                hard + np.random.default_rng([7, i]).normal(0, 0.05, 30),
+            )
+            for i in range(10)
+        ]  # fmt: skip
+        p = paired_tests(runs, Metric("mIoU", "overlap"))
+        assert len(p) == 45
+        assert min(p.values()) <= 0.05
+        (board,) = make_boards(runs)
+        assert {show_ranks(e) for e in board.entries} == {"1\u201310"}
+        assert "Holm" in tie_rule(board)
 
     def test_one_image_tells_nothing_of_noise(self, tmp_path: Path, records_of) -> None:
         (board,) = make_boards(

@@ -30,6 +30,7 @@ from sambench.report.pages.plots import Dot, bars, inline_svg, pareto_front
 from sambench.report.pages.site import build_site
 from sambench.report.scores import chosen_images
 from sambench.shown import Histogram, Layer, Metric
+from sambench.store.paths import MANIFEST
 from sambench.store.result import Result, write_result
 from sambench.truths import Boundaries
 
@@ -92,6 +93,7 @@ def write_run(records_of, folder: Path, model: str, shift: int, save: bool = Tru
             (target := stem.with_name(f"{stem.name}.predictions")).mkdir(
                 parents=True, exist_ok=True
             )
+            (target / MANIFEST).write_text("{}")
             task.save(prediction, target / id)
         records[id] = task.score(prediction, truth)
     values = task.estimator([*records.values()])(np.ones(len(records)))

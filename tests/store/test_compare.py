@@ -10,7 +10,7 @@ from PIL import Image
 
 from sambench.cli import main
 from sambench.metrics.detection.coco import average_precision, category_precision
-from sambench.metrics.statistics import by_group, resample
+from sambench.metrics.statistics import by_group
 
 OWN_TASK = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
 
@@ -40,7 +40,8 @@ def test_a_run_does_not_differ_from_itself(runner, capsys):
     assert found["metrics"]["brightness"] == {
         "first": found["metrics"]["brightness"]["second"],
         "second": found["metrics"]["brightness"]["second"],
-        "difference": 0.0, "low": 0.0, "high": 0.0,
+        "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "withheld": "",
+        "images_to_settle": None,
     }  # fmt: skip
     assert (found["choices"], found["only"]) == ([], [0, 0])
 
@@ -52,9 +53,12 @@ def test_differences_are_paired_and_their_interval_is_that_of_the_differences(tw
     row = found["metrics"]["brightness"]
     gaps = values[1] - values[0]
     assert row["difference"] == pytest.approx(gaps.mean())
-    draws = np.random.default_rng(0).integers(0, 12, (500, 12))
-    low, high = np.quantile(gaps[draws].mean(axis=1), [0.025, 0.975])
-    assert (row["low"], row["high"]) == pytest.approx((low, high))
+    # Student's interval of the differences, with the jackknife's error about the value itself.
+    half = 2.201 * gaps.std(ddof=1) / np.sqrt(11)
+    assert row["high"] - row["difference"] == pytest.approx(row["difference"] - row["low"])
+    assert half <= row["high"] - row["difference"] <= 1.5 * half
+    signs = (np.arange(2**12)[:, None] >> np.arange(12) & 1) * 2 - 1
+    assert row["p"] == np.mean(np.abs(signs @ gaps) >= abs(gaps.sum()) * (1 - 1e-9))
     # Far narrower than what the two intervals by themselves suggest.
     own = [run.result["metrics"]["brightness"] for run in two]
     assert row["high"] - row["low"] < 0.2 * (own[0]["high"] - own[0]["low"])
@@ -127,18 +131,26 @@ def test_precision_by_category_has_the_mean_of_all():
     assert np.mean(list(by_category.values())) == pytest.approx(mean)
 
 
-def test_resamples_are_the_same_for_both_sides_and_for_equal_seeds():
-    seen = []
+def test_too_few_images_get_no_star(runner, capsys):
+    """Two models, one of which is better on each of five images."""
+    second = other(runner, "second", model={"weights": "two", "blind": 0.01})
+    for run in (runner, second):
+        run.run("--limit=5")
+    row = compared(capsys, runner.output, second.output)["metrics"]["brightness"]
+    assert row["p"] >= 0.0625
+    assert main(["compare", str(runner.output), str(second.output), OWN_TASK]) == 0
+    said = capsys.readouterr().out
+    assert "5 images are too few to tell 2 models apart." in said
+    assert " *\n" not in said
 
-    def estimator(counts):
-        seen.append(counts)
-        return {"n": float(counts @ np.arange(9))}
 
-    first, second = resample([estimator, estimator], 9, resamples=20, seed=3)
-    np.testing.assert_array_equal(first.drawn("n"), second.drawn("n"))
-    again, _ = resample([estimator, estimator], 9, resamples=20, seed=3)
-    np.testing.assert_array_equal(first.drawn("n"), again.drawn("n"))
-    assert all(counts.sum() == 9 for counts in seen)
+def test_one_image_has_neither_interval_nor_star(runner, capsys):
+    second = other(runner, "second", model={"weights": "two", "blind": 0.01})
+    for run in (runner, second):
+        run.run("--limit=1")
+    row = compared(capsys, runner.output, second.output)["metrics"]["brightness"]
+    assert (row["low"], row["high"], row["p"]) == (None, None, 1.0)
+    assert row["difference"] != 0
 
 
 def test_seed_resamples_and_images_are_as_asked_for(two, capsys):
@@ -149,11 +161,16 @@ def test_seed_resamples_and_images_are_as_asked_for(two, capsys):
     assert row["difference"] == pytest.approx(row["second"] - row["first"])
     assert [abs(gap) for gap in gaps] == sorted(map(abs, gaps), reverse=True)
     assert len(compared(capsys, *sides, "--images=3")["furthest"]) == 3
-    others = (compared(capsys, *sides, word) for word in ("--seed=5", "--resamples=40"))
+    others = (compared(capsys, *sides, word) for word in ("--seed=5", "--resamples=6"))
     for other_row in (found["metrics"]["brightness"] for found in others):
         assert other_row["difference"] == row["difference"]
         assert (other_row["low"], other_row["high"]) != (row["low"], row["high"])
-    assert compared(capsys, *sides, "--seed=0", "--resamples=1000") == usual
+    assert compared(capsys, *sides, "--seed=0", "--resamples=1000", "--swaps=10000") == usual
+    untested = compared(capsys, *sides, "--resamples=0", "--swaps=0")["metrics"]["brightness"]
+    assert (untested["low"], untested["p"]) == (None, None)
+    few = compared(capsys, *sides, "--swaps=99")["metrics"]["brightness"]
+    assert few["p"] != row["p"]
+    assert 100 * few["p"] == pytest.approx(round(100 * few["p"]))
 
 
 def test_what_a_comparison_is_of(two, capsys):
@@ -177,13 +194,15 @@ def test_a_comparison_in_words(two, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line[:2] for line in lines[:2]] == ["A ", "B "]
     assert lines[2] == "12 images that both have scored"
-    assert lines[3].split() == ["metric", "A", "B", "B", "-", "A", "95", "%", "interval"]
+    assert lines[3].split() == [
+        "metric", "A", "B", "B", "-", "A", "95", "%", "interval", "p", "images", "to", "settle",
+    ]  # fmt: skip
     assert [line.split()[0] for line in lines[4:6]] == ["brightness", "objects"]
     furthest = lines.index("images that differ most in brightness")
     rows = [line for line in lines[furthest + 1 :] if re.match(r"\d\d  ", line)]
     assert len(rows) == 2
     assert "brightness: mean of a colour over a number" in lines
-    assert lines[-1] == "12 images are few: such intervals are too narrow."
+    assert lines[-1].startswith("*: p of .05 or less")
 
 
 def coco(folder, names):

@@ -21,7 +21,7 @@ PARTS = Path(__file__).resolve().parents[1] / "parts"
 
 def written(output: Path) -> list[str]:
     """All results, by their path below the output."""
-    return sorted(str(path.relative_to(output)) for path in output.rglob("*.json"))
+    return sorted(str(run.path.relative_to(output)) for run in find_runs([output]))
 
 
 def run(output: Path, *words: str, code: int = 0) -> None:
@@ -111,7 +111,7 @@ class TestDatasets:
     def test_a_file_that_is_not_coco_is_never_called_so(self, coco, tmp_path, capsys):
         spec, out = coco("mine", (2, 2, 8, 8)), tmp_path / "out"
         run(out, "--task=points", "--model=whole_image", f"--dataset={spec}")
-        (result,) = out.rglob("*.json")
+        (result,) = (found.path for found in find_runs([out]))
         words = ["report", str(out), "-o", str(tmp_path / "site"), "--no-published"]
         assert main(words) == 0
         pages = "".join(path.read_text() for path in (tmp_path / "site").glob("*.html"))
@@ -137,7 +137,7 @@ class TestDatasets:
             Image.fromarray(image).save(tmp_path / name / "a.png")
         spec = f"folder:images={tmp_path}/coco,masks={tmp_path}/masks"
         run(tmp_path / "out", "--task=points", "--model=whole_image", f"--dataset={spec}")
-        (result,) = (tmp_path / "out").rglob("*.json")
+        (result,) = (found.path for found in find_runs([tmp_path / "out"]))
         assert result.parent.name.startswith("own-coco-")
         protocol = json.loads(result.read_text())["protocol"]["dataset"]
         assert (protocol["name"], protocol["own"]) == (result.parent.name, True)
@@ -221,19 +221,19 @@ def images(folder: Path, *names: str, grey: int = 90) -> str:
 @pytest.mark.parametrize("name", ["sambench", "manifest@sambench", "\u56fe" * 31, "a b", "x.y"])
 def test_predictions_of_an_image_of_any_name_are_kept_and_scored_again(tmp_path, capsys, name):
     dataset, out = images(tmp_path, name, "b"), tmp_path / "out"
-    run(out, "--task=instances", "--model=box_mask", "--save-predictions", dataset)
+    run(out, "--task=instances", "--model=box_mask", "--predictions=all", dataset)
     (folder,) = out.rglob("*.predictions")
     (result,) = out.rglob("box_mask.json")
     before = json.loads(result.read_text())["metrics"]
     words = ["score", "--task=instances", dataset, f"--predictions={folder}"]
     assert main([*words, f"--output={tmp_path}/again", "--resamples=0"]) == 0
-    (again,) = (tmp_path / "again").rglob("*.json")
+    (again,) = (found.path for found in find_runs([tmp_path / "again"]))
     assert json.loads(again.read_text())["metrics"] == before
 
 
 def test_a_saved_prediction_that_lost_a_mask_counts_as_no_better_one(tmp_path, capsys):
     dataset, out = images(tmp_path, "a", "b"), tmp_path / "out"
-    run(out, "--task=instances", "--model=box_mask", "--save-predictions", dataset)
+    run(out, "--task=instances", "--model=box_mask", "--predictions=all", dataset)
     (folder,) = out.rglob("*.predictions")
     (folder / "b.json").write_text("[]")
     words = ["score", "--task=instances", dataset, f"--predictions={folder}", f"--output={out}"]
@@ -293,7 +293,7 @@ class TestOwnTasks:
         assert main(["merge", str(out), f"--output={ran}/merged", own, "--json"]) == 0
         (found,) = json.loads(capsys.readouterr().out)
         assert found["metrics"]["failed"]["value"] == 3.0
-        (result,) = out.rglob("*.json")
+        (result,) = (found.path for found in find_runs([out]))
         assert main(["compare", str(result), str(result), own]) == 0
         assert main(["report", str(out), "-o", f"{ran}/site", own]) == 0
         assert (ran / "site" / "index.html").is_file()
@@ -302,7 +302,8 @@ class TestOwnTasks:
     def test_files_import_nothing(self, ran, capsys, command):
         """Not even where they name the path of the task's file."""
         out = ran / "out"
-        (result,), (records,) = out.rglob("*.json"), out.rglob("*.records.jsonl")
+        (result,) = (found.path for found in find_runs([out]))
+        (records,) = out.rglob("*.records.jsonl")
         for name in ("keys", str(ran / "keys.py")):
             for path in (result, records):
                 text = path.read_text()

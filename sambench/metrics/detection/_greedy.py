@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench._compile import compiled
+from sambench._compile import compiled, inner
 
 _EPS = float(np.spacing(1.0))  # COCOeval adds it to the denominator of precision
+LANES = 16
+"""Weightings that `average_curves` takes side by side: two cache lines of float64."""
+_ROUNDING = 1e-9
+"""Above the error of a product, below the distance of any two recalls."""
 
 
 @compiled
@@ -111,3 +115,93 @@ def precision_curves(
             if e == n:
                 break
             precision[t, r, k] = peak[e]
+
+
+@inner
+def _peaks(
+    weights: NDArray[Any],
+    objects: NDArray[Any],
+    punished: NDArray[Any],
+    events: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    levels: int,
+    peak: NDArray[Any],
+    level: NDArray[Any],
+    recall: NDArray[Any],
+) -> None:
+    """Precision at each event, how many recalls are reached up to it, and the final recall."""
+    images, behind, kind = events
+    positive, matched = np.zeros(LANES), np.zeros(LANES)
+    step = 1.0 / (levels - 1)  # numpy.linspace multiplies by it
+    for e in range(len(images)):
+        row, passed = weights[images[e]], punished[behind[e]]
+        true, wrong = float(kind[e] & 1), float(kind[e] >> 1)
+        for lane in range(LANES):
+            positive[lane] += true * row[lane]
+            matched[lane] += wrong * row[lane]
+            hits = positive[lane]
+            peak[e, lane] = hits / (passed[lane] - matched[lane] + hits + _EPS)
+            found = hits / objects[lane]
+            reached = np.floor(found * (levels - 1) + _ROUNDING)
+            above = 1.0 if found < reached * step else 0.0
+            level[e + 1, lane] = reached + 1.0 - above
+    for lane in range(LANES):
+        recall[lane] = positive[lane] / objects[lane]
+
+
+@inner
+def _area(peak: NDArray[Any], level: NDArray[Any], levels: int, precision: NDArray[Any]) -> None:
+    """Mean over recalls of the highest precision at or behind each."""
+    highest = np.zeros(LANES)
+    for e in range(len(peak) - 1, -1, -1):
+        for lane in range(LANES):
+            highest[lane] = max(highest[lane], peak[e, lane])
+            precision[lane] += highest[lane] * (level[e + 1, lane] - level[e, lane])
+    for lane in range(LANES):
+        precision[lane] /= levels
+
+
+@compiled
+def average_curves(
+    weights: NDArray[Any],
+    truths: NDArray[Any],
+    first: NDArray[Any],
+    punishable: NDArray[Any],
+    events: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+    splits: NDArray[Any],
+    levels: int,
+    precision: NDArray[Any],
+    recall: NDArray[Any],
+) -> None:
+    """As `precision_curves`, averaged over the recalls k / (levels - 1), for `LANES` weightings.
+
+    Args:
+        weights: (n, LANES) float64, how often each image counts.
+        truths: (K, LANES) float64 weighted numbers of objects per category.
+        first: (K + 1,) where the punishable detections of each category begin.
+        punishable: (P,) image of each punishable detection, by category, in order of score.
+        events: as there, the index into `punishable`.
+        splits: as there.
+        levels: number of recalls.
+        precision: (T, K, LANES) float64 of zeros; receives the result.
+        recall: (T, K, LANES) float64 of zeros; receives the final recall.
+    """
+    longest, most = 0, 0
+    for k in range(len(truths)):
+        longest = max(longest, first[k + 1] - first[k])
+    for group in range(len(splits) - 1):
+        most = max(most, splits[group + 1] - splits[group])
+    punished = np.zeros((longest + 1, LANES))
+    peak, level = np.empty((most, LANES)), np.zeros((most + 1, LANES))
+    objects = np.empty(LANES)
+    for k in range(len(truths)):
+        for p in range(first[k + 1] - first[k]):
+            row = weights[punishable[first[k] + p]]
+            for lane in range(LANES):
+                punished[p + 1, lane] = punished[p, lane] + row[lane]
+        for lane in range(LANES):
+            objects[lane] = max(truths[k, lane], _ROUNDING)
+        for t in range(len(precision)):
+            begin, end = splits[t * len(truths) + k], splits[t * len(truths) + k + 1]
+            part = events[0][begin:end], events[1][begin:end] - first[k], events[2][begin:end]
+            _peaks(weights, objects, punished, part, levels, peak, level, recall[t, k])
+            _area(peak[: end - begin], level, levels, precision[t, k])

@@ -2,7 +2,9 @@
 
 Everything that does not depend on the weights is done once: detections are sorted, and those that
 found something are listed for each threshold. A resample of the images then costs milliseconds,
-and equals the evaluation of a data set in which each image occurs as often as its weight says.
+and equals the evaluation of a data set in which each image occurs as often as its weight says, but
+for equal scores: a detection of weight 2 counts twice at its own place, where two copies of an
+image would have their equal scores one image after the other.
 """
 
 from __future__ import annotations
@@ -18,9 +20,27 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 from sambench.interfaces import JSON
 from sambench.metrics.detection.assignment import RANGES, THRESHOLDS
+from sambench.metrics.statistics import PRECISION, RECALL, Kind
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Recall levels at which COCO reads precision."""
+
+
+def kind(name: str) -> Kind:
+    """The kind of a metric named as here: AP, or AR."""
+    return RECALL if name.startswith("AR") else PRECISION
+
+
+def areas_of(names: frozenset[str] | None) -> list[str]:
+    """Ranges of areas that metrics named AP, AP50, APs, AR@100, ARs@100 and so on are of.
+
+    Args:
+        names: of metrics; all if None.
+    """
+    if names is None:
+        return list(RANGES)
+    wanted = {name.partition("@")[0][2:] for name in names}
+    return [area for area in RANGES if area in wanted or (not area and wanted - {*RANGES})]
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,55 @@ class Curves:
         return {"AP": self.average(), **single, **sizes}
 
 
+@dataclass(frozen=True)
+class Averages:
+    """Precision, averaged over recall, and recall of every category under B weightings.
+
+    Attributes:
+        precision: for each of `RANGES`, (T, K, B).
+        final_recall: for each of `RANGES`, (T, K, B).
+        present: for each of `RANGES`, (K, B) bool, whether there is any object.
+    """
+
+    precision: dict[str, NDArray[np.float64]]
+    final_recall: dict[str, NDArray[np.float64]]
+    present: dict[str, NDArray[np.bool_]]
+
+    def average(
+        self,
+        area: str = "",
+        thresholds: slice = slice(None),
+        among: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.float64]:
+        """AP as `Curves.average`, (B,)."""
+        keep = self.present[area] if among is None else self.present[area] & among[:, None]
+        return _means(self.precision[area][thresholds], keep)
+
+    def recall(self, area: str = "") -> NDArray[np.float64]:
+        """AR of a range of areas, (B,)."""
+        return _means(self.final_recall[area], self.present[area])
+
+    def precisions(self) -> dict[str, NDArray[np.float64]]:
+        """As `Curves.precisions`, (B,) each, of the areas that are here."""
+        sizes = {f"AP{area}": self.average(area) for area in self.precision if area}
+        if "" not in self.precision:
+            return sizes
+        at = {50: slice(0, 1), 75: slice(5, 6)}
+        single = {f"AP{percent}": self.average(thresholds=only) for percent, only in at.items()}
+        return {"AP": self.average(), **single, **sizes}
+
+    def recalls(self, budget: str) -> dict[str, NDArray[np.float64]]:
+        """AR, ARs, ARm and ARl at a budget that stands in their names, (B,) each."""
+        return {f"AR{area}@{budget}": self.recall(area) for area in self.final_recall}
+
+
+def _means(values: NDArray[np.float64], keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of (T, K, B) over thresholds and the kept categories (K, B), NaN where none is."""
+    number = keep.sum(axis=0) * len(values)
+    total = np.where(keep, values.sum(axis=0), 0.0).sum(axis=0)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
 def _mean(values: NDArray[np.float64], keep: NDArray[np.bool_]) -> float:
     """Mean over the kept categories, summed in COCOeval's order: categories vary fastest."""
     kept = values if keep.all() else values[..., keep]
@@ -163,6 +232,40 @@ class Tally:
             present[area] = truths > 0
         return Curves(self.categories, precision, recall, present)
 
+    def averages(
+        self, weights: NDArray[np.float64], areas: Sequence[str] = tuple(RANGES)
+    ) -> Averages:
+        """As `curves`, for many weightings: (B, n), where record i counts weights[b, i] times.
+
+        Equal to the mean of the curves but for the order of summation.
+        """
+        from sambench.metrics.detection import _greedy
+
+        lanes = _greedy.LANES
+        number, many = len(weights), -(-len(weights) // lanes) * lanes
+        padded = np.zeros((many, self.images))
+        padded[:number] = weights
+        shape = len(THRESHOLDS), len(self.categories), many
+        found = Averages({}, {}, {})
+        for area in areas:
+            events, a = self.events[area], list(RANGES).index(area)
+            truths = self._many_truths(padded, a)
+            precision, recall = np.empty(shape), np.empty(shape)
+            for start in range(0, many, lanes):
+                part = slice(start, start + lanes)
+                into = np.zeros((2, *shape[:2], lanes))
+                _greedy.average_curves(
+                    np.ascontiguousarray(padded[part].T), np.ascontiguousarray(truths[:, part]),
+                    np.append(events.start, len(events.punishable)), events.punishable,
+                    (events.image, events.behind, events.kind), events.splits, len(RECALLS),
+                    into[0], into[1],
+                )  # fmt: skip
+                precision[..., part], recall[..., part] = into
+            found.precision[area] = precision[..., :number]
+            found.final_recall[area] = recall[..., :number]
+            found.present[area] = truths[:, :number] > 0
+        return found
+
     def recall_within(self, weights: NDArray[np.float64], budget: int) -> float:
         """AR over all areas with at most this many detections per image and category."""
         weights, events = self._checked(weights), self.events[""]
@@ -173,6 +276,26 @@ class Tally:
         present = truths > 0
         recall = found.reshape(len(THRESHOLDS), -1)[:, present] / truths[present]
         return _mean(recall, np.ones(recall.shape[1], dtype=bool))
+
+    def recalls_within(self, weights: NDArray[np.float64], budget: int) -> NDArray[np.float64]:
+        """As `recall_within`, for many weightings: (B, n) -> (B,)."""
+        from scipy.sparse import csr_array
+
+        events, truths = self.events[""], self._many_truths(weights, 0)
+        within = (events.kind & 1).astype(bool) & (events.rank < budget)
+        groups = len(events.splits) - 1
+        where = self._groups[within], events.image[within]
+        hits = csr_array((np.ones(int(within.sum())), where), (groups, self.images)) @ weights.T
+        found = hits.reshape(len(THRESHOLDS), -1, len(weights))
+        return _means(found / np.where(truths > 0, truths, 1), truths > 0)
+
+    def _many_truths(self, weights: NDArray[np.float64], area: int) -> NDArray[np.float64]:
+        """Weighted number of objects of each category, (K, B)."""
+        from scipy.sparse import csr_array
+
+        image, category, numbers = self.truths
+        shape = len(self.categories), self.images
+        return np.asarray(csr_array((numbers[:, area], (category, image)), shape) @ weights.T)
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:

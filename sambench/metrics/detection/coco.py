@@ -15,10 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Estimator
+from sambench.interfaces import JSON
 from sambench.metrics.detection import assignment
-from sambench.metrics.detection.accumulate import Tally
+from sambench.metrics.detection.accumulate import Tally, areas_of, kind
 from sambench.metrics.detection.assignment import Detections
+from sambench.metrics.statistics import PRECISION, Statistic
 from sambench.truths import Instances
 
 __all__ = ["Detections", "average_precision", "category_precision", "image_record"]
@@ -53,7 +54,7 @@ def _ranked(detections: Detections, max_dets: int) -> NDArray[np.int64]:
     return order[rank < max_dets]
 
 
-def average_precision(records: Sequence[JSON], budgets: Sequence[int] = (1, 10, 100)) -> Estimator:
+def average_precision(records: Sequence[JSON], budgets: Sequence[int] = (1, 10, 100)) -> Statistic:
     """AP over all images.
 
     Args:
@@ -73,10 +74,23 @@ def average_precision(records: Sequence[JSON], budgets: Sequence[int] = (1, 10, 
         last = {f"AR{name}@{budgets[-1]}": curves.recall(name) for name in assignment.RANGES}
         return {**curves.precisions(), **recalls, **last}
 
-    return estimate
+    def many(
+        weights: NDArray[np.float64], names: frozenset[str] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        found = tally.averages(weights, areas_of(names))
+        within = {f"AR@{budget}": budget for budget in budgets[:-1]}
+        recalls = {
+            name: tally.recalls_within(weights, budget)
+            for name, budget in within.items()
+            if names is None or name in names
+        }
+        return {**found.precisions(), **recalls, **found.recalls(str(budgets[-1]))}
+
+    names = estimate(np.ones(tally.images))
+    return Statistic(estimate, many, {name: kind(name) for name in names})
 
 
-def category_precision(records: Sequence[JSON]) -> Estimator:
+def category_precision(records: Sequence[JSON]) -> Statistic:
     """AP of each category, named by its id, over all images; NaN where it has no object.
 
     Args:
@@ -88,6 +102,15 @@ def category_precision(records: Sequence[JSON]) -> Estimator:
         curves = tally.curves(weights, [""])
         values = curves.precision[""].mean(axis=(0, 1))
         present = np.where(curves.present[""], values, np.nan)
-        return dict(zip(map(str, curves.categories.tolist()), present.tolist(), strict=True))
+        return dict(zip(ids, present.tolist(), strict=True))
 
-    return estimate
+    def many(
+        weights: NDArray[np.float64], names: frozenset[str] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        del names  # all cost as much as one
+        found = tally.averages(weights, [""])
+        values = np.where(found.present[""], found.precision[""].mean(axis=0), np.nan)
+        return dict(zip(ids, values, strict=True))
+
+    ids = [str(id) for id in tally.categories.tolist()]
+    return Statistic(estimate, many, dict.fromkeys(ids, PRECISION))

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator
+from sambench.interfaces import JSON
 from sambench.metrics.detection import assignment
-from sambench.metrics.detection.accumulate import Tally
+from sambench.metrics.detection.accumulate import Tally, areas_of, kind
 from sambench.metrics.detection.assignment import Detections
+from sambench.metrics.statistics import Statistic
 from sambench.truths import Instances
 
 MAX_DETS = 300
@@ -88,7 +89,7 @@ def average_precision(
     *,
     per_category: int | None = None,
     max_dets: int | None = MAX_DETS,
-) -> Estimator:
+) -> Statistic:
     """LVIS AP over all images.
 
     Args:
@@ -116,7 +117,16 @@ def average_precision(
         recalls = {f"AR{area}@{label}": curves.recall(area) for area in assignment.RANGES}
         return {**curves.precisions(), **groups, **recalls}
 
-    return estimate
+    def many(
+        weights: NDArray[np.float64], names: frozenset[str] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        found = tally.averages(weights, areas_of(names))
+        whole = FREQUENCIES if "" in found.precision else ()
+        groups = {f"AP{letter}": found.average(among=among[letter]) for letter in whole}
+        return {**found.precisions(), **groups, **found.recalls(str(label))}
+
+    names = estimate(np.ones(tally.images))
+    return Statistic(estimate, many, {name: kind(name) for name in names})
 
 
 def members(

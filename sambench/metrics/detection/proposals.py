@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator
+from sambench.interfaces import JSON
 from sambench.metrics.detection import assignment
 from sambench.metrics.detection.assignment import THRESHOLDS, Detections
 from sambench.metrics.detection.lvis import FREQUENCIES, members
+from sambench.metrics.statistics import RECALL, Statistic
 from sambench.truths import Instances
 
 BUDGETS = (10, 100, 1000)
@@ -96,7 +97,7 @@ def _found(
     return total[:, np.minimum(budgets, matched.shape[1])]
 
 
-def average_recall(records: Sequence[JSON]) -> Estimator:
+def average_recall(records: Sequence[JSON]) -> Statistic:
     """AR over all images.
 
     Args:
@@ -132,7 +133,29 @@ def average_recall(records: Sequence[JSON]) -> Estimator:
         }
         return {**result, "proposals": _ratio(weights @ proposals, weights.sum())}
 
-    return estimate
+    recalls = matched.reshape(len(records), len(buckets), len(THRESHOLDS), len(budgets)).mean(2)
+
+    def many(
+        weights: NDArray[np.float64], names: frozenset[str] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        del names  # all cost as much as one
+        found = np.tensordot(weights, recalls, axes=1)
+        total = weights @ truths.reshape(len(records), len(buckets))
+        result = {
+            f"AR{bucket}@{budget}": _shares(found[:, b, n], total[:, b])
+            for b, bucket in enumerate(buckets)
+            for n, budget in enumerate(budgets)
+        }
+        return {**result, "proposals": _shares(weights @ proposals, weights.sum(axis=1))}
+
+    names = [f"AR{bucket}@{budget}" for bucket in buckets for budget in budgets]
+    return Statistic(estimate, many, dict.fromkeys(names, RECALL))
+
+
+def _shares(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.full(parts.shape, np.nan)
+    np.divide(parts, wholes, out=known, where=wholes > 0)
+    return known
 
 
 def _ratio(part: NDArray[np.float64] | float, whole: float) -> float:

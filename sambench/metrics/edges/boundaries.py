@@ -20,7 +20,7 @@ from one matching that is kept optimal while thinned pixels come and go from thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
+from sambench.metrics.statistics import Statistic
 
 if TYPE_CHECKING:
     from sambench.metrics.edges._thinning import Events
@@ -189,8 +190,8 @@ def boundary_scores(counts: NDArray[Any], weights: NDArray[Any] | None = None) -
     return _scores(table, _best_rows(table), often)
 
 
-def boundary_estimator(counts: NDArray[Any]) -> Callable[[Floats], dict[str, float]]:
-    """ODS, OIS, AP and R50 as a function of how often each image counts, for a bootstrap.
+def boundary_estimator(counts: NDArray[Any]) -> Statistic:
+    """ODS, OIS, AP and R50 as a function of how often each image counts.
 
     Args:
         counts: (N, T, 4) of `edge_counts`.
@@ -205,7 +206,16 @@ def boundary_estimator(counts: NDArray[Any]) -> Callable[[Floats], dict[str, flo
         scores = _scores(table, best, np.asarray(weights, dtype=np.float64))
         return {"ODS": scores.ods, "OIS": scores.ois, "AP": scores.ap, "R50": scores.r50}
 
-    return estimate
+    def many(weights: Floats, names: frozenset[str] | None) -> dict[str, Floats]:
+        pooled = (weights @ table.reshape(len(table), -1)).reshape(-1, *table.shape[1:])
+        curves = _curve(pooled)
+        found = {"ODS": _optima(curves), "OIS": _curve(weights @ best)[:, 2]}
+        if names is None or names & {"AP", "R50"}:
+            areas = np.array([_areas(curve[:, 0], curve[:, 1]) for curve in curves])
+            found |= {"AP": areas[:, 0], "R50": areas[:, 1]}
+        return found
+
+    return Statistic(estimate, many)
 
 
 def _checked_counts(counts: NDArray[Any]) -> Floats:
@@ -258,6 +268,22 @@ def _optimum(curve: Floats) -> tuple[float, float, float, float]:
     best = int(f.argmax())
     threshold, recall, precision = points[best].tolist()
     return threshold, recall, precision, float(f[best])
+
+
+def _optima(curves: Floats) -> Floats:
+    """F of the best point of each curve, (B, T, 3) -> (B,), as `_optimum` finds it.
+
+    On a segment F is at most that of the greater recall and the greater precision of its ends;
+    only segments where that exceeds the best end are looked at in full.
+    """
+    best: Floats = curves[..., 2].max(axis=1)
+    ends = np.maximum(curves[:, 1:, :2], curves[:, :-1, :2])
+    curve, segment = np.nonzero(_f_measure(ends[..., 0], ends[..., 1]) > best[:, None])
+    share = np.linspace(0, 1, 100)[:, None, None]
+    to, start = curves[curve, segment + 1, :2], curves[curve, segment, :2]
+    between = to * share + start * (1 - share)
+    np.maximum.at(best, curve, _f_measure(between[..., 0], between[..., 1]).max(axis=0))
+    return best
 
 
 def _areas(recall: Floats, precision: Floats) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Drawing the images of a board for the image browser."""
 
-import glob
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +40,16 @@ class ScoredRun:
     lines: Mapping[str, JSON]
     scores: Scores
 
+    @property
+    def shown(self) -> Scores:
+        """The scores of images to choose from: those with a prediction, or all if there is none."""
+        known = {id: value for id, value in self.scores.items() if self.predicted(id)}
+        return known or self.scores
+
+    def predicted(self, id: str) -> bool:
+        """Whether an image's prediction was kept."""
+        return file_stem(id) in self.run.predicted
+
 
 def browser_images(
     runs: Sequence[ScoredRun], dataset: Dataset | None, folder: Path, *, most: int, side: int
@@ -59,7 +68,7 @@ def browser_images(
     """
     ids = dict.fromkeys(id for run in runs for id in run.scores)
     metric = metric_of(runs[0].run.result)
-    named = {str(i): run.scores for i, run in enumerate(runs)}
+    named = {str(i): run.shown for i, run in enumerate(runs)}
     drawn = set(chosen_images(named, metric, most)) if dataset is not None and most else set()
     images = []
     for number, id in enumerate(ids):
@@ -130,11 +139,14 @@ def _run_layers(
 
 
 def _prediction(id: str, run: ScoredRun) -> Any:
-    """The saved prediction, None where there is none."""
-    stem = run.run.predictions / file_stem(id)
-    if not any(stem.parent.glob(f"{glob.escape(stem.name)}.*")):
+    """The prediction that was kept; None where there is none, or, with a warning, none to read."""
+    if not run.predicted(id):
         return None
-    return run.task.load(stem)
+    try:
+        return run.task.load(run.run.predictions / file_stem(id))
+    except UserError as error:
+        log.warning("a prediction is not drawn: %s", error)
+        return None
 
 
 def _prompts(

@@ -10,6 +10,7 @@ from sambench.report.leaderboard import Board, Entry
 from sambench.report.numbers import metric_of, numbered, show_metric
 from sambench.report.pages import plots
 from sambench.report.pages.links import file_slug
+from sambench.report.pages.names import LONGEST, shortened
 from sambench.report.pages.plots import Dot, Plot
 from sambench.shown import Curve
 from sambench.store.result import Result
@@ -44,7 +45,8 @@ def _dot(board: Board, entry: Entry, cost_of: Callable[[Result], float | None]) 
     if not cost or estimate is None or estimate.value != estimate.value:
         return None
     factor = board.metric.factor
-    scaled = type(estimate)(*(factor * v for v in (estimate.value, estimate.low, estimate.high)))
+    value, low, high = (factor * v for v in (estimate.value, estimate.low, estimate.high))
+    scaled = type(estimate)(value, low, high)
     return Dot(entry.label, cost, scaled, _hardware(entry.run.result))
 
 
@@ -152,7 +154,8 @@ def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
         }
         if len(gains) > 1:
             ordered = dict(sorted(gains.items(), key=lambda item: -item[1]))
-            label = f"{show_metric(metric)}: {best} over {other}"
+            short = shortened((best, other), LONGEST)
+            label = f"{show_metric(metric)}: {short[best]} over {short[other]}"
             won = sum(gain > 0 for gain in gains.values())
             caption = f"Gain of {best} over {other} by dataset: ahead on {won} of {len(gains)}."
             found.append(plots.bars(f"{stem}-{i}", ordered, label, caption, metric.places))

@@ -14,7 +14,11 @@ from sambench.masks.rle import areas, decode
 from sambench.report.pages.overlay import colours
 from sambench.shown import Layer
 
-TRUTH, EDGES = (20, 230, 150), (240, 130, 20)
+TRUTH = (20, 230, 150)
+WEAK, STRONG = (255, 190, 0), (225, 20, 60)
+"""Colours of a map's faintest and strongest values."""
+FAINT = 0.08
+"""Lower values of a map are not drawn."""
 MISSED, EXTRA = (220, 40, 160), (255, 170, 0)
 FILL = 96
 """Opacity of the inside of a mask, of 255."""
@@ -33,11 +37,11 @@ def draw_outlines(layer: Layer, size: tuple[int, int]) -> NDArray[np.uint8]:
 def draw_prediction(layer: Layer, size: tuple[int, int]) -> NDArray[np.uint8]:
     """A prediction as a transparent picture, (h, w, 4) uint8 RGBA.
 
-    Each mask is tinted in a colour of its own and outlined, large ones first; a map of boundaries
-    is as opaque as it is strong.
+    Each mask is tinted in a colour of its own and outlined, large ones first; a map goes from
+    yellow to an opaque red, and is plain to see where it is faint.
     """
     if layer.map is not None:
-        return _tinted(_strength(layer.map, size), EDGES)
+        return _ramp(_shrunk_peaks(_clipped(layer.map), size))
     picture = np.zeros((*size, 4), dtype=np.uint8)
     if not layer.masks:
         return picture
@@ -59,9 +63,21 @@ def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _strength(values: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     """A map in [0, 1] at another size as opacity."""
-    clipped = np.clip(np.asarray(values, dtype=np.float64), 0, 1)
-    opacity: NDArray[np.uint8] = (_shrunk_peaks(clipped, size) * 255).round().astype(np.uint8)
+    shrunk = _shrunk_peaks(_clipped(values), size)
+    opacity: NDArray[np.uint8] = (shrunk * 255).round().astype(np.uint8)
     return opacity
+
+
+def _clipped(values: NDArray[Any]) -> NDArray[np.float64]:
+    clipped: NDArray[np.float64] = np.clip(np.asarray(values, dtype=np.float64), 0, 1)
+    return clipped
+
+
+def _ramp(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """A map in [0, 1] as colours and opacities that tell faint from strong, (h, w, 4) uint8."""
+    strength = np.sqrt(np.where(values < FAINT, 0, values))[..., None]  # most of a map is faint
+    colour = (1 - strength) * WEAK + strength * STRONG
+    return np.concatenate([colour, 255 * strength], axis=-1).round().astype(np.uint8)
 
 
 def draw_errors(truth: Layer, prediction: Layer, size: tuple[int, int]) -> NDArray[np.uint8] | None:

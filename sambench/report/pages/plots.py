@@ -23,6 +23,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 
 from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import show_metric
+from sambench.report.pages.names import LEGEND, LONGEST, in_full, shortened, wrapped
 from sambench.shown import Curve, Histogram, Metric
 
 INK, MUTED, LINE = "#1c2024", "#5f6670", "#e2e4e8"
@@ -131,6 +132,7 @@ def pareto(
         more_is_better: whether more of the cost axis is better, as of speed.
     """
     title, lower = show_metric(metric), metric.lower_is_better
+    names = shortened((dot.label for dot in dots), LONGEST)
 
     def paint(axes: Axes) -> None:
         _cost_axis(axes, [dot.cost for dot in dots])
@@ -143,14 +145,14 @@ def pareto(
                 [dot.cost for dot in front], [dot.accuracy.value for dot in front],
                 color=SERIES[i % 8], linewidth=1, alpha=0.6, zorder=1,
             )  # fmt: skip
-        axes.set(xlabel=cost, ylabel=title)
+        axes.set(xlabel=wrapped(cost, WIDE), ylabel=wrapped(title, HIGH))
         axes.margins(y=0.15)
-        _name_dots(axes, dots)
+        _name_dots(axes, dots, names)
         if len({dot.group for dot in dots}) > 1:
-            axes.legend(loc="best", fontsize=8)
+            _legend(axes, "best")
 
     caption = f"{title} against {cost}; bars are 95 % intervals, the line joins the best trades."
-    return _draw(name, caption, paint)
+    return _draw(name, f"{caption} {in_full(names)}".strip(), paint)
 
 
 def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
@@ -190,16 +192,17 @@ _BESIDE = ((6, 5), (6, -11), (-6, 5), (-6, -11), (6, 15), (6, -21))
 _Box = tuple[float, float, float, float]
 
 
-def _name_dots(axes: Axes, dots: Sequence[Dot]) -> None:
-    """Write the name of each dot where it covers the least of what is there."""
+def _name_dots(axes: Axes, dots: Sequence[Dot], names: Mapping[str, str]) -> None:
+    """Write the name of each dot inside the axes, where it covers the least of what is there."""
     axes.autoscale_view(scalex=False)
     places = [axes.transData.transform((dot.cost, dot.accuracy.value)) for dot in dots]
     taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
     taken += [_bar_box(axes, dot) for dot in dots if not math.isnan(dot.accuracy.low)]
     for dot, (x, y) in zip(dots, places, strict=True):
-        text = shorten(dot.label, 28)
+        text = names[dot.label]
         boxes = [_text_box(axes, text, x, y, offset) for offset in _BESIDE]
-        best = min(range(len(boxes)), key=lambda i: sum(_shared(boxes[i], t) for t in taken))
+        costs = [_outside(axes, box) + sum(_shared(box, t) for t in taken) for box in boxes]
+        best = costs.index(min(costs))
         taken.append(boxes[best])
         axes.annotate(
             text, (dot.cost, dot.accuracy.value), xytext=_BESIDE[best], fontsize=8, color=INK,
@@ -220,6 +223,13 @@ def _text_box(axes: Axes, text: str, x: float, y: float, offset: tuple[int, int]
     left = x + pixels * (offset[0] if offset[0] > 0 else offset[0] - 4.6 * len(text))
     bottom = y + pixels * offset[1]
     return left, bottom, left + pixels * 4.6 * len(text), bottom + pixels * 8
+
+
+def _outside(axes: Axes, box: _Box) -> float:
+    """What it costs that a box leaves the axes, in the area that it shares with others."""
+    frame = axes.get_window_extent()
+    whole = (box[2] - box[0]) * (box[3] - box[1])
+    return 100 * (whole - _shared(box, (frame.x0, frame.y0, frame.x1, frame.y1)))
 
 
 def _shared(first: _Box, second: _Box) -> float:
@@ -249,6 +259,7 @@ def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
     first = next(iter(curves.values()))
     percent = " %" if first.unit == "percent" else ""
     x, y = first.x_label or "x", f"{first.y_label or first.name}{percent}"
+    names = shortened(curves, LEGEND)
 
     def paint(axes: Axes) -> None:
         if first.log:
@@ -262,10 +273,14 @@ def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
             axes.plot(*point, "o", color="#2e9e4f", markersize=6)
             beside: Any = {"textcoords": "offset points", "fontsize": 8, "color": MUTED}
             axes.annotate(label, point, (6, 3), **beside)
-        _lines(axes, curves, place="lower left" if first.equal_f else "best")
-        axes.set(xlabel=x, ylabel=y)
+        _lines(axes, {names[label]: curve for label, curve in curves.items()})
+        _legend(axes, "lower left" if first.equal_f else "best")
+        axes.set(xlabel=wrapped(x, WIDE), ylabel=wrapped(y, HIGH))
 
-    said = (f"{y[:1].upper()}{y[1:]} against {x}.", EQUAL_F if first.equal_f else "", first.caption)
+    said = (
+        f"{y[:1].upper()}{y[1:]} against {x}.", EQUAL_F if first.equal_f else "", first.caption,
+        in_full(names),
+    )  # fmt: skip
     size = (5.0, 4.2) if first.equal_f else SIZE
     return _draw(name, " ".join(filter(None, said)), paint, size)
 
@@ -283,22 +298,37 @@ def _equal_f(axes: Axes) -> None:
     axes.grid(visible=False)
 
 
+WIDE, HIGH = 56, 36
+"""Letters of a line of an axis' label, below the axes and beside them."""
+FEW, SHORT = 5, 24
+"""A legend of no more names than these, and of none with more letters, is put among the lines."""
 MANY = 25
 """A line of more values than these has no markers."""
 
 
-def _lines(
-    axes: Axes, curves: Mapping[str, Curve], *, place: Literal["best", "lower left"]
-) -> None:
+def _lines(axes: Axes, curves: Mapping[str, Curve]) -> None:
     for i, (label, curve) in enumerate(curves.items()):
         factor = 100 if curve.unit == "percent" else 1
         axes.plot(
             curve.x, [factor * value for value in curve.y], color=SERIES[i % 8], linewidth=1.6,
-            label=shorten(label, 40), markersize=5,
+            label=label, markersize=5,
             marker=MARKERS[i % 8] if len(curve.x) <= MANY else None,
             linestyle=("-", "--", ":")[i // 8 % 3],
         )  # fmt: skip
-    axes.legend(loc=place, fontsize=8)
+
+
+def _legend(axes: Axes, place: Literal["best", "lower left"]) -> None:
+    """Among the lines where it is small; else below the axes, in a figure that grows with it."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) <= FEW and max(map(len, labels)) <= SHORT:
+        axes.legend(loc=place, fontsize=8)
+        return
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    columns = 1 if max(map(len, labels)) > SHORT else 2
+    rows = math.ceil(len(labels) / columns)
+    figure.set_figheight(figure.get_figheight() + 0.18 * rows + 0.1)
+    figure.legend(handles, labels, loc="outside lower left", fontsize=8, ncols=columns)
 
 
 def histogram(name: str, counted: Histogram) -> Plot:
@@ -309,7 +339,10 @@ def histogram(name: str, counted: Histogram) -> Plot:
         axes.bar(
             edges[:-1], counted.counts, np.diff(edges), align="edge", color=SERIES[0], linewidth=0
         )
-        axes.set(xlabel=counted.name, ylabel=what, xlim=(edges[0], edges[-1]))
+        axes.set(
+            xlabel=wrapped(counted.name, WIDE), ylabel=wrapped(what, HIGH),
+            xlim=(edges[0], edges[-1]),
+        )  # fmt: skip
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
     return _draw(name, f"How many {what} have which {counted.name}.", paint)
@@ -317,9 +350,10 @@ def histogram(name: str, counted: Histogram) -> Plot:
 
 def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals: int = 1) -> Plot:
     """Horizontal bars, the first on top; values may be negative, as gains are."""
+    names = shortened(values, LONGEST)
 
     def paint(axes: Axes) -> None:
-        labels = [shorten(label, 32) for label in values]
+        labels = list(names.values())
         numbers = list(values.values())
         places = range(len(numbers), 0, -1)
         colours = [SERIES[0] if number >= 0 else SERIES[1] for number in numbers]
@@ -330,14 +364,10 @@ def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals:
         ]
         axes.bar_label(drawn, texts, padding=3, fontsize=8, color=INK)
         axes.set_yticks(list(places), labels, fontsize=8, color=INK)
-        axes.set_xlabel(x)
+        axes.set_xlabel(wrapped(x, WIDE))
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.14, y=0.02)
         axes.axvline(0, color=MUTED, linewidth=0.8)
 
-    return _draw(name, caption, paint, (5.0, max(1.5, 0.25 * len(values) + 0.75)))
-
-
-def shorten(text: str, most: int) -> str:
-    """Text of at most this many letters, its end replaced by an ellipsis."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    said = f"{caption} {in_full(names)}".strip()
+    return _draw(name, said, paint, (5.0, max(1.5, 0.25 * len(values) + 0.75)))

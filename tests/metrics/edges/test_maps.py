@@ -408,7 +408,7 @@ def test_maps_that_a_run_saved_need_no_survey(root, tmp_path, capsys, caplog):
     """They are of 16 bits and full scale; each is read as it was saved."""
     words = ["--task", "edges", "--dataset", f"bsds500:root={root},split=val", "--workers", "0",
              "--resamples", "10", "--json", "--output", str(tmp_path)]  # fmt: skip
-    assert main(["run", "--model", "sobel", "--save-predictions", *words]) == 0
+    assert main(["run", "--model", "sobel", "--predictions=all", *words]) == 0
     first = json.loads(capsys.readouterr().out)
     [folder] = tmp_path.rglob("*.predictions")
     with caplog.at_level(logging.WARNING):
