@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sambench.engine.environment import peak_rss
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
@@ -56,12 +57,21 @@ def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, F
 
 
 class Score(NamedTuple):
-    """A record, the seconds it took, its process, and the digest of the prediction if saved."""
+    """A record, with what it took to make it.
+
+    Attributes:
+        record: of the task.
+        seconds: it took.
+        process: that made it.
+        prediction: digest of the prediction, if that was saved.
+        memory: peak of the process so far, in bytes.
+    """
 
     record: JSON
     seconds: float
     process: int
     prediction: str = ""
+    memory: int = 0
 
 
 Scoring = Callable[..., Score]
@@ -75,13 +85,14 @@ def score_image(task: Task, prediction: Prediction, truth: Any, stem: Path | Non
         stem.parent.mkdir(parents=True, exist_ok=True)
         saved = digest_files(saved_files(stem, task.save(prediction, stem)))
     record = task.score(prediction, truth)
-    return Score(record, time.perf_counter() - start, os.getpid(), saved)
+    return Score(record, time.perf_counter() - start, os.getpid(), saved, peak_rss())
 
 
 def score_saved(task: Task, stem: Path, truth: Any) -> Score:
     """Score one image from its saved prediction."""
     start = time.perf_counter()
-    return Score(task.score(task.load(stem), truth), time.perf_counter() - start, os.getpid())
+    record = task.score(task.load(stem), truth)
+    return Score(record, time.perf_counter() - start, os.getpid(), memory=peak_rss())
 
 
 @dataclass(frozen=True)
@@ -102,11 +113,15 @@ class Scorer:
     Args:
         workers: number of processes; 0 scores in this one.
         done: called with key and `Score`, or with key and an exception.
+
+    Attributes:
+        peak: bytes of memory of the largest worker so far; 0 without workers.
     """
 
     def __init__(self, workers: int, done: Callable[[Any, Score | Exception], None]) -> None:
         self._workers = workers
-        self._done = done
+        self._taker = done
+        self.peak = 0
         self._waiting: dict[Future[Score], _Call] = {}
         self._pool: ProcessPoolExecutor | None = None
 
@@ -137,6 +152,11 @@ class Scorer:
                 # A signal to all processes of a job ends the workers, too: others do that work.
                 if outcome is not None and not isinstance(outcome, BrokenProcessPool):
                     self._done(call.key, outcome)
+
+    def _done(self, key: Any, outcome: Score | Exception) -> None:
+        if self._workers and isinstance(outcome, Score):
+            self.peak = max(self.peak, outcome.memory)
+        self._taker(key, outcome)
 
     def _start(self, call: _Call) -> None:
         if self._pool is None:
