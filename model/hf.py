@@ -133,7 +133,7 @@ def _decode_texts(
     masks, iou = torch.cat(logits), torch.cat(scores)
     if multimask:
         return masks, iou
-    rows, best = torch.arange(len(iou)), iou.argmax(dim=1)
+    rows, best = torch.arange(len(iou), device=iou.device), iou.argmax(dim=1)
     return masks[rows, best][:, None], iou[rows, best][:, None]
 
 

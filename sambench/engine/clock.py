@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+WAITED_FOR = frozenset({"mps", "xpu"})
+"""Accelerators that go on computing when a call has returned, and have no events here."""
+
 
 class Clock:
     """Seconds spent, by name of the step.
 
     Args:
-        device: on a GPU, its own events are read.
+        device: on a CUDA GPU its own events are read; another accelerator is waited for.
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        self._mark: Callable[[], Callable[[], float]] = _gpu_mark(device) or _host_mark
+        self._mark: Callable[[], Callable[[], float]] = _gpu_mark(device) or _host_mark(device)
         self.seconds: dict[str, float] = {}
         self._running: set[str] = set()
 
@@ -53,9 +56,22 @@ def on_gpu(device: str) -> bool:
     return torch.cuda.is_available()
 
 
-def _host_mark() -> Callable[[], float]:
-    start = time.perf_counter()
-    return lambda: time.perf_counter() - start
+def _host_mark(device: str) -> Callable[[], Callable[[], float]]:
+    """This machine's clock, read when an accelerator has done what it was given."""
+    kind = device.partition(":")[0]
+
+    def now() -> float:
+        if kind in WAITED_FOR:
+            import torch
+
+            torch.get_device_module(kind).synchronize()
+        return time.perf_counter()
+
+    def mark() -> Callable[[], float]:
+        start = now()
+        return lambda: now() - start
+
+    return mark
 
 
 def _gpu_mark(device: str) -> Callable[[], Callable[[], float]] | None:

@@ -12,14 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, get_origin
 
 from sambench.data.fitting import alternatives
 from sambench.engine.compiling import compiling_announced
 from sambench.engine.embedding_cache import CacheOptions
-from sambench.engine.environment import environment, forget_peak, peak_memory
+from sambench.engine.environment import Session, forget_peak
 from sambench.engine.loop import Loop, Parts, Sink, WorkItem
 from sambench.engine.models import load_model
 from sambench.engine.recorder import (
@@ -251,15 +250,18 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
     with opened(headers, list(tasks.values()), settings) as runs:
         parts = Parts([run.task for run in runs], model, dataset)
 
+        session = Session(str(model.device))
+
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-            forget_peak(str(model.device))
+            forget_peak(session.device)
             loop = Loop(parts, settings, sink)
             try:
                 loop.run(todo)
             finally:
                 loop.close()
+                session.worker_peak = loop.worker_peak
 
-        complete(runs, ids, settings, images_of(dataset), work, partial(session, model))
+        complete(runs, ids, settings, images_of(dataset), work, session.cost)
     return runs
 
 
@@ -334,12 +336,6 @@ def _drop_changed(run: OpenRun, ids: Sequence[str], sources: Sources) -> None:
             "%s: %d of %d %s changed since they were scored (first %s) and are scored again",
             run.records.path, len(changed), known, sources.what, changed[0],
         )  # fmt: skip
-
-
-def session(model: Model) -> JSON:
-    """What to note of a session in this process: peak memory, hardware, versions."""
-    device = str(model.device)
-    return {"memory": peak_memory(device), "environment": environment(device)}
 
 
 def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:

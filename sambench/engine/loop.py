@@ -162,6 +162,11 @@ class Loop:
             self._scorer.close(keep=True)
             raise
 
+    @property
+    def worker_peak(self) -> int:
+        """Bytes of memory of the largest scoring process so far; 0 without any."""
+        return self._scorer.peak
+
     def close(self) -> None:
         """Stop the workers."""
         self._scorer.close(keep=False)

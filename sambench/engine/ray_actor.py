@@ -70,7 +70,7 @@ class Worker:
             self._loop = Loop(parts, self._order.settings, self)
         self._events = []
         self._loop.run(todo)
-        return self._events, peak_memory(str(model.device))
+        return self._events, peak_memory(str(model.device), self._loop.worker_peak)
 
     def scored(self, task: int, id: str, line: JSON, files: Files) -> None:
         """Keep the line of a scored image until the driver fetches it."""

@@ -96,15 +96,16 @@ class OnRay:
     def share(self, ray: Any) -> tuple[str, float]:
         """The device of each actor, and how many GPUs it gets for itself."""
         wanted, there = self._wanted(), float(ray.cluster_resources().get("GPU", 0))
-        auto = float(there > 0) if wanted == "auto" else float(wanted not in {"cpu", "mps"})
-        gpus = auto if self.gpus is None else self.gpus
+        kind = wanted.partition(":")[0]
+        one = there > 0 if kind == "auto" else kind not in {"cpu", "mps"}
+        gpus = float(one) if self.gpus is None else self.gpus
         if gpus * self.actors > there:
             log.warning(
                 "the cluster has %g GPUs for %d actors of %g each: some wait; give fewer --actors, "
                 "or a part of a GPU as --gpus",
                 there, self.actors, gpus,
             )  # fmt: skip
-        return ("cpu" if wanted == "auto" and not gpus else self.device), gpus
+        return ("cpu" if kind == "auto" and not gpus else self.device), gpus
 
     def check(self, name: str, task: Task, dataset: Dataset) -> None:
         """Check task and dataset; the prompts that the model takes are checked by the actors."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from sambench.engine.evaluation import check_fit, check_images, complete, session
+from sambench.engine.environment import Session
+from sambench.engine.evaluation import check_fit, check_images, complete
 from sambench.engine.loop import Lines, Pending, Sink, WorkItem
 from sambench.engine.recorder import finish, opened
 from sambench.engine.settings import Settings
@@ -182,11 +182,17 @@ def rescore(
     header = _header(name, own, folder, model, dataset)
     files = OneFile.of(folder, task, dataset) if folder.is_file() else PredictionFiles(folder)
     with opened([header], [task], settings) as runs:
+        session = Session(model.device)
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-            _score(own, files, dataset, todo, settings.workers, sink)
+            scorer = Scorer(settings.workers, Lines(sink).take)
+            try:
+                _score(own, files, dataset, todo, scorer, sink)
+            finally:
+                scorer.close(keep=False)
+                session.worker_peak = scorer.peak
 
-        complete(runs, ids, settings, files.sources(), work, partial(session, model))
+        complete(runs, ids, settings, files.sources(), work, session.cost)
     return finish(runs[0], ids, settings)
 
 
@@ -240,7 +246,7 @@ def _score(
     files: PredictionFiles | OneFile,
     dataset: Dataset,
     todo: Sequence[WorkItem],
-    workers: int,
+    scorer: Scorer,
     sink: Sink,
 ) -> None:
     def read(item: WorkItem) -> tuple[Any, Provenance]:
@@ -248,22 +254,18 @@ def _score(
         truth: Any = dataset.read_truth(item.id, task.truth)
         return require_sound(truth, task.truth, None), provenance
 
-    scorer = Scorer(workers, Lines(sink).take)
-    try:
-        for item, future in ahead(read, todo):
-            try:
-                truth, provenance = future.result()
-            except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
-                sink.failed(0, item.id, error)
-                continue
-            pending = Pending(0, item.id, provenance, {})
-            if isinstance(files, OneFile):
-                scorer.submit(pending, score_image, task, files.predictions[item.id], truth)
-            else:
-                scorer.submit(pending, score_saved, task, files.folder / file_stem(item.id), truth)
-        scorer.finish()
-    finally:
-        scorer.close(keep=False)
+    for item, future in ahead(read, todo):
+        try:
+            truth, provenance = future.result()
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
+            sink.failed(0, item.id, error)
+            continue
+        pending = Pending(0, item.id, provenance, {})
+        if isinstance(files, OneFile):
+            scorer.submit(pending, score_image, task, files.predictions[item.id], truth)
+        else:
+            scorer.submit(pending, score_saved, task, files.folder / file_stem(item.id), truth)
+    scorer.finish()
 
 
 def _digest(folder: Path) -> str:

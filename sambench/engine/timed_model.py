@@ -32,6 +32,7 @@ NOT_FINITE = (
     "the model gave logits or predicted IoUs that are not finite numbers; check its weights, or "
     "give another --precision."
 )
+MPS_IS_FULL = "MPS backend out of memory"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -269,15 +270,19 @@ def all_true(flags: list[Tensor]) -> bool:
 def out_of_memory(error: BaseException) -> bool:
     """Whether a GPU's memory ran out."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+    if torch is None:
+        return False
+    # For Apple's GPUs PyTorch raises a plain RuntimeError.
+    return isinstance(error, torch.OutOfMemoryError) or str(error).startswith(MPS_IS_FULL)
 
 
 def _free_memory() -> None:
     """Give back what the failed call held, so that the next one finds it."""
     gc.collect()
     torch = sys.modules["torch"]
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    for kind in (torch.cuda, torch.xpu, torch.mps):
+        if kind.device_count():
+            kind.empty_cache()
 
 
 def _joined(parts: list[Masks]) -> Masks:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sambench.engine.environment import peak_rss
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
@@ -67,6 +68,7 @@ class Score(NamedTuple):
         record: of the task.
         seconds: that it took.
         process: in which it was made.
+        memory: peak of the process so far, in bytes.
         files: of the prediction, if that was saved.
         digest: of these files.
     """
@@ -74,6 +76,7 @@ class Score(NamedTuple):
     record: JSON
     seconds: float
     process: int
+    memory: int = 0
     files: Files = {}  # noqa: RUF012 (nobody writes to it)
     digest: str = ""
 
@@ -86,7 +89,8 @@ def score_image(task: Task, prediction: Prediction, truth: Any, name: str = "") 
     start = time.perf_counter()
     record = task.score(prediction, truth)
     seconds = time.perf_counter() - start
-    return Score(record, seconds, os.getpid(), *(_saved(task, prediction, name) if name else ()))
+    files, digest = _saved(task, prediction, name) if name else ({}, "")
+    return Score(record, seconds, os.getpid(), peak_rss(), files, digest)
 
 
 def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
@@ -114,7 +118,8 @@ def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
 def score_saved(task: Task, stem: Path, truth: Any) -> Score:
     """Score one image from its saved prediction."""
     start = time.perf_counter()
-    return Score(task.score(task.load(stem), truth), time.perf_counter() - start, os.getpid())
+    record = task.score(task.load(stem), truth)
+    return Score(record, time.perf_counter() - start, os.getpid(), peak_rss())
 
 
 @dataclass(frozen=True)
@@ -135,11 +140,15 @@ class Scorer:
     Args:
         workers: number of processes; 0 scores in this one.
         done: called with key and `Score`, or with key and an exception.
+
+    Attributes:
+        peak: bytes of memory of the largest worker so far; 0 without workers.
     """
 
     def __init__(self, workers: int, done: Callable[[Any, Score | Exception], None]) -> None:
         self._workers = workers
-        self._done = done
+        self._taker = done
+        self.peak = 0
         self._waiting: dict[Future[Score], _Call] = {}
         self._pool: ProcessPoolExecutor | None = None
 
@@ -170,6 +179,11 @@ class Scorer:
                 # A signal to all processes of a job ends the workers, too: others do that work.
                 if outcome is not None and not isinstance(outcome, BrokenProcessPool):
                     self._done(call.key, outcome)
+
+    def _done(self, key: Any, outcome: Score | Exception) -> None:
+        if self._workers and isinstance(outcome, Score):
+            self.peak = max(self.peak, outcome.memory)
+        self._taker(key, outcome)
 
     def _start(self, call: _Call) -> None:
         if self._pool is None:

@@ -2,13 +2,17 @@
 
 import os
 import platform
+import resource
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from sambench.engine.environment import environment, peak_memory
+from sambench.engine.environment import environment, peak_memory, peak_rss
+from sambench.engine.workers import Scorer, score_image
 
 
 def test_the_environment_is_this_one():
@@ -41,12 +45,47 @@ def peak_of_the_kernel():
 def test_memory_and_processor_are_what_the_kernel_says():
     before = peak_of_the_kernel()
     found = peak_memory()["host_rss"]
-    # Of a process that was forked from a larger one, the kernel keeps the larger peak here.
-    assert found >= before
-    assert found % 1024 == 0
+    assert before <= found <= peak_of_the_kernel()
     models = {
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     }
     assert not models or environment()["cpu"] in models
+
+
+def test_without_the_kernels_words_the_systems_count_is_taken(monkeypatch):
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert peak_rss() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+@dataclass(frozen=True)
+class Grows:
+    """A task that takes so many bytes to score."""
+
+    bytes: int
+
+    def score(self, prediction, truth):
+        return {"sum": int(np.ones(self.bytes // 8).sum())}
+
+
+def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
+    held = np.ones(2**26)  # 512 MiB
+    assert peak_memory()["host_rss"] > held.nbytes
+    for size, least, most in ((8, 2**24, held.nbytes), (2**29, 2**29, 2**30)):
+        scores = {}
+        scorer = Scorer(2, scores.__setitem__)
+        for key in range(3):
+            scorer.submit(key, score_image, Grows(size), None, None, None)
+        scorer.finish()
+        scorer.close(keep=False)
+        assert {score.record["sum"] for score in scores.values()} == {size // 8}
+        assert least < scorer.peak < most
+        assert peak_memory("cpu", scorer.peak)["worker_rss"] == scorer.peak
+
+
+def test_scores_made_in_this_process_are_no_workers():
+    scorer = Scorer(0, {}.__setitem__)
+    scorer.submit("a", score_image, Grows(8), None, None, None)
+    assert scorer.peak == 0

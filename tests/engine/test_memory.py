@@ -118,7 +118,7 @@ class TestPrompts:
 
     def test_a_single_prompt_is_tried_once_more_with_what_was_given_back(self, monkeypatch):
         given_back = []
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(1))
         model = Short(Flat(), fails={"predict": {1}})
         Predictor(model).predict(Ask(1), (32, 48), SAMPLE)
@@ -127,6 +127,18 @@ class TestPrompts:
         with pytest.raises(torch.OutOfMemoryError):
             Predictor(never).predict(Ask(1), (32, 48), SAMPLE)
         assert never.asked["predict"] == [1, 1]
+
+    def test_apples_gpus_run_out_of_memory_too(self):
+        class Apple(Short):
+            def _fits(self, step, size):
+                try:
+                    super()._fits(step, size)
+                except torch.OutOfMemoryError:
+                    raise RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)") from None
+
+        model = Apple(Flat(), room={"predict": 2})
+        Predictor(model).predict(Ask(4), (32, 48), SAMPLE)
+        assert model.asked["predict"] == [4, 2, 2]
 
     def test_the_command_predict_goes_on_too(self, monkeypatch, tmp_path, capsys):
         from PIL import Image

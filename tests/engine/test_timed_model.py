@@ -286,6 +286,17 @@ class TestDevice:
         assert seconds["embed"] == 1.5
         assert seconds["decode"] % 1.5 == 0
 
+    @pytest.mark.parametrize("kind", ["mps", "xpu"])
+    def test_other_accelerators_are_waited_for(self, monkeypatch, clock, kind):
+        def wait():
+            clock.now += 1.0
+
+        monkeypatch.setattr(getattr(torch, kind), "synchronize", wait)
+        model = Discs(seconds=2.0, clock=clock)
+        model.device = f"{kind}:0"
+        ((_, embedded),) = Predictor(model).embed([SAMPLE.image])
+        assert embedded == {"embed": 3.0}
+
     def test_a_model_on_the_cpu_asks_nothing_of_the_gpu_beside_it(self, tmp_path, monkeypatch):
         gpus = FakeGpus(monkeypatch)
         session, _ = self.measured(tmp_path, "cpu")
