@@ -93,12 +93,17 @@ class Model(ABC):
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     chunk: int = 0
     """How many of them it decodes together; 0: all. Fewer are given where memory runs out."""
+    image_batch: int = 1  # images that one call of `embed` should be given
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     requires: ClassVar[str] = ""
     """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
     """Constructor options that cannot move a mask: a run with another one is the same run."""
+
+    def prepare(self, image: NDArray[np.uint8]) -> Any:
+        """What `embed` takes in place of an image; readers make it ahead, in their threads."""
+        return image
 
     @abstractmethod
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
@@ -161,8 +166,7 @@ class DatasetCard:
         licence, citation: SPDX name or words; paper.
         homepage: where it is described.
         split: which part this is.
-        note: one sentence that a table must show beside the numbers, such as that the set is a
-            demonstration.
+        note: one sentence that tables show beside the numbers, such as "a demonstration".
         steps: how to get it, in words, where no command can fetch it.
         layout: "verified on real files" or "from documentation".
         expected: expected counts, such as {"images": 100}.
@@ -348,10 +352,7 @@ class Task(ABC):
         return ()
 
     def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
-        """What of a prediction may be drawn over its image, by name; the first one is the answer.
-
-        Every other layer is hidden until someone asks for it.
-        """
+        """What of a prediction may be drawn over its image; all but the first are hidden first."""
         return {}
 
     def asked(self, prediction: Prediction, truth: Any) -> Layer | None:

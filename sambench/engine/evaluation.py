@@ -65,7 +65,7 @@ def evaluate(
     limit: int = 0,
     only: Sequence[str] = (),
     workers: int = 0,
-    batch: int = 1,
+    batch: int = 0,
     resamples: int = RESAMPLES,
     fresh: bool | None = None,
     save_predictions: bool = False,
@@ -88,7 +88,7 @@ def evaluate(
         limit: only so many images, from the first; 0 is all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
-        batch: images embedded at a time.
+        batch: images embedded at a time; 0 is as many as the model likes.
         resamples: bootstrap resamples for the intervals.
         fresh: discard the records of an earlier run; None is whether an instance was given.
         save_predictions: keep every prediction beside the records.

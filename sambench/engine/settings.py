@@ -24,7 +24,7 @@ class Settings:
         limit: score only this many images, from the first; 0 for all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
-        batch: images embedded at a time.
+        batch: images embedded at a time; 0 is as many as the model likes.
         resamples: bootstrap resamples for the intervals.
         fresh: discard the records of an earlier run.
         save_predictions: keep every prediction beside the records.
@@ -37,7 +37,7 @@ class Settings:
     limit: int = 0
     only: tuple[str, ...] = ()
     workers: int = 0
-    batch: int = 1
+    batch: int = 0
     resamples: int = RESAMPLES
     fresh: bool = False
     save_predictions: bool = False
