@@ -269,7 +269,8 @@ def all_masks(place: Place, arch: str, precision: str) -> JSON:
 
     def plain() -> list[JSON]:
         with arithmetic(place.device, precision):
-            plain_sam.encode(model.net.image_encoder, torch.stack([model.pixels(image)]))
+            pixels = ours_of("sam").preprocess(image)[None].to(place.device)
+            plain_sam.encode(model.net.image_encoder, pixels)
             size = image.shape[0], image.shape[1]
             return plain_sam.everything(model.net, features, SIZE, size, options)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
-from sambench.masks.transfer import upload
+from sambench.masks.transfer import pinned, upload
 
 from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
 from .nn import precision as arithmetics
@@ -46,6 +46,19 @@ class SamEmbedding:
     size: tuple[int, int]
     input_size: tuple[int, int]
     prepared: dict[bool, PreparedImage] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class ResizedImage:
+    """An image of which only the network's part is left to do.
+
+    Attributes:
+        pixels: (h, w, 3) uint8 RGB, the longer side 1024 pixels.
+        size: (H, W) of the original image.
+    """
+
+    pixels: Tensor
+    size: tuple[int, int]
 
 
 class Sam(Model):
@@ -109,34 +122,45 @@ class Sam(Model):
             self.net.image_encoder.compile(mode=mode)
             self.net.mask_decoder.compile(mode=mode)
 
-    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
-        """Embed images, each (H, W, 3) uint8 RGB of any size.
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | ResizedImage:
+        """For a GPU, the image resized and where a GPU can fetch it from.
+
+        Raises:
+            UserError: something else than an image.
+        """
+        check_image(image)
+        return image if torch.device(self.device).type == "cpu" else self._resized(image)
+
+    def _resized(self, image: NDArray[np.uint8]) -> ResizedImage:
+        return ResizedImage(pinned(resized(image), self.device), (image.shape[0], image.shape[1]))
+
+    def embed(self, images: Sequence[NDArray[np.uint8] | ResizedImage]) -> list[SamEmbedding]:
+        """Embed images, each (H, W, 3) uint8 RGB of any size, or what `prepare` made of it.
 
         Raises:
             UserError: something else than such an image.
         """
         for image in images:
-            check_image(image)
+            if not isinstance(image, ResizedImage):
+                check_image(image)
         embeddings: list[SamEmbedding] = []
         for start in range(0, len(images), self.image_batch):
             embeddings += self._embed_batch(images[start : start + self.image_batch])
         return embeddings
 
-    def _embed_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[SamEmbedding]:
+    def _embed_batch(
+        self, images: Sequence[NDArray[np.uint8] | ResizedImage]
+    ) -> list[SamEmbedding]:
+        small = [each if isinstance(each, ResizedImage) else self._resized(each) for each in images]
         with arithmetics.arithmetic(self.device, self.precision):
-            batch = torch.stack([self.pixels(image) for image in images])
+            batch = torch.stack([normalised(upload(each.pixels, self.device)) for each in small])
             features = self.net.image_encoder(batch).float()
         if self.compiled:
             features = features.clone()  # a CUDA graph's own memory is overwritten by its next run
-        sizes = [(image.shape[0], image.shape[1]) for image in images]
         return [
-            SamEmbedding(one[None], size, input_size(*size))
-            for one, size in zip(features, sizes, strict=True)
+            SamEmbedding(one[None], each.size, input_size(*each.size))
+            for one, each in zip(features, small, strict=True)
         ]
-
-    def pixels(self, image: NDArray[np.uint8]) -> Tensor:
-        """An image as the encoder takes it, (3, 1024, 1024) float32 on the model's device."""
-        return normalised(upload(resized(image), self.device))
 
     def pack(self, embedding: SamEmbedding) -> dict[str, Tensor]:
         """The features, and both sizes, as tensors."""
@@ -182,8 +206,9 @@ class Sam(Model):
             for start in range(0, len(group), self.chunk):
                 chunk = {k: value[start : start + self.chunk] for k, value in encoded.items()}
                 count = min(self.chunk, len(group) - start)
-                if self.compiled:  # for one size
-                    chunk = {k: filled_up(value, self.chunk) for k, value in chunk.items()}
+                if self.compiled:  # for few sizes
+                    size = 1 << (count - 1).bit_length()
+                    chunk = {k: filled_up(value, size) for k, value in chunk.items()}
                 with arithmetics.arithmetic(self.device, self.precision):
                     sparse, dense = self.net.prompt_encoder(**chunk)
                     answer = self.net.mask_decoder(

@@ -72,6 +72,7 @@ class Model(ABC):
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     chunk: int = 0
     """How many of them it decodes together; 0: all. Fewer are given where memory runs out."""
+    image_batch: int = 1  # images that one call of `embed` should be given
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
     requires: ClassVar[str] = ""
@@ -85,6 +86,10 @@ class Model(ABC):
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def prepare(self, image: NDArray[np.uint8]) -> Any:
+        """What `embed` takes in place of an image; readers make it ahead, in their threads."""
+        return image
 
     @abstractmethod
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
@@ -300,10 +305,7 @@ class Task(ABC):
         return ()
 
     def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
-        """What of a prediction may be drawn over its image, by name; the first one is the answer.
-
-        Every other layer is hidden until someone asks for it.
-        """
+        """What of a prediction may be drawn over its image; all but the first are hidden first."""
         return {}
 
     def asked(self, prediction: Prediction, truth: Any) -> Layer | None:

@@ -207,7 +207,7 @@ def run_settings(arguments: Namespace) -> Settings:
         limit=arguments.limit,
         only=read_ids(arguments.ids) if arguments.ids else (),
         workers=default_workers() if workers is None else workers,
-        batch=getattr(arguments, "batch", 1),
+        batch=getattr(arguments, "batch", 0),
         resamples=arguments.resamples,
         fresh=arguments.fresh,
         progress=not arguments.quiet,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from sambench.store.run import Run
 
 HELP_MANY = "name with options, such as {0}; several separated by commas"
-BATCH = Typed(Annotated[int, Range(1, 10**6)])
+BATCH = Typed(Annotated[int, Range(0, 10**6)])
 ACTORS = Typed(Annotated[int, Range(1, 10**5)])
 PATIENCE = Typed(Annotated[float, Range(above=0, most=10**9)])
 GPUS = Typed(Annotated[float, Range(0, 1024)])
@@ -61,7 +61,10 @@ def add(parser: Parser) -> None:
     parser.add_argument(
         "--precision", help="tf32, bfloat16 and float16 change numbers; default: exact float32"
     )
-    parser.add_argument("--batch", type=BATCH, default=1, help="images embedded at a time")
+    parser.add_argument(
+        "--batch", type=BATCH, default=0,
+        help="images embedded at a time; 0, the default, is as many as the model likes",
+    )  # fmt: skip
     parser.add_argument(
         "--predictions", default="drawn", metavar="WHICH",
         help="which are kept: drawn, of the images that a site shows; all; none; or a size that "

@@ -67,7 +67,7 @@ def evaluate(
     limit: int = 0,
     only: Sequence[str] = (),
     workers: int = 0,
-    batch: int = 1,
+    batch: int = 0,
     resamples: int = RESAMPLES,
     fresh: bool | None = None,
     predictions: str = "drawn",
@@ -92,7 +92,7 @@ def evaluate(
         limit: only so many images, from the first; 0 is all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
-        batch: images embedded at a time.
+        batch: images embedded at a time; 0 is as many as the model likes.
         resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run; None is whether an instance was given.
         predictions: which are kept beside the records: "drawn", of images that a site may draw;

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
+from sambench.engine.clock import Seconds
 from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor
 from sambench.engine.workers import Files, Score, Scorer, ahead, score_image
@@ -130,6 +131,7 @@ class _Read:
     provenance: Provenance
     truths: dict[type, Any]
     seconds: float
+    prepared: Any
 
 
 class Loop:
@@ -147,6 +149,7 @@ class Loop:
         self._predictor = Predictor(parts.model, cache)
         self._scorer = Scorer(settings.workers, Lines(sink).take)
         self._warm = False
+        self._batch = settings.batch or parts.model.image_batch
 
     def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
@@ -174,12 +177,12 @@ class Loop:
     def _batches(self, todo: Sequence[WorkItem]) -> Iterator[list[_Read]]:
         """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
         batch: list[_Read] = []
-        for item, future in ahead(self._read, todo):
+        for item, future in ahead(self._read, todo, self._batch):
             try:
                 batch.append(future.result())
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
                 self._failed(item, error)
-            if len(batch) >= self._settings.batch:
+            if len(batch) >= self._batch:
                 yield batch
                 batch = []
         if batch:
@@ -196,14 +199,16 @@ class Loop:
             kind: require_sound(dataset.read_truth(item.id, kind), kind, (height, width))
             for kind in kinds
         }
+        prepared = self._parts.model.prepare(sample.image)
         seconds = time.perf_counter() - start
         provenance = Provenance(digest_pixels(sample.image), stamp)
-        return _Read(item, sample, provenance, truths, seconds)
+        return _Read(item, sample, provenance, truths, seconds, prepared)
 
-    def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
+    def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, Seconds]]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
         try:
-            made = self._predictor.embed([read.sample.image for read in batch])
+            images = [read.sample.image for read in batch]
+            made = self._predictor.embed(images, [read.prepared for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) == 1:
                 self._failed(batch[0].item, error)
@@ -215,9 +220,9 @@ class Loop:
                 yield from self._embed([read])
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
-            yield read, embedding, {"read": read.seconds, **seconds}
+            yield read, embedding, seconds
 
-    def _predict(self, read: _Read, embedding: Embedding, seconds: dict[str, float]) -> None:
+    def _predict(self, read: _Read, embedding: Embedding, seconds: Seconds) -> None:
         """Prompt for each task, and hand over to the scorer."""
         warmup = () if self._warm else ("embed", "decode", "post")
         self._warm = True
@@ -231,7 +236,7 @@ class Loop:
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
                 self._sink.failed(number, id, error)
                 continue
-            spent = {**seconds, **spent}
+            spent = {"read": read.seconds, **seconds(), **spent}
             pending = Pending(number, id, read.provenance, spent, len(tasks), warmup)
             name = file_stem(id) if saves(task, self._settings.predictions) else ""
             self._scorer.submit(pending, score_image, task, prediction, truth, name)

@@ -25,7 +25,7 @@ class Settings:
         limit: score only this many images, from the first; 0 for all.
         only: ids of the images to score; empty is all.
         workers: processes that score beside the model; 0 scores in between.
-        batch: images embedded at a time.
+        batch: images embedded at a time; 0 is as many as the model likes.
         resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run.
         predictions: which are kept beside the records; None leaves those that are there alone.
@@ -38,7 +38,7 @@ class Settings:
     limit: int = 0
     only: tuple[str, ...] = ()
     workers: int = 0
-    batch: int = 1
+    batch: int = 0
     resamples: int = RESAMPLES
     fresh: bool = False
     predictions: Keep | None = Keep()  # noqa: RUF009 (it is frozen)

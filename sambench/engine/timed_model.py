@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench.engine.clock import Clock
+from sambench.engine.clock import Clock, Seconds
 from sambench.errors import UserError
 from sambench.interfaces import Embedding, Masks, Model, Prediction, Prompts, Sample, Task
 
@@ -201,21 +201,27 @@ class Predictor:
         self._clock = self._model.clock
 
     def embed(
-        self, images: Sequence[NDArray[np.uint8]]
-    ) -> list[tuple[Embedding, dict[str, float]]]:
-        """Each image's embedding, and the seconds it took: an equal part of those of all."""
-        self._clock.take()
+        self, images: Sequence[NDArray[np.uint8]], prepared: Sequence[Any] | None = None
+    ) -> list[tuple[Embedding, Seconds]]:
+        """Each image's embedding, and the seconds it took: an equal part of those of all.
+
+        Args:
+            images: each (H, W, 3) uint8 RGB.
+            prepared: what the model's `prepare` made of each; by default it is made now.
+        """
+        self._clock.later()  # what was measured before is nobody's
         found = [self._load(image) for image in images]
-        loading = self._clock.take()
-        missing = [image for image, (hit, _) in zip(images, found, strict=True) if not hit]
+        loading = _parts(self._clock.later(), len(images))
+        given = images if prepared is None else prepared
+        missing = [image for image, (hit, _) in zip(given, found, strict=True) if not hit]
         made = iter(self._model.embed(missing) if missing else [])
-        seconds = {"embed": self._clock.take().get("embed", 0.0) / max(1, len(missing))}
-        embeddings: list[tuple[Embedding, dict[str, float]]] = []
+        embedding_all = _parts(self._clock.later(), len(missing))
+        embeddings: list[tuple[Embedding, Seconds]] = []
         for image, (hit, embedding) in zip(images, found, strict=True):
             if hit:
-                embeddings.append((embedding, {"load": loading["load"] / len(images)}))
+                embeddings.append((embedding, loading))
             else:
-                embeddings.append((self._keep(image, next(made)), seconds))
+                embeddings.append((self._keep(image, next(made)), embedding_all))
         return embeddings
 
     def predict(
@@ -228,7 +234,7 @@ class Predictor:
         """
 
         def predict() -> Prediction:
-            self._clock.take()
+            self._clock.later()  # what was measured before is nobody's
             with self._clock.measure("post"), self._model.only_finite():
                 return task.predict(self._model, embedding, sample)
 
@@ -249,6 +255,11 @@ class Predictor:
         packed = self._cache.store(image, self._model.pack(embedding))
         # What is stored is what is used: halved embeddings give the same numbers when they return.
         return self._model.unpack(packed)
+
+
+def _parts(seconds: Seconds, count: int) -> Seconds:
+    """An equal part of some seconds, for each of so many images."""
+    return lambda: {step: spent / max(1, count) for step, spent in seconds().items()}
 
 
 def is_finite(answer: Masks) -> Tensor:

@@ -41,14 +41,23 @@ ATTEMPTS = 3
 """How often a score may kill its process before its image counts as failed."""
 
 
-def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, Future[B]]]:
-    """Apply a function in threads, a few items ahead of where the caller is; order is kept."""
+def ahead(
+    function: Callable[[A], B], items: Iterable[A], together: int = 1
+) -> Iterator[tuple[A, Future[B]]]:
+    """Apply a function in threads, a few items ahead of where the caller is; order is kept.
+
+    Args:
+        function: of an item.
+        items: in this order.
+        together: how many the caller takes at a time; so many more are made ahead.
+    """
     waiting: deque[tuple[A, Future[B]]] = deque()
-    with ThreadPoolExecutor(READERS) as pool:
+    readers = min(READERS * together, max(READERS, (os.cpu_count() or 1) // 2))
+    with ThreadPoolExecutor(readers) as pool:
         try:
             for item in items:
                 waiting.append((item, pool.submit(function, item)))
-                if len(waiting) > AHEAD:
+                if len(waiting) > AHEAD + together - 1:
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()

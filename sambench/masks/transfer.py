@@ -17,10 +17,15 @@ def upload(values: Any, device: torch.device | str) -> Tensor:
         values: array, or tensor on any device.
         device: where it is wanted.
     """
-    tensor, device = torch.as_tensor(values), torch.device(device)
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)  # what is not pinned is waited for
+    tensor = torch.as_tensor(values)
+    if tensor.device.type == "cpu":
+        return pinned(tensor, device).to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def pinned(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """A tensor on the host where a CUDA device can fetch it, without the host, later."""
+    return tensor.pin_memory() if torch.device(device).type == "cuda" else tensor
 
 
 def download(*tensors: Tensor) -> list[NDArray[Any]]:

