@@ -150,7 +150,7 @@ def study_intervals(populations: list[Population], simulations: int) -> list[Row
             found: dict[str, list[tuple[float, float, float]]] = {m: [] for m in truth}
             for number in range(simulations):
                 statistic = population.sample(rng.integers(0, population.images, n))
-                for name, e in estimates(statistic, n, resamples=300, seed=number).items():
+                for name, e in estimates(statistic, n, resamples=1000, seed=number).items():
                     found[name].append((e.value, e.low, e.high))
             for name, drawn in found.items():
                 value, low, high = np.array(drawn).T

@@ -2,8 +2,8 @@
 
 * PQ, SQ, RQ: Kirillov et al., Panoptic Segmentation, CVPR 2019, section 4, with the treatment of
   void and crowd of its reference code, panopticapi: void pixels are taken out of a predicted
-  segment before IoU; a prediction that is not matched and lies by more than half on void or on a
-  crowd region of its category is not an error.
+  segment before IoU; a prediction that is not matched and lies by more than half on void and on the
+  crowd region of its category (the last one, where there are several) is not an error.
 * mIoU: Everingham et al., The Pascal Visual Object Classes Challenge: A Retrospective, IJCV 2015:
   intersection over union of each class over all pixels of all images, mean over classes. Void
   pixels do not count.
@@ -78,8 +78,11 @@ def _iou(shared: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _excused(shared: NDArray[np.int64], truth: Segments, answer: Segments) -> NDArray[np.bool_]:
-    """Predicted segments (P,) that lie by more than half on void or a crowd of their category."""
-    on_crowd = truth.crowd[:, None] & (truth.categories[:, None] == answer.categories)
+    """Predicted segments (P,) that lie by more than half on void and a crowd of their category."""
+    last = {category: g for g, category in enumerate(truth.categories.tolist()) if truth.crowd[g]}
+    crowd = np.zeros(len(truth), dtype=bool)
+    crowd[list(last.values())] = True  # panopticapi keeps one crowd region of each category
+    on_crowd = crowd[:, None] & (truth.categories[:, None] == answer.categories)
     lost = shared[0, 1:] + (shared[1:, 1:] * on_crowd).sum(axis=0)
     excused: NDArray[np.bool_] = lost > 0.5 * shared.sum(axis=0)[1:]
     return excused

@@ -23,6 +23,7 @@ from sambench.interfaces import Estimator
 
 RESAMPLES = 1000
 LEVEL = 0.95
+FEWEST_GROUPS = 20
 BATCH = 64
 """Weightings that are computed at once."""
 
@@ -173,8 +174,8 @@ def estimates(
     Args:
         estimator: counts (images,) of how often each record is taken -> metrics.
         images: number of records.
-        resamples: how many sets of images may be looked at for each of its purposes; 0 leaves the
-            intervals undefined (NaN).
+        resamples: of the bootstrap; a fifth as many groups of images are left out in turn, and
+            halves taken. 0 leaves the intervals undefined (NaN).
         seed: of the random groups, halves and draws.
         names: metrics that are wanted; all if None.
     """
@@ -183,7 +184,7 @@ def estimates(
     if not resamples or images < 2:
         return {name: Estimate(value[name], math.nan, math.nan) for name in wanted}
     kinds = {name: kinds_of(estimator).get(name, MEAN) for name in wanted}
-    groups = _groups(images, resamples, np.random.default_rng(seed))
+    groups = image_groups(images, max(resamples // 5, FEWEST_GROUPS), np.random.default_rng(seed))
     left = evaluate(estimator, (1.0 - group for group in groups), frozenset(wanted))
     for name in (name for name, kind in kinds.items() if kind.total):
         left[name] *= [images / (images - group.sum()) for group in groups]
@@ -212,8 +213,8 @@ class Spread:
     informative: int
 
 
-def _groups(images: int, most: int, rng: np.random.Generator) -> list[Floats]:
-    """Random groups of images that are left out in turn: (images,) of 0 and 1, each image once."""
+def image_groups(images: int, most: int, rng: np.random.Generator) -> list[Floats]:
+    """Random groups of images of about equal size: (images,) of 0 and 1, each image in one."""
     number = math.ceil(images / math.ceil(images / most))
     member = rng.permutation(np.arange(images) % number)
     return [(member == group).astype(np.float64) for group in range(number)]
@@ -280,7 +281,7 @@ def _biases(
     rng = np.random.default_rng([seed, 2])
 
     def halves() -> Iterator[Floats]:
-        for _ in range(max(resamples // 2, 1)):
+        for _ in range(max(resamples // 10, 1)):
             half = (rng.permutation(images) < images // 2).astype(np.float64)
             yield half
             yield 1.0 - half
@@ -294,13 +295,13 @@ def bias_range(halving: float) -> tuple[float, float]:
     """Least and greatest bias of a value that halves of its images exceed by so much.
 
     Bias falls as n^-g with the number of images: then halving adds (2^g - 1) times the bias. For a
-    smooth statistic g is 1, and slower for means over categories that may not occur; it is taken
-    to lie between 1/2 and 1. Extrapolation from subsamples: Bickel and Yahav, JASA 83, 1988;
-    Bertail, Politis and Romano, JASA 94, 1999. An interval that holds for each bias in a range:
-    Armstrong and Kolesar, Quantitative Economics 11, 2020.
+    smooth statistic g is 1, and less for means over categories that may not occur, or do so seldom;
+    bias is taken to lie between none and that of g = 1/2. Extrapolation from subsamples: Bickel and
+    Yahav, JASA 83, 1988; Bertail, Politis and Romano, JASA 94, 1999. An interval that holds for
+    each bias in a range: Armstrong and Kolesar, Quantitative Economics 11, 2020.
     """
     slow = halving / (math.sqrt(2) - 1)
-    return min(halving, slow), max(halving, slow)
+    return min(0.0, slow), max(0.0, slow)
 
 
 def _estimate(
@@ -308,7 +309,7 @@ def _estimate(
 ) -> Estimate:
     """The interval of one metric, or why there is none."""
     least, most = (0.0, 0.0) if halving is None else bias_range(halving)
-    bias = None if halving is None else most
+    bias = None if halving is None else max(most, 0.0)
     if math.isnan(value):
         return Estimate(value, math.nan, math.nan)
     half = spread.critical * spread.error if spread.error > 0 else spread.error

@@ -31,8 +31,11 @@ TOLERANCE = 0.0025
 
 
 def radius_of(size: Sequence[int], tolerance: float) -> int:
-    """Radius in pixels, rounded, for a tolerance as a fraction of the diagonal of (H, W)."""
-    return round(tolerance * math.hypot(size[0], size[1]))
+    """Radius in pixels for a tolerance as a fraction of the diagonal of (H, W).
+
+    Halves are rounded up, as in the benchmark of Stutz et al., which is written in C++.
+    """
+    return math.floor(tolerance * math.hypot(size[0], size[1]) + 0.5)
 
 
 def overlaps(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from sambench.metrics.statistics import LEVEL, Estimate
 from sambench.shown import Histogram, Metric, find_metric, from_details
 from sambench.store.display import DASH as DASH
 from sambench.store.display import UNITS, arrow, interval, number
+from sambench.store.display import withheld as withheld
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
 
@@ -140,22 +141,6 @@ def few_images(images: int, models: int = 2) -> str:
     if pairs * 2 ** (1 - images) > 1 - LEVEL:
         return f"{images} images are too few to tell {models} models apart"
     return ""
-
-
-def withheld(shown: Iterable[tuple[Metric, Estimate]]) -> list[str]:
-    """Why there are no intervals, one line for each reason: ``no interval for AP: ...``."""
-    names, biases = dict[str, list[str]](), dict[str, str]()
-    for metric, estimate in shown:
-        if estimate.withheld:
-            names.setdefault(estimate.withheld, []).append(metric.name)
-            if estimate.bias is not None and estimate.bias > 0:
-                biases.setdefault(
-                    estimate.withheld, f"{metric.name} by up to {number(metric, estimate.bias)}"
-                )
-    return [
-        f"no interval for {', '.join(of)}: {why}{f' (here {biases[why]})' if why in biases else ''}"
-        for why, of in names.items()
-    ]
 
 
 def legend(metrics: Iterable[Metric]) -> list[str]:

@@ -19,7 +19,7 @@ from sambench.metrics import significance
 from sambench.metrics.statistics import LEVEL, Estimate, estimates
 from sambench.metrics.statistics import difference as less
 from sambench.shown import find_metric
-from sambench.store.display import html_table, interval, metric_cells, number, show_p
+from sambench.store.display import html_table, interval, metric_cells, number, show_p, withheld
 from sambench.store.records import Provenance, differences
 from sambench.store.run import Run
 from sambench.store.sources import PREDICTION
@@ -110,7 +110,10 @@ class Comparison:
             rows.append([*metric_cells(metric), *cells, metric.description])
         title = "A {}, B {}: {} images that both have scored".format(*self.names, self.images)
         head = ["metric", "unit", "A", "B", "B - A", "95 % interval", "p", ""]
-        notes = [f"They differ by choice too: {choice}" for choice in self.choices]
+        notes = withheld(
+            (find_metric(self.declared, name), row.difference) for name, row in self.metrics.items()
+        )
+        notes += [f"They differ by choice too: {choice}" for choice in self.choices]
         return html_table(title, head, rows, [STAR, *notes])
 
 

@@ -6,6 +6,7 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric
 
 if TYPE_CHECKING:
@@ -53,6 +54,22 @@ def show_p(p: float) -> str:
     if math.isnan(p):
         return DASH
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def withheld(shown: Iterable[tuple[Metric, Estimate]]) -> list[str]:
+    """Why there are no intervals, one line for each reason: ``no interval for AP: ...``."""
+    names, biases = dict[str, list[str]](), dict[str, str]()
+    for metric, estimate in shown:
+        if estimate.withheld:
+            names.setdefault(estimate.withheld, []).append(metric.name)
+            if estimate.bias is not None and estimate.bias > 0:
+                biases.setdefault(
+                    estimate.withheld, f"{metric.name} by up to {number(metric, estimate.bias)}"
+                )
+    return [
+        f"no interval for {', '.join(of)}: {why}{f' (here {biases[why]})' if why in biases else ''}"
+        for why, of in names.items()
+    ]
 
 
 def html_table(

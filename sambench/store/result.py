@@ -14,7 +14,7 @@ from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric, find_metric
-from sambench.store.display import html_table, interval, metric_cells, new_axes, number
+from sambench.store.display import html_table, interval, metric_cells, new_axes, number, withheld
 from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class Result:
             for name, e in self.metrics.items()
         ]
         notes = [self.note] if self.note else []
+        notes += withheld((declared[name], found) for name, found in self.metrics.items())
         if not self.defined:
             notes.append(f"These images have nothing that {self.metric} measures.")
         notes += [f"Image {id} failed: {reason}" for id, reason in self.failed.items()]

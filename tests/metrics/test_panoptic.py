@@ -57,9 +57,9 @@ def reference(truth, answer):  # noqa: C901 (the whole rule in one place)
             of(truth.categories[g])[3] += 1
     for p in set(range(len(answer))) - hit_answer:
         lost = (answer.mask(p) & void).sum()
-        for g in range(len(truth)):
-            if truth.crowd[g] and truth.categories[g] == answer.categories[p]:
-                lost += (answer.mask(p) & truth.mask(g)).sum()
+        crowds = [g for g in range(len(truth)) if truth.crowd[g]]
+        for g in [g for g in crowds if truth.categories[g] == answer.categories[p]][-1:]:
+            lost += (answer.mask(p) & truth.mask(g)).sum()
         if lost / answer.mask(p).sum() <= 0.5:
             of(answer.categories[p])[2] += 1
     return found

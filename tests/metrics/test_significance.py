@@ -48,6 +48,29 @@ def test_many_images_are_swapped_at_random():
     assert p_of(second, first) == p_of(first, second)
 
 
+def test_of_thousands_of_images_groups_are_swapped():
+    """p is that of single images, but for chance, also of a metric that is no mean."""
+    rng = np.random.default_rng(1)
+    first = rng.random(2000)
+    second = first + rng.normal(0.002, 0.05, 2000)
+    gaps = second - first
+    normal = math.erfc(abs(gaps.sum()) / math.sqrt(2 * (gaps**2).sum()))
+    assert p_of(first, second) == pytest.approx(normal, abs=0.03)
+    both = np.concatenate([first, second])
+
+    def spread(weights):
+        mean = weights @ both / weights.sum()
+        return {"m": float(weights @ (both - mean) ** 2 / weights.sum())}
+
+    shares = (second - second.mean()) ** 2 - (first - first.mean()) ** 2
+    normal = math.erfc(abs(shares.sum()) / math.sqrt(2 * (shares**2).sum()))
+    assert p_values(spread, spread, 2000)["m"] == pytest.approx(normal, abs=0.03)
+    stars = sum(
+        p_of(*np.random.default_rng([3, i]).random((2, 600)), seed=i) <= 0.05 for i in range(200)
+    )
+    assert stars / 200 <= 0.09
+
+
 def test_equal_sides_and_single_images_are_never_apart():
     assert p_of([0.1, 0.5, 0.7], [0.1, 0.5, 0.7]) == 1
     assert p_of([0.0], [1.0]) == 1

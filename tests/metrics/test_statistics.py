@@ -85,7 +85,7 @@ def test_seeds_decide_and_equal_ones_repeat():
 
 def test_groups_of_images_stand_for_single_ones():
     values = np.random.default_rng(1).random(3000)
-    single = estimates(means(*values), 3000, resamples=3000)["m"]
+    single = estimates(means(*values), 3000, resamples=15000)["m"]
     grouped = estimates(means(*values), 3000, resamples=500)["m"]
     assert grouped.value == single.value
     assert grouped.high - grouped.low == pytest.approx(single.high - single.low, rel=0.15)
@@ -134,10 +134,10 @@ def test_no_resamples_and_single_images_give_no_interval():
 def test_bias_that_falls_between_slow_and_fast():
     assert bias_range(0.0) == (0, 0)
     least, most = bias_range(0.01)
-    # Halving the images of a bias c / n adds c / n, of a bias c / sqrt(n) (sqrt(2) - 1) of it.
-    assert least == 0.01
+    # Halving the images of a bias c / sqrt(n) adds sqrt(2) - 1 of it.
+    assert least == 0
     assert most * (math.sqrt(2) - 1) == pytest.approx(0.01)
-    assert bias_range(-0.01) == (-most, -least)
+    assert bias_range(-0.01) == (-most, 0)
 
 
 def test_the_greatest_of_the_images_is_biased_and_its_interval_says_so():
@@ -149,7 +149,7 @@ def test_the_greatest_of_the_images_is_biased_and_its_interval_says_so():
     # 1 / sqrt(n) is the bias, all of it.
     assert found.bias == pytest.approx(1 / math.sqrt(200), rel=0.05)
     assert found.low == pytest.approx(plain.low - found.bias)
-    assert plain.low < found.high < plain.high
+    assert found.high == pytest.approx(plain.high)
     few = estimates(of_kind(Kind(201, True, "biased"), spread), 200)["m"]
     assert (math.isnan(few.low), few.withheld) == (True, "biased")
     assert few.bias == found.bias

@@ -78,6 +78,9 @@ def test_finer_is_never_worse_and_the_truth_itself_is_perfect(labels, truth):
 
 def test_radius_of_the_literature():
     assert superpixels.radius_of((321, 481), superpixels.TOLERANCE) == 1
+    # A diagonal of 200 and one of 1000: halves are rounded up, not to even.
+    assert superpixels.radius_of((120, 160), superpixels.TOLERANCE) == 1
+    assert superpixels.radius_of((600, 800), superpixels.TOLERANCE) == 3
 
 
 def test_sizes_that_differ_are_refused():

@@ -97,7 +97,7 @@ def make(name: str, folder: Path, declared: str, capsys: pytest.CaptureFixture[s
     task.write_text(SOURCE.replace("DECLARED", declared))
     capsys.readouterr()
     for model in ("whole_image", "box_mask"):
-        command = ["run", f"--task={task}", f"--model={model}", "--dataset=mini", "--limit=3"]
+        command = ["run", f"--task={task}", f"--model={model}", "--dataset=mini", "--limit=5"]
         more = ["--resamples=50", "--workers=0", "--predictions=all", f"--output={folder / 'out'}"]
         assert main([*command, *more]) == 0
     found = {
@@ -169,7 +169,7 @@ def test_a_declared_metric_is_shown_right_everywhere(
     assert main(["compare", *map(str, hd.results), f"--task={hd.task}"]) == 0
     compared = capsys.readouterr().out
     assert HEAD in compared
-    assert f"{better - worse:+.1f}" in compared
+    assert f"{better - worse:+.2f}" in compared
 
 
 def test_without_a_declaration_it_is_a_plain_number_that_nothing_ranks(

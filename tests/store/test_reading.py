@@ -107,7 +107,7 @@ def test_a_comparison_takes_results_and_paths(pair):
     assert (row.first, row.second) == tuple(r.metrics["mIoU"].value for r in pair)
     frame = found.to_pandas()
     assert frame.loc["mIoU", "difference"] == row.second - row.first
-    assert list(frame.columns) == ["first", "second", "difference", "low", "high"]
+    assert list(frame.columns) == ["first", "second", "difference", "low", "high", "p"]
     html = found._repr_html_()
     assert f"<td>{100 * row.first:.1f}</td><td>{100 * row.second:.1f}</td>" in html
     assert f"<td>{100 * (row.second - row.first):+.1f}</td>" in html
@@ -131,8 +131,11 @@ def test_a_result_is_a_table_with_a_legend(pair):
     result = pair[0]
     html, value = result._repr_html_(), result.metrics["mIoU"]
     assert "points on mini with superpixel-segments=20: 3 images" in html
-    numbers = [f"{100 * each:.1f}" for each in (value.value, value.low, value.high)]
-    assert "<td>mIoU</td><td>%</td><td>{}</td><td>{} to {}</td>".format(*numbers) in html
+    assert f"<td>mIoU</td><td>%</td><td>{100 * value.value:.1f}</td><td></td>" in html
+    assert f": {value.withheld}</p>" in html
+    known = replace(value, low=0.125, high=0.5, withheld="")
+    html = replace(result, metrics={**result.metrics, "mIoU": known})._repr_html_()
+    assert f"<td>{100 * value.value:.1f}</td><td>12.5 to 50.0</td>" in html
     assert "<td>mean IoU over objects after the first prompt</td>" in html
     assert f"<p>{result.note}</p>" in html
     failed = replace(result, failed={"a<b>": "x & y"}, metrics={**result.metrics, "mIoU": NAN})
