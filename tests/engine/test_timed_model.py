@@ -296,7 +296,7 @@ class TestDevice:
         model = Discs(seconds=2.0, clock=clock)
         model.device = f"{kind}:0"
         ((_, embedded),) = Predictor(model).embed([SAMPLE.image])
-        assert embedded == {"embed": 3.0}
+        assert embedded() == {"embed": 3.0}
 
     def test_a_model_on_the_cpu_asks_nothing_of_the_gpu_beside_it(self, tmp_path, monkeypatch):
         gpus = FakeGpus(monkeypatch)
