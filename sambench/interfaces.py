@@ -92,6 +92,8 @@ class Model(ABC):
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
+    concurrent: bool = False
+    """Whether threads may call it at once, each with images of its own, for the same answers."""
     requires: ClassVar[str] = ""
     """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
@@ -121,11 +123,7 @@ class Model(ABC):
         return self.predict(embedding, prompts, multimask=multimask)
 
     def direct(self, method: str) -> Callable[..., Any] | None:
-        """The model's own way to a task's prediction; None if it has none.
-
-        Args:
-            method: its name, as `Task.direct` gives it; empty if the task knows of none.
-        """
+        """The model's own way to a prediction, named as `Task.direct` gives it; None if none."""
         return getattr(self, method, None) if method else None
 
     def pack(self, embedding: Embedding) -> dict[str, Tensor]:

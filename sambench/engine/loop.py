@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from sambench.engine.lanes import lanes_for, one_thread_each
 from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor, out_of_memory
 from sambench.engine.workers import Score, Scorer, ahead, score_image
-from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
+from sambench.interfaces import JSON, Dataset, Embedding, Model, Prediction, Sample, Task
 from sambench.store.paths import file_stem
 from sambench.store.records import Provenance
 from sambench.store.sources import digest_pixels
@@ -127,8 +129,17 @@ class _Read:
     seconds: float
 
 
+class _Answer(NamedTuple):
+    """What came of an image for a task: a prediction to be scored, or why there is none."""
+
+    pending: Pending
+    prediction: Prediction = None
+    truth: Any = None
+    error: Exception | None = None
+
+
 class Loop:
-    """Runs images through a model and its tasks.
+    """Runs images through a model and its tasks: several at a time, if the model takes that.
 
     Args:
         parts: what they are run through.
@@ -138,11 +149,11 @@ class Loop:
 
     def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
         self._parts, self._settings, self._sink = parts, settings, sink
-        cache = settings.cache.open(parts.model) if settings.cache else None
-        self._predictor = Predictor(parts.model, cache)
+        self._cache = settings.cache.open(parts.model) if settings.cache else None
         self._scorer = Scorer(settings.workers, Lines(sink).take)
-        self._warm = False
         self._batch = settings.batch
+        self._own = threading.local()  # of each thread: a predictor, whether it has been used
+        self._stopped = threading.Event()
 
     def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
@@ -150,17 +161,33 @@ class Loop:
         On Ctrl-C what has been scored, or is being scored, is still kept.
         """
         try:
-            for batch in self._batches(todo):
-                for read, embedding, seconds in self._embed(batch):
-                    self._predict(read, embedding, seconds)
+            for answers in self._answers(todo):
+                for answer in answers:
+                    self._hand_on(answer)
             self._scorer.finish()
         except KeyboardInterrupt:
+            self._stopped.set()
             self._scorer.close(keep=True)
             raise
+        finally:
+            self._stopped.set()
 
     def close(self) -> None:
         """Stop the workers."""
         self._scorer.close(keep=False)
+
+    def _answers(self, todo: Sequence[WorkItem]) -> Iterator[Iterable[_Answer]]:
+        """What the model makes of each batch of images, in their order."""
+        lanes = min(lanes_for(self._parts.model), len(todo))
+        if lanes <= 1:
+            yield from map(self._answer, self._batches(todo))
+            return
+        with one_thread_each():
+            done = ahead(
+                lambda batch: [*self._answer(batch)], self._batches(todo), lanes, 2 * lanes
+            )
+            for _, future in done:
+                yield future.result()
 
     def _batches(self, todo: Sequence[WorkItem]) -> Iterator[list[_Read]]:
         """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
@@ -191,40 +218,56 @@ class Loop:
         provenance = Provenance(digest_pixels(sample.image), stamp)
         return _Read(item, sample, provenance, truths, seconds)
 
-    def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, dict[str, float]]]:
+    def _answer(self, batch: list[_Read]) -> Iterator[_Answer]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
+        if not hasattr(self._own, "predictor"):
+            model, self._own.warm = self._parts.model, False
+            self._own.predictor = Predictor(model, self._cache, self._stopped)
         try:
-            made = self._predictor.embed([read.sample.image for read in batch])
+            made = self._own.predictor.embed([read.sample.image for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) > 1:
                 log.warning("embedding %d images together failed: %s", len(batch), error)
                 if out_of_memory(error):
                     self._batch = len(batch) // 2
-                yield from (found for read in batch for found in self._embed([read]))
-            else:
-                self._failed(batch[0].item, error)
+                yield from (answer for read in batch for answer in self._answer([read]))
+                return
+            for number in batch[0].item.tasks:
+                yield _Answer(
+                    Pending(number, batch[0].item.id, batch[0].provenance, {}), error=error
+                )
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
-            yield read, embedding, {"read": read.seconds, **seconds}
+            yield from self._predict(read, embedding, {"read": read.seconds, **seconds})
 
-    def _predict(self, read: _Read, embedding: Embedding, seconds: dict[str, float]) -> None:
-        """Prompt for each task, and hand over to the scorer."""
-        warmup = () if self._warm else ("embed", "decode", "post")
-        self._warm = True
+    def _predict(
+        self, read: _Read, embedding: Embedding, seconds: dict[str, float]
+    ) -> Iterator[_Answer]:
+        """Prompt for each task."""
+        warmup = () if self._own.warm else ("embed", "decode", "post")
+        self._own.warm = True
         id, tasks = read.item
         for number in tasks:
-            task, folder = self._parts.tasks[number], self._parts.folders[number]
-            truth = read.truths[task.truth]
-            sample = replace(read.sample, truth=truth)
+            pending = Pending(number, id, read.provenance, seconds, len(tasks), warmup)
+            task = self._parts.tasks[number]
+            sample = replace(read.sample, truth=read.truths[task.truth])
             try:
-                prediction, spent = self._predictor.predict(task, embedding, sample)
+                prediction, spent = self._own.predictor.predict(task, embedding, sample)
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-                self._sink.failed(number, id, error)
+                yield _Answer(pending, error=error)
                 continue
-            spent = {**seconds, **spent}
-            pending = Pending(number, id, read.provenance, spent, len(tasks), warmup)
-            stem = folder / file_stem(id) if folder else None
-            self._scorer.submit(pending, score_image, task, prediction, truth, stem)
+            yield _Answer(pending._replace(seconds={**seconds, **spent}), prediction, sample.truth)
+
+    def _hand_on(self, answer: _Answer) -> None:
+        """To the scorer, or to the sink what went wrong."""
+        number, id = answer.pending.task, answer.pending.id
+        if answer.error is not None:
+            self._sink.failed(number, id, answer.error)
+            return
+        task, folder = self._parts.tasks[number], self._parts.folders[number]
+        stem = folder / file_stem(id) if folder else None
+        given = task, answer.prediction, answer.truth, stem
+        self._scorer.submit(answer.pending, score_image, *given)
 
     def _failed(self, item: WorkItem, error: Exception) -> None:
         for task in item.tasks:

@@ -12,6 +12,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,13 +39,14 @@ class TimedModel(Model):
 
     Args:
         model: that computes; nothing of it is changed.
+        stopped: once it is set, the next call raises KeyboardInterrupt.
 
     Attributes:
         clock: seconds of the steps "embed" and "decode", on the model's device.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, stopped: Event | None = None) -> None:
+        self._model, self._stopped = model, stopped or Event()
         self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
         self.device = str(model.device)
         self.clock = Clock(self.device)
@@ -53,7 +55,7 @@ class TimedModel(Model):
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedding]:
         """Embed images, each (H, W, 3) uint8 RGB."""
-        with self.clock.measure("embed"):
+        with self._measured("embed"):
             return self._model.embed(images)
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: bool) -> Masks:
@@ -107,16 +109,23 @@ class TimedModel(Model):
             self._most = self.prompt_batch = fewer
         return bool(fewer)
 
+    @contextlib.contextmanager
+    def _measured(self, step: str) -> Iterator[None]:
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        with self.clock.measure(step):
+            yield
+
     def _answer(self, predict: Callable[[Prompts], Masks], prompts: Prompts) -> Masks:
         step = self._most or len(prompts)
-        with self.clock.measure("decode"):
+        with self._measured("decode"):
             parts = [predict(prompts[i : i + step]) for i in range(0, len(prompts), step)]
             answer = parts[0] if len(parts) == 1 else _joined(parts)
         self._finite.append(is_finite(answer))
         return answer
 
     def _directly(self, own: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        with self.clock.measure("decode"):
+        with self._measured("decode"):
             found = own(*arguments, **options)
         if isinstance(found, np.ndarray) and not np.isfinite(found).all():
             raise UserError(NOT_FINITE)
@@ -129,10 +138,13 @@ class Predictor:
     Args:
         model: it is not changed.
         cache: embeddings of earlier runs.
+        stopped: see `TimedModel`.
     """
 
-    def __init__(self, model: Model, cache: EmbeddingCache | None = None) -> None:
-        self._model, self._cache = TimedModel(model), cache
+    def __init__(
+        self, model: Model, cache: EmbeddingCache | None = None, stopped: Event | None = None
+    ) -> None:
+        self._model, self._cache = TimedModel(model, stopped), cache
         self._clock = self._model.clock
 
     def embed(

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sambench.engine.lanes import one_thread_inherited
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
@@ -39,14 +40,16 @@ ATTEMPTS = 3
 """How often a score may kill its process before its image counts as failed."""
 
 
-def ahead(function: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, Future[B]]]:
+def ahead(
+    function: Callable[[A], B], items: Iterable[A], threads: int = READERS, most: int = AHEAD
+) -> Iterator[tuple[A, Future[B]]]:
     """Apply a function in threads, a few items ahead of where the caller is; order is kept."""
     waiting: deque[tuple[A, Future[B]]] = deque()
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
                 waiting.append((item, pool.submit(function, item)))
-                if len(waiting) > AHEAD:
+                if len(waiting) > most:
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
@@ -142,7 +145,7 @@ class Scorer:
         if self._pool is None:
             self._pool = _new_pool(self._workers)
         try:
-            with _interrupts_blocked():  # the processes begin here
+            with _interrupts_blocked(), one_thread_inherited():  # the processes begin here
                 future = self._pool.submit(call.function, *call.arguments)
         except BrokenProcessPool:
             self._rescue([call])
@@ -191,7 +194,7 @@ def _alone(call: _Call) -> Score | Exception:
     """Score in a process of its own, more than once if it is killed."""
     for _ in range(ATTEMPTS):
         with _new_pool(1) as pool:
-            with _interrupts_blocked():
+            with _interrupts_blocked(), one_thread_inherited():
                 future = pool.submit(call.function, *call.arguments)
             outcome = _caught(future.result)
         if not isinstance(outcome, BrokenProcessPool):
