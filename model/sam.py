@@ -98,6 +98,7 @@ class Sam(Model):
         self.make_ready()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = torch.device(self.device).type != "cpu"
+        self.concurrent = not large
         # Small chunks stay in a processor's cache; a GPU wants large ones.
         self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
         self.card = ModelCard(

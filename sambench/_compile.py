@@ -12,7 +12,7 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 def compiled(function: Kernel) -> Kernel:
     """Compile on first call; kept on disk, or only in memory where nothing can be written."""
-    return _jit(function, {"no_cfunc_wrapper": True})
+    return _jit(function, {"no_cfunc_wrapper": True, "nogil": True})
 
 
 def inner(function: Kernel) -> Kernel:

@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     log.setLevel(logging.DEBUG if {*VERBOSE} & {*words} else logging.NOTSET)  # ours alone
     if {*QUIET} & {*words}:
         os.environ["TQDM_DISABLE"] = "1"  # tqdm's own switch, of bars that others draw too
+    # Threads that spin while they wait take the time of those they wait for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         if ASKING in os.environ:
             return _complete(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_POINT", "0"))

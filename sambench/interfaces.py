@@ -75,6 +75,8 @@ class Model(ABC):
     image_batch: int = 1  # images that one call of `embed` should be given
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
+    concurrent: bool = False
+    """Whether threads may call it at once, each with images of its own, for the same answers."""
     requires: ClassVar[str] = ""
     """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
