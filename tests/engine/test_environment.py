@@ -77,7 +77,7 @@ def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
         scores = {}
         scorer = Scorer(2, scores.__setitem__)
         for key in range(3):
-            scorer.submit(key, score_image, Grows(size), None, None, None)
+            scorer.submit(key, score_image, Grows(size), None, None)
         scorer.finish()
         scorer.close(keep=False)
         assert {score.record["sum"] for score in scores.values()} == {size // 8}
@@ -87,5 +87,5 @@ def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
 
 def test_scores_made_in_this_process_are_no_workers():
     scorer = Scorer(0, {}.__setitem__)
-    scorer.submit("a", score_image, Grows(8), None, None, None)
+    scorer.submit("a", score_image, Grows(8), None, None)
     assert scorer.peak == 0
