@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ from sambench.metrics import iou as mask_metrics
 from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import lvis
 from sambench.metrics.detection.assignment import Detections
-from sambench.metrics.statistics import Statistic, by_group, evaluated, ratios
+from sambench.metrics.statistics import Statistic, by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances as Truth
 
@@ -60,9 +60,9 @@ from ._coco_results import (
     write_results,
 )
 from ._objects import SINGLE, category_counts, iou_histogram, require_objects
+from ._prefixed import prefixed
 from ._sizes import BINS, by_frequency, by_size, of_size
 
-V = TypeVar("V")
 KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
 """Types of IoU, by what AP's name begins with."""
 
@@ -270,28 +270,7 @@ class Instances(Task):
             name: self._precision([r[k] for r in records], records) for k, name in KINDS.items()
         }
 
-        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
-            return joined({start: part(weights) for start, part in parts.items()})
-
-        def many(
-            weights: NDArray[np.float64], names: frozenset[str] | None
-        ) -> dict[str, NDArray[np.float64]]:
-            wanted = {start: _own(start, names) for start in parts}
-            return joined({
-                start: evaluated(part, weights, wanted[start])
-                for start, part in parts.items()
-                if wanted[start] is None or wanted[start]
-            })  # fmt: skip
-
-        def joined(values: Mapping[str, Mapping[str, V]]) -> dict[str, V]:
-            return {
-                f"{start}{name}": value
-                for start, found in values.items()
-                for name, value in found.items()
-                if not start or name.startswith("AP")
-            }
-
-        return Statistic(estimate, many, joined({s: part.kinds for s, part in parts.items()}))
+        return prefixed(parts, lambda start, name: not start or name.startswith("AP"))
 
     def by_category(self, records: Sequence[JSON]) -> Estimator | None:
         """AP of the masks of each category, or mean IoU; None for the official evaluators."""
@@ -338,18 +317,6 @@ class Instances(Task):
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
         return read_all(path, dataset.ids, dataset, categories=True)
-
-
-def _own(start: str, names: frozenset[str] | None) -> frozenset[str] | None:
-    """The metrics of one type of IoU among names, without what their names begin with."""
-    if names is None:
-        return None
-    others = tuple(other for other in KINDS.values() if other)
-    return frozenset(
-        name.removeprefix(start)
-        for name in names
-        if (name.startswith(start) if start else not name.startswith(others))
-    )
 
 
 def _is_lvis(truth: Truth) -> bool:

@@ -54,10 +54,10 @@ MEAN = Kind(5, False, "intervals from fewer than 5 images do not hold 95 %")
 TOTAL = Kind(MEAN.fewest, False, MEAN.reason, total=True)
 RECALL = Kind(30, True, "intervals of AR from fewer than 30 images do not hold 95 %")
 PRECISION = Kind(
-    100, True, "AP of fewer than 100 images is biased upward, more than an interval can say"
+    30, True, "AP of fewer than 30 images is biased upward, more than an interval can say"
 )
 CATEGORIES = Kind(
-    100, True, "a mean over the categories of fewer than 100 images depends on which ones occur"
+    30, True, "a mean over the categories of fewer than 30 images depends on which ones occur"
 )
 
 
