@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import sambench
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import BUILT_IN, PLUGIN, origin, plain
+from sambench.registry import BUILT_IN, PLUGIN, origin, plain, preset_of
 from sambench.store.code import ENGINE, Code, digest_of, modules_of
 from sambench.store.options import (
     chosen_options,
@@ -44,7 +44,8 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
         "about": {
             "task": plain(name),
             "options": raw_options(task),
-            "choices": {**task_options(task), **task.facts},
+            "choices": {**task_options(task), **task.stated},
+            **_preset(task),
             "label": label_of(model),
             "model": {**asdict(model.card), **_chosen(model), **_plugins({"model": model})},
             "dataset": {
@@ -137,6 +138,7 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
     about = header["about"]
     return {
         "task": about["choices"],
+        **({"preset": about["preset"]} if "preset" in about else {}),
         "model": {**about["model"], "label": about["label"]},
         "dataset": {
             **about["dataset"],
@@ -146,6 +148,15 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
         **_foreign(header),
         "sambench": about["sambench"],
     }
+
+
+def _preset(task: Task) -> JSON:
+    """The preset that was asked for, and which of its options were given otherwise."""
+    name = preset_of(task)
+    if not name:
+        return {}
+    other = [key for key, value in task.presets[name].items() if getattr(task, key) != value]
+    return {"preset": f"{name}, but for {', '.join(other)}" if other else name}
 
 
 def _foreign(header: JSON) -> JSON:
