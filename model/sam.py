@@ -77,6 +77,7 @@ class Sam(Model):
         UserError: the checkpoint, the device or the precision cannot be used.
     """
 
+    prompts = frozenset({"points", "boxes", "masks", "blanks"})
     requires = "a checkpoint; an official one is downloaded at first use"
     name: ClassVar[str] = "sam"
     licence: ClassVar[str] = "as the checkpoint's"
