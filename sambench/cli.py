@@ -36,6 +36,7 @@ COMMANDS = {
     "list": "show models, tasks, datasets and suites",
     "new": "create a model, task or dataset from a template",
     "check": "check that a model or task keeps its contract, or validate a dataset",
+    "warm-up": "compile all kernels, so that no run has to",
 }
 
 VERBOSE, QUIET = ("-v", "--verbose"), ("-q", "--quiet")
@@ -219,7 +220,7 @@ def _add_volume(parser: Parser) -> None:
 
 
 def _module(command: str) -> Any:
-    return importlib.import_module(f"sambench.commands.{command}")
+    return importlib.import_module(f"sambench.commands.{command.replace('-', '_')}")
 
 
 if __name__ == "__main__":
