@@ -369,8 +369,9 @@ def same(ours, official):
     for name, value in official.metrics.items():
         assert ours.metrics[name].value == pytest.approx(value.value, abs=1e-12, nan_ok=True)
         assert np.isnan(value.low)
+        assert np.isnan(value.value) or value.withheld == "the official evaluators know no weights"
     assert 0.05 < ours.metrics["AP"].value < 0.95
-    assert ours.metrics["AP"].low < ours.metrics["AP"].high
+    assert "fewer than 30 images" in ours.metrics["AP"].withheld
     assert ours.metrics["BoundaryAP"].value <= ours.metrics["AP"].value < 1
 
 
