@@ -24,7 +24,9 @@ def cases():
 def test_a_preset_measures_what_its_peer_does(file, cases):
     kept = json.loads(file.read_text())
     dataset, images = kept["dataset"], len(kept["images"])
-    case = cases.setdefault(dataset, common.case_of(dataset, images))
+    if (dataset, images) not in cases:
+        cases[dataset, images] = common.case_of(dataset, images)
+    case = cases[dataset, images]
     assert list(case.ids) == kept["images"]
     own = common.ours(case, common.peers()[kept["peer"]])
     assert own.keys() == kept["objects"].keys()
