@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Peer:
         preset: of the task; "" for its default.
         fields: of a record that are compared, each one value or one list an object.
         arguments: of its command line.
+        options: of the task, beyond the preset's.
+        images: what is compared is the metrics of each image, not of each object.
     """
 
     module: str
@@ -41,10 +44,13 @@ class Peer:
     preset: str
     fields: tuple[str, ...] = ("iou",)
     arguments: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    images: bool = False
 
 
 def peers() -> dict[str, Peer]:
     """All of them, by name."""
+    accuracies = ("mSA", "SA50", "SA75", "mSA@1", "mSA@2")
     box = ("--prompt-types", "box")
     centre = ("--prompt-types", "point", "--point-from", "mask-center")
     return {
@@ -59,6 +65,13 @@ def peers() -> dict[str, Peer]:
         ),
         "efficientvit-box": Peer(
             "efficientvit", "instances", "efficientvit", arguments=("--prompt_type", "box")
+        ),
+        "micro_sam": Peer(
+            "micro_sam", "cells", "micro-sam", accuracies, (), {"iterations": 3}, images=True
+        ),
+        "micro_sam-box": Peer(
+            "micro_sam", "cells", "micro-sam-box", accuracies, ("--box",), {"iterations": 3},
+            images=True,
         ),
         "ritm": Peer("ritm", "interactive", ""),
         "hq_sam": Peer("hq_sam", "instances", "hq-sam", ("iou", "boundary_iou")),
@@ -175,8 +188,33 @@ def weights_but_encoder() -> dict[str, torch.Tensor]:
     return {k: v.float() for k, v in state.items() if not k.startswith("image_encoder")}
 
 
+class Compose:
+    """torchvision's: steps one after another."""
+
+    def __init__(self, steps: list[Any]) -> None:
+        self.steps = steps
+
+    def __call__(self, sample: Any) -> Any:
+        return functools.reduce(lambda value, step: step(value), self.steps, sample)
+
+
+def torchvision() -> None:
+    """Stand-ins for what the peers import of torchvision."""
+    for name in ("torchvision", "torchvision.ops", "torchvision.utils"):
+        module(name)
+    module("torchvision.ops.boxes", batched_nms=None, box_area=None)
+    module("torchvision.transforms", Compose=Compose)
+    unused = dict.fromkeys(("resize", "to_pil_image", "InterpolationMode", "normalize"))
+    module("torchvision.transforms.functional", pil_to_tensor=_to_tensor, **unused)
+
+
+def _to_tensor(image: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
 def reference(case: Case) -> Any:
     """segment-anything's predictor with the bundled weights, whose embeddings are given."""
+    torchvision()
     from segment_anything import SamPredictor
     from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
@@ -221,11 +259,15 @@ def execute(script: Path, arguments: Sequence[str]) -> JSON:
 def ours(case: Case, peer: Peer) -> Objects:
     """What our task measures of each object with the peer's preset."""
     preset = {"preset": peer.preset} if peer.preset else {}
-    task = load("task", peer.task, **preset)
+    task = load("task", peer.task, **preset, **peer.options)
     found: Objects = {}
     for sample in case.samples:
         prediction = task.predict(case.model, case.embedding(sample.id), sample)
         record = task.score(prediction, sample.truth)
+        if peer.images:
+            metrics = task.estimator([record])(np.ones(1))
+            found[sample.id] = {name: metrics[name] for name in peer.fields}
+            continue
         for index, annotation in enumerate(record["objects"]):
             own = {name: record[name][index] for name in peer.fields}
             found[key(sample.id, annotation)] = own

@@ -18,7 +18,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import JSON, Case, Objects, execute, module, on_cpu, weights_but_encoder, write_coco
+from common import (
+    JSON,
+    Case,
+    Objects,
+    execute,
+    module,
+    on_cpu,
+    torchvision,
+    weights_but_encoder,
+    write_coco,
+)
 
 CONFIG = "training/configs/rep_vit_m1_fuse_enc_dec_4m_ft_bp_iter2b_sa_distill.yaml"
 SCRIPT = "evaluation/eval_mIoU.py"
@@ -65,25 +75,19 @@ def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Obj
 
 def _stand_ins(repository: Path) -> None:
     """Modules that are not installed, and packages without what they import first."""
-    for name in ("mmdet", "mmdet.structures", "mmdet.models", "projects", "torchvision"):
+    torchvision()
+    for name in ("mmdet", "mmdet.structures", "mmdet.models", "projects"):
         module(name)
     module("mmdet.structures.bbox", bbox_overlaps=None)
     module("mmdet.models.dense_heads", RPNHead=None, CenterNetUpdateHead=None)
     module("mmdet.models.necks", FPN=None)
     module("projects.EfficientDet", efficientdet=None)
     module("torch.utils.tensorboard", SummaryWriter=None)
-    module("torchvision.transforms")
-    unused = dict.fromkeys(("resize", "to_pil_image", "InterpolationMode"))
-    module("torchvision.transforms.functional", pil_to_tensor=_to_tensor, **unused)
     module("edge_sam", repository / "edge_sam")
     module("edge_sam.modeling", repository / "edge_sam/modeling")
     module("training", repository / "training")
     data = module("training.data", repository / "training/data", SA1BDataset=None)
     data.COCODataset = importlib.import_module("training.data.coco_dataset").COCODataset
-
-
-def _to_tensor(image: Any) -> torch.Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def _network(case: Case) -> torch.nn.Module:

@@ -7,7 +7,6 @@ there once for each of its objects, whose label is 0 and 255.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import os
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Case, Objects, key, module, on_cpu, weights_but_encoder
+from common import Case, Objects, key, on_cpu, torchvision, weights_but_encoder
 from PIL import Image
 
 SCRIPT = "train/train.py"
@@ -27,8 +26,7 @@ def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Obj
     del arguments
     on_cpu()
     sys.path.insert(0, str(repository / "train"))
-    module("torchvision.transforms.functional", normalize=None)
-    module("torchvision", transforms=module("torchvision.transforms", Compose=_Compose), utils=None)
+    torchvision()
     names = _write(case, folder)
     made = torch.tensor
     torch.tensor = lambda *a, **k: made(*a, **{**k, "device": "cpu"} if "device" in k else k)
@@ -63,14 +61,6 @@ def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Obj
         own: {"iou": round(row[0], 7), "boundary_iou": round(row[1], 7)}
         for own, row in zip(order, rows, strict=True)
     }
-
-
-class _Compose:
-    def __init__(self, steps: list[Any]) -> None:
-        self.steps = steps
-
-    def __call__(self, sample: Any) -> Any:
-        return functools.reduce(lambda value, step: step(value), self.steps, sample)
 
 
 def _write(case: Case, folder: Path) -> dict[str, str]:

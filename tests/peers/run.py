@@ -38,10 +38,10 @@ def main() -> None:
     given = arguments()
     peer: Peer = peers()[given.peer]
     case = case_of(given.dataset, given.images)
+    script = importlib.import_module(peer.module)
     own = ours(case, peer)
     target = given.json.resolve() if given.json else None
     with tempfile.TemporaryDirectory() as folder:
-        script = importlib.import_module(peer.module)
         theirs = script.run(given.repository.resolve(), case, Path(folder), list(peer.arguments))
     for line in compared(theirs, own):
         print(line)
