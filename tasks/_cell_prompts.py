@@ -91,7 +91,7 @@ def first_clicks(
     if negatives:
         grown = binary_dilation(own, np.ones((3, 3)), iterations=AROUND)
         ring = image.around(place, AROUND) & ~grown
-        clicks += _several(ring, min(negatives, np.count_nonzero(ring)), rng, positive=False)
+        clicks += _several(ring, min(negatives, int(np.count_nonzero(ring))), rng, positive=False)
         # As in `next_clicks`, where there is no background.
         other = own if own.all() else ~own
         clicks += _several(other, positives + negatives - len(clicks), rng, positive=False)
