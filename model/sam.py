@@ -77,6 +77,7 @@ class Sam(Model):
         UserError: the checkpoint, the device or the precision cannot be used.
     """
 
+    prompts = frozenset({"points", "boxes", "masks", "blanks"})
     requires = "a checkpoint; an official one is downloaded at first use"
     name: ClassVar[str] = "sam"
     licence: ClassVar[str] = "as the checkpoint's"
@@ -98,6 +99,7 @@ class Sam(Model):
         self.make_ready()
         self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
         large = torch.device(self.device).type != "cpu"
+        self.concurrent = not large
         # Small chunks stay in a processor's cache; a GPU wants large ones.
         self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
         self.card = ModelCard(

@@ -36,6 +36,7 @@ COMMANDS = {
     "list": "show models, tasks, datasets and suites",
     "new": "create a model, task or dataset from a template",
     "check": "check that a model or task keeps its contract, or validate a dataset",
+    "warm-up": "compile all kernels, so that no run has to",
 }
 
 VERBOSE, QUIET = ("-v", "--verbose"), ("-q", "--quiet")
@@ -58,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     log.setLevel(logging.DEBUG if {*VERBOSE} & {*words} else logging.NOTSET)  # ours alone
     if {*QUIET} & {*words}:
         os.environ["TQDM_DISABLE"] = "1"  # tqdm's own switch, of bars that others draw too
+    # Threads that spin while they wait take the time of those they wait for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         if ASKING in os.environ:
             return _complete(os.environ.get("COMP_LINE", ""), os.environ.get("COMP_POINT", "0"))
@@ -217,7 +220,7 @@ def _add_volume(parser: Parser) -> None:
 
 
 def _module(command: str) -> Any:
-    return importlib.import_module(f"sambench.commands.{command}")
+    return importlib.import_module(f"sambench.commands.{command.replace('-', '_')}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Model(ABC):
 
     card: ModelCard
     prompts: frozenset[str] = frozenset({"points", "boxes", "masks"})
-    """Kinds of prompt it takes: points, boxes, masks, texts."""
+    """Kinds of prompt it takes: points, boxes, masks, texts; blanks among points."""
     prompt_batch: int = 64
     """How many prompts one call of `predict` should be given, for speed and bounded memory."""
     chunk: int = 0
@@ -75,6 +75,8 @@ class Model(ABC):
     image_batch: int = 1  # images that one call of `embed` should be given
     device: str = "cpu"
     """Where it computes: cpu, cuda, cuda:1 and so on. Time and memory are measured there."""
+    concurrent: bool = False
+    """Whether threads may call it at once, each with images of its own, for the same answers."""
     requires: ClassVar[str] = ""
     """What has to be installed or is downloaded, in words; "" where nothing is."""
     neutral: ClassVar[frozenset[str]] = frozenset({"device"})
@@ -253,6 +255,11 @@ class Task(ABC):
         return ()
 
     @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts that hold under these options."""
+        return self.facts
+
+    @property
     def metric(self) -> str:
         """The name of the metric to rank by."""
         if not self.metrics:
@@ -264,11 +271,7 @@ class Task(ABC):
         check_fields(self)
 
     def check(self, dataset: Dataset) -> None:  # noqa: B027 (most tasks fit any dataset)
-        """Refuse, before anything is predicted, a dataset that the options do not fit.
-
-        Raises:
-            UserError: a file given as an option belongs to another dataset.
-        """
+        """Refuse (`UserError`), before anything is predicted, a dataset the options do not fit."""
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:  # noqa: B027
         """Refuse, before anything is predicted, images that cannot be scored with these options.
@@ -283,10 +286,7 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, prediction: Prediction, truth: Any) -> JSON:
-        """CPU half: one image -> its sufficient statistics as JSON values.
-
-        NaN is written as None.
-        """
+        """CPU half: one image -> its sufficient statistics as JSON values; NaN is None."""
 
     @abstractmethod
     def estimator(self, records: Sequence[JSON]) -> Estimator:

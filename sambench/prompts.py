@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+BLANK = -2
+"""Label of a point that is a token of zeros."""
+
+
 @dataclass(frozen=True)
 class Prompts:
     """B prompts for one image; each may combine points, a box and a mask.
 
     Attributes:
         points: (B, N, 2) float, (x, y) in pixels of the original image.
-        labels: (B, N) int, 1 foreground, 0 background, -1 padding that is to be ignored.
+        labels: (B, N) int, 1 foreground, 0 background, -1 padding that is to be ignored, -2 a
+            blank: a token of zeros, which EdgeSAM gives where it has no click.
         boxes: (B, 4) float, (x0, y0, x1, y1) in pixels of the original image.
         masks: (B, 1, h, w) low-resolution logits as the same model returned them in
             `Masks.logits`: array or tensor.
@@ -61,8 +66,10 @@ class Prompts:
         )
 
     def kinds(self) -> frozenset[str]:
-        """Which kinds of prompt are present: points, boxes, masks, texts."""
+        """Which kinds of prompt are present: points, boxes, masks, texts, blanks among points."""
+        blank = self.labels is not None and bool((np.asarray(self.labels) == BLANK).any())
         named = {
+            "blanks": True if blank else None,
             "points": self.points,
             "boxes": self.boxes,
             "masks": self.masks,

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +12,31 @@ from numpy.typing import NDArray
 
 from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import JSON, Embedding, Layer, Marks, Masks, Model, Prompts, Task
-from sambench.masks.clicks import Click, errors, first_click, next_click, random_click
+from sambench.masks.clicks import (
+    Click,
+    convolved_centre,
+    errors,
+    first_click,
+    next_click,
+    random_click,
+)
 from sambench.masks.rle import encode
 from sambench.metrics.iou import iou
+from sambench.prompts import BLANK
 from sambench.truths import Instances
 
-from ._objects import category_counts
+from ._objects import GroundTruth, category_counts, object_mask
 
 First = Literal["center", "random", "box"]
 Next = Literal["error-center", "error-random", "mask-random"]
 Choice = Literal["confident-then-single", "confident", "single"]
+Centre = Literal["exact", "convolved"]
+Where = Literal["image", "decoder"]
+Small = Literal["keep", "blank"]
+Right = Literal["stop", "corner"]
+
+CORNER = Click(0, 0, positive=False)
+"""What the largest distance of an empty region amounts to: its first place, as no error is."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,12 @@ class Rules:
         repeat: whether a pixel may be clicked twice.
         min_error: fewer wrong pixels than this get no random click.
         seed: of the random clicks.
+        center: how the centre is found.
+        errors: where errors are seen and clicked on.
+        error_unit: of min_error: pixels of the image or cells of the decoder's grid.
+        small_error: what an object gets in place of a click.
+        no_error: what a mask without an error gets in place of a click at a centre.
+        ground_truth: what counts as the object.
         stop: an object that has reached this IoU gets no more clicks; above 1, none stops.
     """
 
@@ -47,6 +69,12 @@ class Rules:
     repeat: bool = True
     min_error: int = 0
     seed: int = 0
+    center: Centre = "exact"
+    errors: Where = "image"
+    error_unit: Where = "image"
+    small_error: Small = "keep"
+    no_error: Right = "stop"
+    ground_truth: GroundTruth = "exact"
     stop: float = 2.0
 
     def multimask(self, round_number: int) -> bool:
@@ -73,12 +101,32 @@ class Round:
 
 @dataclass(frozen=True)
 class Target:
-    """One object to be segmented; key makes its random draws its own."""
+    """One object to be segmented.
 
-    mask: NDArray[np.bool_]
+    Attributes:
+        annotated: (H, W) bool, its mask as it was annotated.
+        ignore: (H, W) bool, pixels that do not count.
+        box: XYXY.
+        key: makes its random draws its own.
+        ground_truth: what counts as the object.
+    """
+
+    annotated: NDArray[np.bool_]
     ignore: NDArray[np.bool_] | None
     box: NDArray[np.float64]
     key: tuple[int, ...]
+    ground_truth: GroundTruth = "exact"
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """What counts as the object, (H, W) bool."""
+        return object_mask(self.annotated, self.ground_truth)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        height, width = self.annotated.shape
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -87,13 +135,13 @@ class Clicked:
 
     Attributes:
         objects: N indices into the truth's instances.
-        clicks: per object its clicks [x, y, positive].
+        clicks: per object its clicks [x, y, positive], those that were none left out.
         masks: per object the mask taken after each prompt, as RLE; fewer where it left the batch.
         candidates: per object all masks that the model gave for the first prompt, as RLE.
     """
 
     objects: list[int]
-    clicks: list[list[tuple[int, int, bool]]]
+    clicks: list[list[tuple[float, float, bool]]]
     masks: list[list[JSON]]
     candidates: list[list[JSON]]
 
@@ -132,7 +180,9 @@ class ClickTask(Task):
         return Clicked(**read_json(stem.with_name(stem.name + ".json")))
 
 
-def targets_of(sample_id: str, truth: Instances, crowd: bool) -> tuple[list[int], list[Target]]:
+def targets_of(
+    sample_id: str, truth: Instances, crowd: bool, ground_truth: GroundTruth = "exact"
+) -> tuple[list[int], list[Target]]:
     """Objects to click on, those with an empty mask left out, and their indices."""
     wanted = [i for i in range(len(truth)) if crowd or not truth.crowd[i]]
     masks = {i: truth.mask(i) for i in wanted}
@@ -140,7 +190,9 @@ def targets_of(sample_id: str, truth: Instances, crowd: bool) -> tuple[list[int]
     name = zlib.crc32(sample_id.encode())
     # What seeds an object's draws is its image and its id, whatever the order or the batch.
     keys = {i: (name, truth.ids[i] & 0xFFFFFFFF) for i in objects}
-    return objects, [Target(masks[i], truth.ignore, truth.boxes[i], keys[i]) for i in objects]
+    return objects, [
+        Target(masks[i], truth.ignore, truth.boxes[i], keys[i], ground_truth) for i in objects
+    ]
 
 
 def click_on_all(
@@ -148,7 +200,7 @@ def click_on_all(
     rounds: int, crowd: bool = False,
 ) -> Clicked:  # fmt: skip
     """Click on every object of an image, as many at a time as the model likes."""
-    objects, targets = targets_of(sample_id, truth, crowd)
+    objects, targets = targets_of(sample_id, truth, crowd, rules.ground_truth)
     found = Clicked(objects, [[] for _ in objects], [[] for _ in objects], [[] for _ in objects])
     for start in range(0, len(objects), model.prompt_batch):
         batch = targets[start : start + model.prompt_batch]
@@ -175,17 +227,18 @@ def click_rounds(
     An object without an error left to click on, or that has reached the IoU to stop at, leaves the
     batch: its mask stays as it is.
     """
-    clicks: list[list[Click]] = [[] for _ in targets]
+    clicks: list[list[Click | None]] = [[] for _ in targets]
     live = np.arange(len(targets))
-    masks: NDArray[np.bool_] | None = None
+    seen: NDArray[np.bool_] | None = None
     logits: Any = None
     for number in range(rounds):
         going = np.zeros(len(live), dtype=bool)
         for row, index in enumerate(live):
-            seen = None if masks is None else masks[row]
-            click = _click(targets[index], seen, clicks[index], number, rules)
-            clicks[index] += [click] if click else []
-            going[row] = click is not None or (number == 0 and rules.first == "box")
+            mask = None if seen is None else seen[row]
+            click = _click(targets[index], mask, _made(clicks[index]), number, rules)
+            blank = seen is not None and rules.small_error == "blank"
+            clicks[index] += [click] if click or blank else []
+            going[row] = click is not None or blank or (number == 0 and rules.first == "box")
         live, logits = live[going], logits if logits is None else logits[going]
         if not len(live):
             return
@@ -195,9 +248,21 @@ def click_rounds(
         taken = answer.most_confident()
         candidates = answer.binary() if number == 0 else None
         masks = taken.binary()[:, 0] if candidates is None else _confident(candidates, answer)
-        yield Round(live, [list(clicks[i]) for i in live], masks, candidates)
+        yield Round(live, [_made(clicks[i]) for i in live], masks, candidates)
         on = [_below(targets[i], mask, rules.stop) for i, mask in zip(live, masks, strict=True)]
-        live, masks, logits = live[on], masks[on], taken.logits[on]
+        live, logits = live[on], taken.logits[on]
+        seen = masks[on] if rules.errors == "image" else _on_grid(taken)[on]
+
+
+def _on_grid(answer: Masks) -> NDArray[np.bool_]:
+    from sambench.masks.frame import answer_on_grid
+
+    return answer_on_grid(answer)
+
+
+def _made(clicks: Sequence[Click | None]) -> list[Click]:
+    """The clicks without the blanks."""
+    return [click for click in clicks if click is not None]
 
 
 def _confident(candidates: NDArray[np.bool_], answer: Masks) -> NDArray[np.bool_]:
@@ -217,37 +282,85 @@ def _click(
     """The click of one object in one round, None where there is nothing to click on."""
     rng = np.random.default_rng((rules.seed, *target.key, number))
     if seen is None:
-        return _first(target, rules.first, rng)
+        return _first(target, rules, rng)
     if rules.next == "mask-random":
         return random_click(target.mask, target.mask, rng)
-    if rules.next == "error-random":
-        missed, extra = errors(target.mask, seen, target.ignore)
-        wrong = missed | extra
-        return random_click(wrong, target.mask, rng) if wrong.sum() >= rules.min_error else None
-    clicked = () if rules.repeat else [(c.x, c.y) for c in past]
-    return next_click(target.mask, seen, ignore=target.ignore, clicked=clicked)
+    if rules.errors == "decoder":
+        return _click_on_grid(target, seen, past, rules, rng)
+    missed, extra = errors(target.mask, seen, target.ignore)
+    return _correcting(missed, extra, target, past, rules, rng)
 
 
-def _first(target: Target, first: First, rng: np.random.Generator) -> Click | None:
+def _correcting(
+    missed: NDArray[np.bool_], extra: NDArray[np.bool_], target: Target, past: list[Click],
+    rules: Rules, rng: np.random.Generator,
+) -> Click | None:  # fmt: skip
+    """A click on missed or extra pixels, in pixels of where these were found."""
+    if rules.next == "error-center":
+        clicked = () if rules.repeat else [(c.x, c.y) for c in past]
+        click = next_click(missed, extra, clicked=clicked)
+        return click or (CORNER if rules.no_error == "corner" else None)
+    wrong = missed | extra
+    enough = wrong.sum() * _unit(target, rules) >= rules.min_error
+    return random_click(wrong, missed, rng) if enough else None
+
+
+def _unit(target: Target, rules: Rules) -> float:
+    """What one wrong pixel counts for, of the unit of `min_error`."""
+    if rules.errors == rules.error_unit:
+        return 1
+    from sambench.masks.frame import pixels_of_cell
+
+    pixels = pixels_of_cell(target.size)
+    return pixels if rules.error_unit == "image" else 1 / pixels
+
+
+def _click_on_grid(
+    target: Target, seen: NDArray[np.bool_], past: list[Click], rules: Rules,
+    rng: np.random.Generator,
+) -> Click | None:  # fmt: skip
+    """As `_correcting`, on the decoder's grid; a cell's click is its first pixel."""
+    from sambench.masks import frame
+
+    touched = rules.ground_truth == "dilated"
+    missed, extra = frame.errors_on_grid(target.annotated, seen, target.ignore, touched=touched)
+    cells = [Click(*frame.to_cell(c.x, c.y, target.size), c.positive) for c in past]
+    click = _correcting(missed, extra, target, cells, rules, rng)
+    if click is None:
+        return None
+    return Click(*frame.of_cell(click.x, click.y, target.size), click.positive)
+
+
+def _first(target: Target, rules: Rules, rng: np.random.Generator) -> Click | None:
     starts: dict[str, Callable[[], Click | None]] = {
-        "center": lambda: first_click(target.mask),
+        "center": lambda: _centre(target, rules),
         "random": lambda: random_click(target.mask, target.mask, rng),
         "box": lambda: None,
     }
-    return starts[first]()
+    return starts[rules.first]()
+
+
+def _centre(target: Target, rules: Rules) -> Click | None:
+    if rules.center == "exact":
+        return first_click(target.mask)
+    from sambench.masks import frame
+
+    there = frame.enlarged(target.annotated)
+    at = convolved_centre(there) if there.any() else (0, 0)
+    return Click(*frame.to_image(*at, target.size), positive=True)
 
 
 def _prompts(
-    clicks: list[list[Click]], targets: list[Target], rules: Rules, logits: Any
+    clicks: list[list[Click | None]], targets: list[Target], rules: Rules, logits: Any
 ) -> Prompts:
     """All clicks so far, padded with label -1, the boxes and the previous logits."""
     longest = max(len(past) for past in clicks)
-    points = np.zeros((len(clicks), longest, 2), dtype=np.float32)
+    points = np.zeros((len(clicks), longest, 2))
     labels = np.full((len(clicks), longest), -1, dtype=np.int64)
     for row, past in enumerate(clicks):
         for column, click in enumerate(past):
-            points[row, column] = click.x, click.y
-            labels[row, column] = click.positive
+            points[row, column] = (click.x, click.y) if click else (0, 0)
+            labels[row, column] = click.positive if click else BLANK
     boxes = np.stack([t.box for t in targets]) if rules.first == "box" else None
     if not longest:
         return Prompts(boxes=boxes, masks=logits)

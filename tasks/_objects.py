@@ -2,12 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Histogram
 
+GroundTruth = Literal["exact", "dilated"]
+"""What counts as an object: its annotated mask, or every pixel that this touches once it went to
+the square of 1024 x 1024 pixels that SAM sees and back (EdgeSAM, Zhou et al., 2023)."""
 SINGLE = "annotate single objects, or set iscrowd to 0 where that is what they are"
 """What to do for a task that has no option to count crowd regions."""
 
@@ -29,6 +34,15 @@ def require_objects(dataset: Dataset, ids: Sequence[str], remedy: str) -> None:
             f"all {crowds} annotations of dataset {dataset.card.name} are crowd regions (iscrowd), "
             f"which do not count, so there is nothing to score; {remedy}."
         )
+
+
+def object_mask(annotated: NDArray[np.bool_], ground_truth: GroundTruth) -> NDArray[np.bool_]:
+    """What counts as an object that is annotated by a mask, both (H, W) bool."""
+    if ground_truth == "exact":
+        return annotated
+    from sambench.masks.frame import dilated
+
+    return dilated(annotated)
 
 
 BINS = 20

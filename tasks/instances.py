@@ -6,11 +6,11 @@ rules of its successors as presets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,20 @@ from sambench.metrics import iou as mask_metrics
 from sambench.metrics.detection import coco as detection
 from sambench.metrics.detection import lvis
 from sambench.metrics.detection.assignment import Detections
-from sambench.metrics.statistics import Statistic, by_group, evaluated, ratios
+from sambench.metrics.statistics import Statistic, by_group
 from sambench.options import Range
 from sambench.truths import Instances as Truth
 
 from . import _official
+from ._annotated import (
+    OVERLAP,
+    OVERLAP_FACTS,
+    View,
+    mean_iou,
+    object_boxes,
+    overlaps,
+    require_answers,
+)
 from ._box_file import (
     NONE,
     Boxes,
@@ -59,10 +68,10 @@ from ._coco_results import (
     require_image,
     write_results,
 )
-from ._objects import SINGLE, category_counts, iou_histogram, require_objects
-from ._sizes import BINS, by_frequency, by_size, of_size
+from ._objects import SINGLE, GroundTruth, category_counts, iou_histogram, require_objects
+from ._prefixed import prefixed
+from ._sizes import by_frequency, by_size
 
-V = TypeVar("V")
 KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
 """Types of IoU, by what AP's name begins with."""
 
@@ -95,13 +104,6 @@ AVERAGE_PRECISION = (
     *_precisions("box", "boxes"),
 )
 """What may be measured of masks with scores: of COCO, of LVIS, and of LVIS without a limit."""
-_MEAN = Metric("mIoU", "mean IoU over objects", "percent")
-OVERLAP = (
-    _MEAN,
-    *by_size(_MEAN),
-    Metric("BoundaryIoU", "mean Boundary IoU over objects", "percent"),
-)
-"""What is measured of the masks of annotated boxes."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,11 @@ class Instances(Task):
         coverage: exact: the file has boxes for every image of the dataset and for no other; any:
             images without boxes count as such, other images are left out.
         crowd: also segment the annotated boxes of crowd regions.
+        view: of annotated boxes: the model looks at the image, or at the image stretched to a
+            square of 1024 x 1024, with the box of the stretched mask; its logits go straight to the
+            size of the image.
+        ground_truth: of annotated boxes, what counts as the object: exact: its mask; dilated: every
+            pixel that this touches once it was brought to SAM's square and back.
         fixed: LVIS's AP with a limit of 10,000 detections per category and none per image.
         evaluator: sambench's own, or pycocotools and lvis, which give no intervals.
         source: elsewhere: masks and scores that another program saved, to be scored by AP.
@@ -133,6 +140,8 @@ class Instances(Task):
     min_score: float | None = None
     coverage: Coverage = "exact"
     crowd: bool = False
+    view: View = "image"
+    ground_truth: GroundTruth = "exact"
     fixed: bool = False
     evaluator: Literal["sambench", "official"] = "sambench"
     source: Literal["prompts", "elsewhere"] = "prompts"
@@ -150,16 +159,16 @@ class Instances(Task):
         "AP": "COCO: 100 detections per image and category; LVIS: 300 per image; both of mask IoU",
         "BoundaryAP": "the lesser of mask IoU and Boundary IoU at 2 % of the diagonal",
         "boxAP": "of the boxes that were prompted with",
-        "mIoU": "at the image's original size, logits > 0; an object with an empty mask is left "
-        "out; sizes by annotated area: small < 32^2 <= medium < 96^2 <= large",
+        **OVERLAP_FACTS,
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sam": {"refine": "single"},
         "efficientvit": {"crowd": True},
         "tinysam": {},
-        "edgesam": {"mask": "single"},
+        "edgesam": {"mask": "single", "ground_truth": "dilated"},
         "efficientsam": {"mask": "box-iou"},
-        "hq-sam": {"mask": "single"},
+        "efficientsam-annotated": {"mask": "confident"},
+        "hq-sam": {"mask": "single", "view": "stretched"},
     }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -170,6 +179,11 @@ class Instances(Task):
     def scored(self) -> bool:
         """Whether masks have scores and are measured by AP."""
         return self.detections is not None or self.source == "elsewhere"
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts of AP where masks have scores, else those of the mean IoU."""
+        return {k: v for k, v in self.facts.items() if (k in OVERLAP_FACTS) != self.scored}
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -204,11 +218,17 @@ class Instances(Task):
             raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
         objects = () if self.scored else self._objects(sample.truth)
         given = self._detected(sample) if self.scored else self._annotated(sample.truth, objects)
+        stretched = self.view == "stretched" and not self.scored
+        segment = (
+            self._on_square(model, sample)
+            if stretched
+            else partial(self._segment, model, embedding)
+        )
         rles: list[JSON] = []
         iou = np.zeros(len(given))
         for start in range(0, len(given), model.prompt_batch):
             part = slice(start, start + model.prompt_batch)
-            answer = self._segment(model, embedding, given.corners[part])
+            answer = segment(given.corners[part])
             rles += rle.encode(answer.binary()[:, 0])
             iou[part] = answer.iou[:, 0].double().cpu().numpy()
         scores = given.scores if self.confidence == "detector" else given.scores * iou
@@ -227,7 +247,21 @@ class Instances(Task):
 
     def _annotated(self, truth: Truth, objects: tuple[int, ...]) -> Boxes:
         index = np.array(objects, dtype=np.int64)
-        return Boxes(truth.boxes[index], np.ones(len(index)), truth.categories[index])
+        boxes = object_boxes(truth, objects, self.view)
+        return Boxes(boxes, np.ones(len(index)), truth.categories[index])
+
+    def _on_square(self, model: Model, sample: Sample) -> Callable[[NDArray[np.float64]], Masks]:
+        """As `_segment`, of the stretched image, which is embedded in place of the image."""
+        from sambench.masks import stretched
+
+        [embedding] = model.embed([stretched.stretch(sample.image)])
+        size = sample.truth.size
+
+        def segment(boxes: NDArray[np.float64]) -> Masks:
+            answer = self._segment(model, embedding, stretched.to_square(boxes, size))
+            return stretched.from_square(answer, size)
+
+        return segment
 
     def _segment(self, model: Model, embedding: Embedding, boxes: NDArray[np.float64]) -> Masks:
         """The mask taken for each of B boxes, (B, 1)."""
@@ -249,8 +283,8 @@ class Instances(Task):
         """What AP needs of an image, or IoU and Boundary IoU of each object."""
         require_image(prediction, truth)
         if not self.scored:
-            _require_answers(prediction, truth, self._objects(truth))
-            return _overlaps(prediction, truth)
+            require_answers(prediction, truth, self._objects(truth))
+            return overlaps(prediction, truth, self.ground_truth)
         if self.evaluator == "official":
             return _official.image_record(prediction, truth)
         if not _is_lvis(truth):
@@ -263,35 +297,14 @@ class Instances(Task):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """AP and Boundary AP by size, LVIS's also by frequency; or mIoU by size."""
         if not self.scored:
-            return _mean_iou(records)
+            return mean_iou(records)
         if self.evaluator == "official":
             return _official.average_precision(records, fixed=self.fixed)
         parts = {
             name: self._precision([r[k] for r in records], records) for k, name in KINDS.items()
         }
 
-        def estimate(weights: NDArray[np.float64]) -> dict[str, float]:
-            return joined({start: part(weights) for start, part in parts.items()})
-
-        def many(
-            weights: NDArray[np.float64], names: frozenset[str] | None
-        ) -> dict[str, NDArray[np.float64]]:
-            wanted = {start: _own(start, names) for start in parts}
-            return joined({
-                start: evaluated(part, weights, wanted[start])
-                for start, part in parts.items()
-                if wanted[start] is None or wanted[start]
-            })  # fmt: skip
-
-        def joined(values: Mapping[str, Mapping[str, V]]) -> dict[str, V]:
-            return {
-                f"{start}{name}": value
-                for start, found in values.items()
-                for name, value in found.items()
-                if not start or name.startswith("AP")
-            }
-
-        return Statistic(estimate, many, joined({s: part.kinds for s, part in parts.items()}))
+        return prefixed(parts, lambda start, name: not start or name.startswith("AP"))
 
     def by_category(self, records: Sequence[JSON]) -> Estimator | None:
         """AP of the masks of each category, or mean IoU; None for the official evaluators."""
@@ -340,18 +353,6 @@ class Instances(Task):
         return read_all(path, dataset.ids, dataset, categories=True)
 
 
-def _own(start: str, names: frozenset[str] | None) -> frozenset[str] | None:
-    """The metrics of one type of IoU among names, without what their names begin with."""
-    if names is None:
-        return None
-    others = tuple(other for other in KINDS.values() if other)
-    return frozenset(
-        name.removeprefix(start)
-        for name in names
-        if (name.startswith(start) if start else not name.startswith(others))
-    )
-
-
 def _is_lvis(truth: Truth) -> bool:
     return "neg_category_ids" in truth.extra
 
@@ -366,45 +367,3 @@ def _overlap(answer: Masks, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     for mask, (x0, y0, x1, y1) in zip(filled, np.rint(boxes).astype(int).clip(min=0), strict=True):
         mask[0, y0:y1, x0:x1] = True
     return mask_metrics.iou(answer.binary(), filled)
-
-
-def _require_answers(found: ImageDetections, truth: Truth, objects: Sequence[int]) -> None:
-    """Refuse a prediction without a mask for each object: left out, it would count as nothing.
-
-    Raises:
-        UserError: an object has no mask, or more than one.
-    """
-    wanted = [truth.ids[index] for index in objects]
-    if sorted(found.objects) != sorted(wanted):
-        answered = len(set(found.objects) & set(wanted))
-        raise UserError(
-            f"the prediction has {len(found.objects)} masks, for {answered} of the {len(wanted)} "
-            "objects of its image; give one for each."
-        )
-
-
-def _overlaps(found: ImageDetections, truth: Truth) -> JSON:
-    """IoU and Boundary IoU of the masks of annotated boxes."""
-    places = {id: index for index, id in enumerate(truth.ids)}
-    objects = [places[id] for id in found.objects]
-    pairs = [
-        (truth.mask(i), rle.decode([encoded])[0])
-        for i, encoded in zip(objects, found.detections.rles, strict=True)
-    ]
-    return {
-        "objects": list(found.objects),
-        "areas": truth.areas[objects].tolist(),
-        "categories": truth.categories[objects].tolist(),
-        "iou": [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs],
-        "boundary_iou": [mask_metrics.boundary_iou(*pair) for pair in pairs],
-        "left_out": len(truth) - len(objects),
-    }
-
-
-def _mean_iou(records: Sequence[JSON]) -> Estimator:
-    sized = {
-        f"mIoU{size}": [of_size(record["iou"], record["areas"], size) for record in records]
-        for size in BINS
-    }
-    boundary = [record["boundary_iou"] for record in records]
-    return ratios({"mIoU": [record["iou"] for record in records], **sized, "BoundaryIoU": boundary})

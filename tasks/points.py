@@ -31,15 +31,43 @@ from sambench.metrics.statistics import by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._clicking import Choice, Clicked, ClickTask, First, Next, Rules, click_on_all
-from ._objects import iou_histogram, require_objects
-from ._sizes import by_size
+from ._clicking import (
+    Centre,
+    Choice,
+    Clicked,
+    ClickTask,
+    First,
+    Next,
+    Right,
+    Rules,
+    Small,
+    Where,
+    click_on_all,
+)
+from ._objects import GroundTruth, iou_histogram, object_mask, require_objects
+from ._sizes import BINS, by_size, of_size
 
 REPORTED = (1, 2, 3, 5, 9)
 _FIRST = Metric(
     "mIoU", "mean IoU over objects after the first prompt", "percent", group="points", member="1"
 )
-SMALL, LARGE = 32**2, 96**2
+SIZED = (3, 5)
+"""Numbers of prompts after which objects are also told apart by size, as EfficientViT-SAM does."""
+_EDGESAM = {
+    "mask": "single", "feedback": False, "min_error": 10, "error_unit": "decoder",
+    "small_error": "blank", "errors": "decoder", "ground_truth": "dilated",
+}  # fmt: skip
+
+
+def _after(count: int) -> Metric:
+    return Metric(
+        f"mIoU@{count}",
+        f"mean IoU over objects after {count} prompts",
+        "percent",
+        group="points",
+        member=str(count),
+        of="mIoU",
+    )
 
 
 @dataclass(frozen=True)
@@ -56,6 +84,17 @@ class Points(ClickTask):
         feedback: give the previous logits back with the next click.
         repeat: whether a pixel may be clicked twice.
         min_error: fewer wrong pixels than this get no random click.
+        error_unit: what min_error counts: pixels of the image, or cells of the decoder's grid of
+            256 x 256.
+        small_error: what an object gets in place of a click: it keeps its mask, or is prompted
+            again with a point of zeros.
+        no_error: whether a mask without an error is left as it is, where a centre would be clicked,
+            or gets a negative click at (0, 0).
+        errors: where errors are seen and clicked on: in the image, or on the decoder's grid.
+        center: the pixel farthest from the boundary by exact Euclidean distance, or in the square
+            of 1024 x 1024 that SAM sees, by cascaded convolutions.
+        ground_truth: what counts as the object: exact: its mask; dilated: every pixel that this
+            touches once it was brought to that square and back.
         crowd: also count crowd regions.
         seed: of the random clicks.
     """
@@ -67,6 +106,12 @@ class Points(ClickTask):
     feedback: bool = True
     repeat: bool = True
     min_error: Annotated[int, Range(0)] = 0
+    error_unit: Where = "image"
+    small_error: Small = "keep"
+    no_error: Right = "stop"
+    errors: Where = "image"
+    center: Centre = "exact"
+    ground_truth: GroundTruth = "exact"
     crowd: bool = False
     seed: Annotated[int, Range(0)] = 0
 
@@ -80,17 +125,8 @@ class Points(ClickTask):
         ),
         Metric("BoundaryIoU", "mean Boundary IoU over objects after the first prompt", "percent"),
         *by_size(_FIRST),
-        *(
-            Metric(
-                f"mIoU@{count}",
-                f"mean IoU over objects after {count} prompts",
-                "percent",
-                group="points",
-                member=str(count),
-                of="mIoU",
-            )
-            for count in REPORTED[1:]
-        ),
+        *map(_after, REPORTED[1:]),
+        *(metric for count in SIZED for metric in by_size(_after(count))),
     )
     paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
     facts: ClassVar[Mapping[str, Any]] = {
@@ -103,19 +139,16 @@ class Points(ClickTask):
         "sam": {"points": 9},
         "efficientvit": {
             "points": 5, "mask": "confident", "feedback": False, "repeat": False, "crowd": True,
+            "no_error": "corner",
         },
         "efficientsam": {
             "points": 3, "first": "random", "next": "mask-random", "mask": "confident",
-            "feedback": False, "crowd": True,
+            "feedback": False,
         },
         "edgesam": {
-            "points": 3, "next": "error-random", "mask": "single", "feedback": False,
-            "min_error": 10,
+            "points": 3, "next": "error-random", "center": "convolved", **_EDGESAM,
         },
-        "edgesam-box": {
-            "points": 3, "first": "box", "next": "error-random", "mask": "single",
-            "feedback": False, "min_error": 10,
-        },
+        "edgesam-box": {"points": 3, "first": "box", "next": "error-random", **_EDGESAM},
     }  # fmt: skip
 
     @property
@@ -124,7 +157,15 @@ class Points(ClickTask):
         kinds = {"boxes"} if self.first == "box" else {"points"}
         if self.points > 1:
             kinds |= {"points", "masks"} if self.feedback else {"points"}
+            kinds |= {"blanks"} if self.small_error == "blank" else set()
         return frozenset(kinds)
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, that of the exact centre where one is clicked."""
+        exact = self.center == "exact" and self.first == "center"
+        clicked = exact or (self.points > 1 and self.next == "error-center")
+        return {k: v for k, v in self.facts.items() if k != "click" or clicked}
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object."""
@@ -134,15 +175,20 @@ class Points(ClickTask):
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object."""
         rules = Rules(
-            self.first, self.next, self.mask, self.feedback, self.repeat, self.min_error, self.seed
-        )
+            first=self.first, next=self.next, mask=self.mask, feedback=self.feedback,
+            repeat=self.repeat, min_error=self.min_error, seed=self.seed, center=self.center,
+            errors=self.errors, error_unit=self.error_unit, small_error=self.small_error,
+            no_error=self.no_error, ground_truth=self.ground_truth,
+        )  # fmt: skip
         truth: Instances = sample.truth
         return click_on_all(model, embedding, sample.id, truth, rules, self.points, self.crowd)
 
     def score(self, prediction: Clicked, truth: Instances) -> JSON:
         """IoU after each prompt, of the best candidate, and Boundary IoU, for each object."""
         scored = [
-            _object_scores(truth.mask(index), truth.ignore, masks, candidates)
+            _object_scores(
+                object_mask(truth.mask(index), self.ground_truth), truth.ignore, masks, candidates
+            )
             for index, masks, candidates in zip(
                 prediction.objects, prediction.masks, prediction.candidates, strict=True
             )
@@ -161,16 +207,18 @@ class Points(ClickTask):
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """Mean over objects of IoU after 1, 2, 3, 5, 9 prompts, by size, of the oracle."""
         values: dict[str, list[list[float]]] = {
-            "mIoU": [[iou[0] for iou in r["iou"]] for r in records],
+            "mIoU": [_after_prompt(r, 1) for r in records],
             "mIoU_oracle": [r["oracle"] for r in records],
             "BoundaryIoU": [r["boundary_iou"] for r in records],
         }
-        for name, low, high in (("s", 0, SMALL), ("m", SMALL, LARGE), ("l", LARGE, np.inf)):
-            values[f"mIoU{name}"] = [_sized(r, low, high) for r in records]
-        for count in (k for k in REPORTED if 1 < k <= self.points):
-            values[f"mIoU@{count}"] = [
-                [iou[min(count, len(iou)) - 1] for iou in r["iou"]] for r in records
-            ]
+        for count in (k for k in REPORTED if k <= self.points):
+            at = f"@{count}" if count > 1 else ""
+            after = [_after_prompt(r, count) for r in records]
+            values[f"mIoU{at}"] = after
+            for size in BINS if count in (1, *SIZED) else ():
+                values[f"mIoU{size}{at}"] = [
+                    of_size(own, r["areas"], size) for own, r in zip(after, records, strict=True)
+                ]
         return ratios(values)
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:
@@ -211,6 +259,6 @@ def _object_scores(
     return iou, float(oracle), mask_metrics.boundary_iou(truth, taken[0])
 
 
-def _sized(record: JSON, low: float, high: float) -> list[float]:
-    pairs = zip(record["areas"], record["iou"], strict=True)
-    return [iou[0] for area, iou in pairs if low <= area < high]
+def _after_prompt(record: JSON, count: int) -> list[float]:
+    """Each object's IoU after a number of prompts; one that got fewer keeps its last."""
+    return [iou[min(count, len(iou)) - 1] for iou in record["iou"]]

@@ -74,6 +74,8 @@ CANNOT = {
     "onnx:encoder=exported/encoder.onnx,decoder=exported/decoder.onnx": (
         "the extra onnx; tests of the exported adapters run it"
     ),
+    "sambench view runs/points/photos-54b2a1/minisam.json "
+    "--dataset folder:images=photos,masks=masks": "one's own photographs; see `test_view`",
     "sambench reproduce segnext:davis sam_vit_b": "a checkpoint of 375 MB and DAVIS",
     "sambench train --dataset folder:images=DIR,masks=DIR --steps 2000 --output adapted": TRAINING,
 }

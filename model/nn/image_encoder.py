@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from .layers import MLPBlock, Neck, from_windows, linear, merge_heads, strips, to_windows
 
-BIAS_BYTES = 2**24
-"""How large a piece of the attention's bias may be on a processor, to stay in its cache."""
+BIAS_BYTES = (2**24, 2**30)
+"""How large a piece of the attention's bias may be: on a processor, on a GPU."""
+GLOBAL = 32
+"""From this side on, a window's bias is large enough to cost a GPU more than wider heads do."""
 
 
 class ImageEncoder(nn.Module):
@@ -119,13 +121,15 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention within each of I windows and heads, all (I, N, c); bounded in memory."""
-        if q.device.type != "cpu":
+        on_gpu = q.device.type != "cpu"
+        if on_gpu and self.window >= GLOBAL and q.element_size() == 2:
             return self.attend_widened(q, k, v)
         rows, columns = self.relative(q)
         out, memory = torch.empty_like(q), rows.new_empty(0)
-        # A gradient needs every bias, a compiler plans memory itself; else one place does for all.
-        keep = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        for some, part in pieces(len(q), self.window, BIAS_BYTES):
+        # A gradient needs every bias; a compiler and a GPU's allocator find the place again
+        # themselves; else one place does for all.
+        keep = on_gpu or torch.is_grad_enabled() or torch.compiler.is_compiling()
+        for some, part in pieces(len(q), self.window, BIAS_BYTES[on_gpu]):
             row, column = rows[some, part, :, None], columns[some, part, None, :]
             bias = torch.add(row, column, out=None if keep else memory.resize_(0))
             given = (q[None, some, part], k[None, some], v[None, some], bias[None].flatten(-2))
@@ -137,7 +141,8 @@ class Attention(nn.Module):
 
         A query is followed by what it adds to the scores of each row and column, a key by ones
         where its own row and column are: q . k gains just these two terms. In this way the fused
-        kernels, which take no bias, do it, up to 256 channels wide; values must be as wide.
+        kernels for half precision, which take no bias, do it, up to 256 channels wide; values must
+        be as wide. In float32 arithmetic is dearer than memory, and the bias stays.
         """
         width, rows_and_columns = q.shape[-1], torch.cat(self.relative(q), dim=-1)
         one = torch.eye(self.window, dtype=k.dtype, device=k.device)

@@ -51,7 +51,7 @@ class PromptEncoder(nn.Module):
 
         Args:
             points: (P, N, 2).
-            labels: (P, N) 1 foreground, 0 background, -1 padding.
+            labels: (P, N) 1 foreground, 0 background, -1 padding, -2 a token of zeros.
             boxes: (P, 4) XYXY.
             masks: (P, 1, 256, 256) logits.
 
@@ -76,6 +76,7 @@ class PromptEncoder(nn.Module):
             labels = torch.cat([labels, labels.new_full((len(labels), 1), -1)], dim=1)
         place = self.encode(points)
         place = torch.where((labels == -1)[..., None], self.not_a_point_embed.weight, place)
+        place = torch.where((labels == -2)[..., None], 0, place)
         for label, kind in enumerate(self.kinds()[:2]):
             place = torch.where((labels == label)[..., None], place + kind, place)
         return place

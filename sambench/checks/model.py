@@ -50,7 +50,7 @@ def card(bench: Bench) -> Iterator[Finding]:
             "it has parameters but no weights_sha256",
             "Give the checkpoint's SHA-256: results of other weights must not look like its own.",
         )
-    unknown = bench.model.prompts - {"points", "boxes", "masks", "texts"}
+    unknown = bench.model.prompts - {"points", "boxes", "masks", "texts", "blanks"}
     if unknown:
         yield Finding(
             "card",

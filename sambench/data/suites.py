@@ -34,6 +34,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         "trashcan",
         "gtea",
     ),
+    "hqseg44k": ("dis", "coift", "hrsod", "thinobject"),
     "saco_gold": tuple(
         f"saco:subset=gold_{name}"
         for name in (
@@ -67,6 +68,9 @@ SUITES: dict[str, tuple[str, ...]] = {
 sa23: the 23 of Kirillov et al., Segment Anything, ICCV 2023, table 7, whose unweighted mean is the
 headline number of point prompts. SAM 2 and 3 add 14 sets of video frames (SA-37) whose readers are
 not here.
+
+hqseg44k: the four fine-grained sets of Ke et al., Segment Anything in High Quality, NeurIPS 2023,
+on which its HQSeg-44K models are evaluated.
 
 saco_gold, saco_silver: the subsets of Carion et al., SAM 3, 2025, whose unweighted mean is the
 headline number of noun phrases.

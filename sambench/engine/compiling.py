@@ -3,7 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 
+import numpy as np
+
 from sambench.engine.progress import say
+from sambench.truths import Instances
 
 COMPILING = "compiling kernels once, about 20 s"
 
@@ -35,3 +38,24 @@ def compiling_announced(*, show: bool) -> Iterator[None]:
 
     with event.install_listener("numba:compile", Once()):
         yield
+
+
+def compile_all() -> None:
+    """Have every kernel compiled and kept, by computing something small with it."""
+    import torch
+
+    from sambench.masks.rle import boxes, decode, encode
+    from sambench.masks.upsampling import Upsampling, upsample
+    from sambench.metrics.detection.coco import Detections, average_precision, image_record
+    from sambench.metrics.edges.boundaries import edge_counts
+
+    masks = np.eye(8, dtype=bool)[None]
+    edge_counts(masks[0].astype(float), list(masks))
+    size = (8, 8)
+    upsample(Upsampling(size, ((size, size), (size, size))), torch.ones(1, 8, 8), 1.0)
+    rles = tuple(encode(masks))
+    decode(rles)
+    one = np.ones(1, dtype=np.int64)
+    truth = Instances(size, rles, (1,), one, boxes(rles), np.full(1, 8.0), np.zeros(1, dtype=bool))
+    record = image_record(Detections(rles, np.ones(1), one), truth)
+    average_precision([record])(np.ones(1))

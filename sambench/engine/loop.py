@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from sambench.engine.clock import Seconds
+from sambench.engine.lanes import cores, lanes_for, one_thread_each
 from sambench.engine.settings import Settings
 from sambench.engine.timed_model import Predictor
-from sambench.engine.workers import Files, Score, Scorer, ahead, score_image
-from sambench.interfaces import JSON, Dataset, Embedding, Model, Sample, Task
+from sambench.engine.workers import AHEAD, READERS, Files, Score, Scorer, ahead, score_image
+from sambench.interfaces import JSON, Dataset, Embedding, Model, Prediction, Sample, Task
 from sambench.store.kept import saves
 from sambench.store.paths import file_stem
 from sambench.store.records import Provenance
@@ -134,8 +136,17 @@ class _Read:
     prepared: Any
 
 
+class _Answer(NamedTuple):
+    """What came of an image for a task: a prediction to be scored, or why there is none."""
+
+    pending: Pending
+    prediction: Prediction = None
+    truth: Any = None
+    error: Exception | None = None
+
+
 class Loop:
-    """Runs images through a model and its tasks.
+    """Runs images through a model and its tasks: several at a time, if the model takes that.
 
     Args:
         parts: what they are run through.
@@ -145,25 +156,29 @@ class Loop:
 
     def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
         self._parts, self._settings, self._sink = parts, settings, sink
-        cache = settings.cache.open(parts.model) if settings.cache else None
-        self._predictor = Predictor(parts.model, cache)
+        self._cache = settings.cache.open(parts.model) if settings.cache else None
         self._scorer = Scorer(settings.workers, Lines(sink).take)
-        self._warm = False
         self._batch = settings.batch or parts.model.image_batch
+        self._own = threading.local()  # of each thread: a predictor, whether it has been used
+        self._stopped = threading.Event()
 
     def run(self, todo: Sequence[WorkItem]) -> None:
         """Do some images; when it returns, all of them are done or have failed.
 
         On Ctrl-C what has been scored, or is being scored, is still kept.
         """
+        self._stopped.clear()
         try:
-            for batch in self._batches(todo):
-                for read, embedding, seconds in self._embed(batch):
-                    self._predict(read, embedding, seconds)
+            for answers in self._answers(todo):
+                for answer in answers:
+                    self._hand_on(answer)
             self._scorer.finish()
         except KeyboardInterrupt:
+            self._stopped.set()
             self._scorer.close(keep=True)
             raise
+        finally:
+            self._stopped.set()
 
     @property
     def worker_peak(self) -> int:
@@ -174,10 +189,28 @@ class Loop:
         """Stop the workers."""
         self._scorer.close(keep=False)
 
-    def _batches(self, todo: Sequence[WorkItem]) -> Iterator[list[_Read]]:
-        """Images read ahead, a few at a time; one that cannot be read is recorded as failed."""
+    def _answers(self, todo: Sequence[WorkItem]) -> Iterator[Iterable[_Answer]]:
+        """What the model makes of each batch of images, in their order."""
+        lanes = max(1, min(lanes_for(self._parts.model), len(todo)))
+        batches = self._batches(todo, self._batch * lanes)
+        if lanes == 1:
+            yield from map(self._answer, batches)
+            return
+        with one_thread_each():
+            done = ahead(lambda batch: [*self._answer(batch)], batches, lanes, 2 * lanes)
+            for _, future in done:
+                yield future.result()
+
+    def _batches(self, todo: Sequence[WorkItem], together: int) -> Iterator[list[_Read]]:
+        """Images read ahead, a few at a time; one that cannot be read is recorded as failed.
+
+        Args:
+            todo: the images.
+            together: how many are embedded at a time; so many more are read ahead.
+        """
         batch: list[_Read] = []
-        for item, future in ahead(self._read, todo, self._batch):
+        readers = min(READERS * together, max(READERS, cores() // 2))
+        for item, future in ahead(self._read, todo, readers, AHEAD + together - 1):
             try:
                 batch.append(future.result())
             except Exception as error:  # noqa: BLE001 (whatever is wrong with an image is recorded)
@@ -204,42 +237,57 @@ class Loop:
         provenance = Provenance(digest_pixels(sample.image), stamp)
         return _Read(item, sample, provenance, truths, seconds, prepared)
 
-    def _embed(self, batch: list[_Read]) -> Iterator[tuple[_Read, Embedding, Seconds]]:
+    def _answer(self, batch: list[_Read]) -> Iterator[_Answer]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
+        if not hasattr(self._own, "predictor"):
+            model, self._own.warm = self._parts.model, False
+            self._own.predictor = Predictor(model, self._cache, self._stopped)
+        images = [read.sample.image for read in batch]
         try:
-            images = [read.sample.image for read in batch]
-            made = self._predictor.embed(images, [read.prepared for read in batch])
+            made = self._own.predictor.embed(images, [read.prepared for read in batch])
         except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
             if len(batch) == 1:
-                self._failed(batch[0].item, error)
+                id, tasks = batch[0].item
+                for number in tasks:
+                    yield _Answer(Pending(number, id, batch[0].provenance, {}), error=error)
                 return
             log.warning("embedding %d images together failed: %s", len(batch), error)
             made = None
         if made is None:  # here the error is gone, and with it what the failed call held
             for read in batch:
-                yield from self._embed([read])
+                yield from self._answer([read])
             return
         for read, (embedding, seconds) in zip(batch, made, strict=True):
-            yield read, embedding, seconds
+            yield from self._predict(read, embedding, seconds)
 
-    def _predict(self, read: _Read, embedding: Embedding, seconds: Seconds) -> None:
-        """Prompt for each task, and hand over to the scorer."""
-        warmup = () if self._warm else ("embed", "decode", "post")
-        self._warm = True
+    def _predict(self, read: _Read, embedding: Embedding, seconds: Seconds) -> Iterator[_Answer]:
+        """Prompt for each task."""
+        warmup = () if self._own.warm else ("embed", "decode", "post")
+        self._own.warm = True
         id, tasks = read.item
         for number in tasks:
+            pending = Pending(number, id, read.provenance, {}, len(tasks), warmup)
             task = self._parts.tasks[number]
-            truth = read.truths[task.truth]
-            sample = replace(read.sample, truth=truth)
+            sample = replace(read.sample, truth=read.truths[task.truth])
             try:
-                prediction, spent = self._predictor.predict(task, embedding, sample)
+                prediction, spent = self._own.predictor.predict(task, embedding, sample)
             except Exception as error:  # noqa: BLE001 (whatever the model raises is recorded)
-                self._sink.failed(number, id, error)
+                yield _Answer(pending, error=error)
                 continue
             spent = {"read": read.seconds, **seconds(), **spent}
-            pending = Pending(number, id, read.provenance, spent, len(tasks), warmup)
-            name = file_stem(id) if saves(task, self._settings.predictions) else ""
-            self._scorer.submit(pending, score_image, task, prediction, truth, name)
+            yield _Answer(pending._replace(seconds=spent), prediction, sample.truth)
+
+    def _hand_on(self, answer: _Answer) -> None:
+        """To the scorer, or to the sink what went wrong."""
+        number, id = answer.pending.task, answer.pending.id
+        if answer.error is not None:
+            self._sink.failed(number, id, answer.error)
+            return
+        task = self._parts.tasks[number]
+        name = file_stem(id) if saves(task, self._settings.predictions) else ""
+        self._scorer.submit(
+            answer.pending, score_image, task, answer.prediction, answer.truth, name
+        )
 
     def _failed(self, item: WorkItem, error: Exception) -> None:
         for task in item.tasks:

@@ -14,6 +14,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -74,13 +75,14 @@ class TimedModel(Model):
 
     Args:
         model: that computes; nothing of it is changed.
+        stopped: once it is set, the next call raises KeyboardInterrupt.
 
     Attributes:
         clock: seconds of the steps "embed" and "decode", on the model's device.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, stopped: Event | None = None) -> None:
+        self._model, self._stopped = model, stopped or Event()
         self.card, self.prompts, self.prompt_batch = model.card, model.prompts, model.prompt_batch
         self.device = str(model.device)
         self.clock = Clock(self.device)
@@ -91,7 +93,7 @@ class TimedModel(Model):
         """Embed images, each (H, W, 3) uint8 RGB, no more at a time than memory holds."""
 
         def embed() -> list[Embedding]:
-            with self.clock.measure("embed"):
+            with self._measured("embed"):
                 parts = self._images.each(len(images), lambda part: self._model.embed(images[part]))
             return [embedding for part in parts for embedding in part]
 
@@ -173,15 +175,22 @@ class TimedModel(Model):
             again = halve()
             _free_memory()
 
+    @contextlib.contextmanager
+    def _measured(self, step: str) -> Iterator[None]:
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        with self.clock.measure(step):
+            yield
+
     def _answer(self, predict: Callable[[Prompts], Masks], prompts: Prompts) -> Masks:
-        with self.clock.measure("decode"):
+        with self._measured("decode"):
             parts = self._prompts.each(len(prompts), lambda part: predict(prompts[part]))
             answer = parts[0] if len(parts) == 1 else _joined(parts)
         self._finite.append(is_finite(answer))
         return answer
 
     def _directly(self, own: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        with self.clock.measure("decode"):
+        with self._measured("decode"):
             found = own(*arguments, **options)
         if isinstance(found, np.ndarray) and not np.isfinite(found).all():
             raise UserError(NOT_FINITE)
@@ -194,10 +203,13 @@ class Predictor:
     Args:
         model: it is not changed.
         cache: embeddings of earlier runs.
+        stopped: see `TimedModel`.
     """
 
-    def __init__(self, model: Model, cache: EmbeddingCache | None = None) -> None:
-        self._model, self._cache = TimedModel(model), cache
+    def __init__(
+        self, model: Model, cache: EmbeddingCache | None = None, stopped: Event | None = None
+    ) -> None:
+        self._model, self._cache = TimedModel(model, stopped), cache
         self._clock = self._model.clock
 
     def embed(

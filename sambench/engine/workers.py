@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from sambench.engine.environment import peak_rss
+from sambench.engine.lanes import one_thread_inherited
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Prediction, Task
 from sambench.registry import import_files, imported_files
@@ -42,22 +43,22 @@ ATTEMPTS = 3
 
 
 def ahead(
-    function: Callable[[A], B], items: Iterable[A], together: int = 1
+    function: Callable[[A], B], items: Iterable[A], threads: int = READERS, most: int = AHEAD
 ) -> Iterator[tuple[A, Future[B]]]:
     """Apply a function in threads, a few items ahead of where the caller is; order is kept.
 
     Args:
         function: of an item.
         items: in this order.
-        together: how many the caller takes at a time; so many more are made ahead.
+        threads: how many items are worked on at a time.
+        most: how many items are begun before the caller has them.
     """
     waiting: deque[tuple[A, Future[B]]] = deque()
-    readers = min(READERS * together, max(READERS, (os.cpu_count() or 1) // 2))
-    with ThreadPoolExecutor(readers) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:
                 waiting.append((item, pool.submit(function, item)))
-                if len(waiting) > AHEAD + together - 1:
+                if len(waiting) > most:
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
@@ -198,7 +199,7 @@ class Scorer:
         if self._pool is None:
             self._pool = _new_pool(self._workers)
         try:
-            with _interrupts_blocked():  # the processes begin here
+            with _interrupts_blocked(), one_thread_inherited():  # the processes begin here
                 future = self._pool.submit(call.function, *call.arguments)
         except BrokenProcessPool:
             self._rescue([call])
@@ -247,7 +248,7 @@ def _alone(call: _Call) -> Score | Exception:
     """Score in a process of its own, more than once if it is killed."""
     for _ in range(ATTEMPTS):
         with _new_pool(1) as pool:
-            with _interrupts_blocked():
+            with _interrupts_blocked(), one_thread_inherited():
                 future = pool.submit(call.function, *call.arguments)
             outcome = _caught(future.result)
         if not isinstance(outcome, BrokenProcessPool):

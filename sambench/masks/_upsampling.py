@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from sambench._compile import compiled, inner
+from sambench._compile import compiled, inner, inner_with_arrays
 
 
 class Axis(NamedTuple):
@@ -91,21 +91,21 @@ _fma = cast(Callable[[Any, Any, Any], Any], _intrinsic_fma)
 """float32 a * b + c, rounded once: the arithmetic of PyTorch's kernels, for equal bits."""
 
 
-@inner
+@inner_with_arrays
 def _reached(some: NDArray[Any], axis: Axis) -> NDArray[Any]:
     """(N,) bool: places that take from some (n,) bool of the step before."""
     reached: NDArray[Any] = some[axis.low] | some[axis.high]
     return reached
 
 
-@inner
+@inner_with_arrays
 def _range(some: NDArray[Any]) -> Range:
     """From the first that is not zero to behind the last."""
     places = np.flatnonzero(some)
     return Range(places[0], places[-1] + 1) if len(places) else Range(0, 0)
 
 
-@inner
+@inner_with_arrays
 def _ring(width: int, at: Range) -> Ring:
     """One that holds nothing yet."""
     return Ring(np.empty((2, width), np.float32), np.full(2, -1), at)
@@ -161,7 +161,7 @@ def _count(
     return above, below, area
 
 
-@inner
+@inner_with_arrays
 def _hot(logits: NDArray[Any], step: Step, floor: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rows and columns that a step gives of (h, w) logits and that have any above a floor."""
     height, width = step.rows.high[-1] + 1, step.columns.high[-1] + 1
@@ -202,7 +202,7 @@ def _twice(
             _across(scratch, second.columns, line, ring)
 
 
-@inner
+@inner_with_arrays
 def _upsample_one(
     logits: NDArray[Any], first: Step, second: Step, offset: Any, measured: Measured, n: int
 ) -> None:

@@ -129,7 +129,7 @@ def _measured(answers: list[Masks], crop: Crop, options: GridOptions) -> Measure
     offset = None if options.stability_score_thresh is None else options.stability_score_offset
     stability, boxes = iou.new_empty(len(index)), index.new_empty(len(index), 4)
     for part in _parts(len(index), crop, iou.device):
-        full = upsample(resize, logits[part], offset)
+        full = upsample(resize, logits[part], offset, stored=False)
         stability[part], boxes[part] = full.stability, full.boxes
     boxes = crop.uncrop_boxes(boxes)
     passes = crop.holds(boxes)

@@ -1,14 +1,16 @@
 """From a model's low-resolution logits to masks at the size of the image.
 
 On a CPU, float32 logits are upsampled and measured in one pass that stores no logits; its bits
-are those of `torch.nn.functional.interpolate`.
+are those of `torch.nn.functional.interpolate`. On a GPU with triton its twin does that.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -18,10 +20,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sambench.masks.geometry import boxes_of
+from sambench.masks.transfer import upload
 
 if TYPE_CHECKING:
     from sambench.masks._upsampling import Axis, Step
 
+log = logging.getLogger(__name__)
 Size = tuple[int, int]
 Resize = Callable[[Tensor], Tensor]
 
@@ -64,16 +68,21 @@ class Upsampled:
     stability: Tensor
 
 
-def upsample(resize: Resize, logits: Tensor, offset: float | None) -> Upsampled:
+def upsample(
+    resize: Resize, logits: Tensor, offset: float | None, *, stored: bool = True
+) -> Upsampled:
     """Upsample masks and measure them.
 
     Args:
         resize: brings the logits to the size of the image; an `Upsampling` is fastest.
         logits: (n, h, w) float.
         offset: of the stability score; None does not compute it.
+        stored: whether the masks are wanted themselves; otherwise a GPU need not give them.
     """
     if _one_pass_does(resize, logits):
         return _in_one_pass(resize, logits, offset)
+    if logits.device.type == "cuda" and _is_short(resize) and _kernel_works(logits.device):
+        return _by_kernel(resize, logits, offset, stored=stored)
     full = resize(logits)
     masks = full > 0
     if offset is None:
@@ -117,12 +126,12 @@ def masks_at_once(size: Size, device: str) -> int:
     return max(1, budget // max(size[0] * size[1], 1 << 20))
 
 
+def _is_short(resize: Resize) -> TypeGuard[Upsampling]:
+    return isinstance(resize, Upsampling) and len(resize.steps) <= 2
+
+
 def _one_pass_does(resize: Resize, logits: Tensor) -> TypeGuard[Upsampling]:
-    return (
-        isinstance(resize, Upsampling)
-        and len(resize.steps) <= 2
-        and (logits.device.type, logits.dtype) == ("cpu", torch.float32)
-    )
+    return _is_short(resize) and (logits.device.type, logits.dtype) == ("cpu", torch.float32)
 
 
 def _count(masks: Tensor) -> Tensor:
@@ -147,6 +156,46 @@ def _in_one_pass(resize: Upsampling, logits: Tensor, offset: float | None) -> Up
     return Upsampled(
         torch.from_numpy(masks.view(bool)), torch.from_numpy(measured.boxes), stability
     )
+
+
+def _by_kernel(
+    resize: Upsampling, logits: Tensor, offset: float | None, *, stored: bool
+) -> Upsampled:
+    """As `_in_one_pass`, on a GPU."""
+    from sambench.masks._fused import measure
+
+    given = logits.float(), _axes(resize), resize.size, offset or 0.0
+    masks, counts, boxes = measure(*given, stored=stored)
+    stability = counts[:, 0] / counts[:, 1]
+    if offset is None:
+        stability.fill_(torch.nan)
+    empty = torch.empty(0, dtype=torch.bool, device=logits.device)
+    return Upsampled(empty if masks is None else masks, boxes, stability)
+
+
+@cache
+def _kernel_works(device: torch.device) -> bool:
+    """Whether the kernel runs on a GPU, and gives there what the CPU's gives."""
+    if find_spec("triton") is None:
+        return False
+    resize = Upsampling((40, 50), (((14, 16), (56, 64)), ((51, 64), (40, 50))))
+    logits = 4 * torch.arange(512, dtype=torch.float32).sin().view(2, 16, 16)
+    expected = _in_one_pass(resize, logits, 1.0)
+    try:
+        found = _by_kernel(resize, upload(logits, device), 1.0, stored=True)
+        same = all(
+            torch.equal(a.cpu(), b) for a, b in zip(_parts(found), _parts(expected), strict=True)
+        )
+    except Exception as error:  # noqa: BLE001 (a compiler's, a driver's: the steps do it, too)
+        log.warning("masks are measured in steps, without the kernel for %s: %s", device, error)
+        return False
+    if not same:
+        log.warning("masks are measured in steps: the kernel for %s gives other numbers", device)
+    return same
+
+
+def _parts(masks: Upsampled) -> tuple[Tensor, Tensor, Tensor]:
+    return masks.masks, masks.boxes, masks.stability
 
 
 @lru_cache(maxsize=8)

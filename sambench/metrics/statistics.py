@@ -24,6 +24,8 @@ from sambench.interfaces import Estimator
 RESAMPLES = 1000
 LEVEL = 0.95
 FEWEST_GROUPS = 20
+MOST_ERRORS = 10.0
+"""Standard errors beyond which an interval of a metric that most images lack is no help."""
 BATCH = 64
 """Weightings that are computed at once."""
 
@@ -54,10 +56,10 @@ MEAN = Kind(5, False, "intervals from fewer than 5 images do not hold 95 %")
 TOTAL = Kind(MEAN.fewest, False, MEAN.reason, total=True)
 RECALL = Kind(30, True, "intervals of AR from fewer than 30 images do not hold 95 %")
 PRECISION = Kind(
-    100, True, "AP of fewer than 100 images is biased upward, more than an interval can say"
+    30, True, "AP of fewer than 30 images is biased upward, more than an interval can say"
 )
 CATEGORIES = Kind(
-    100, True, "a mean over the categories of fewer than 100 images depends on which ones occur"
+    30, True, "a mean over the categories of fewer than 30 images depends on which ones occur"
 )
 
 
@@ -234,6 +236,7 @@ def _spreads(changes: Mapping[str, Floats], resamples: int, seed: int) -> dict[s
     error = np.sqrt((table**2).sum(axis=0))
     quantile = _student(np.maximum(informative - 1, 1))
     critical = np.maximum(quantile, _studentized(table - table.mean(axis=0), resamples, seed))
+    critical[(informative < len(table)) & (critical > MOST_ERRORS)] = np.inf
     return {
         name: Spread(float(error[i]), float(critical[i]), int(informative[i]))
         for i, name in enumerate(changes)
@@ -296,11 +299,11 @@ def bias_range(halving: float) -> tuple[float, float]:
 
     Bias falls as n^-g with the number of images: then halving adds (2^g - 1) times the bias. For a
     smooth statistic g is 1, and less for means over categories that may not occur, or do so seldom;
-    bias is taken to lie between none and that of g = 1/2. Extrapolation from subsamples: Bickel and
+    bias is taken to lie between none and that of g = 1/3. Extrapolation from subsamples: Bickel and
     Yahav, JASA 83, 1988; Bertail, Politis and Romano, JASA 94, 1999. An interval that holds for
     each bias in a range: Armstrong and Kolesar, Quantitative Economics 11, 2020.
     """
-    slow = halving / (math.sqrt(2) - 1)
+    slow = halving / (math.cbrt(2) - 1)
     return min(0.0, slow), max(0.0, slow)
 
 

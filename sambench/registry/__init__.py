@@ -12,7 +12,16 @@ plug-in's constructor, converted to their annotated types; a value without a key
 from sambench.options import option_types
 from sambench.registry.files import PLUGIN, import_files, imported_files
 from sambench.registry.finding import BUILT_IN, RESERVED, Entry, entries, find, installed, names
-from sambench.registry.loading import Spec, construct, load, origin, plain, spec_of, with_option
+from sambench.registry.loading import (
+    Spec,
+    construct,
+    load,
+    origin,
+    plain,
+    preset_of,
+    spec_of,
+    with_option,
+)
 from sambench.registry.options import convert, option_names, resolve, split_spec
 
 __all__ = [
@@ -34,6 +43,7 @@ __all__ = [
     "option_types",
     "origin",
     "plain",
+    "preset_of",
     "resolve",
     "spec_of",
     "split_spec",

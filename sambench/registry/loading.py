@@ -22,6 +22,10 @@ SPEC = "_sambench_spec"
 """Attribute of a loaded plug-in that holds its `Spec`."""
 
 
+PRESET = "_sambench_preset"
+"""Attribute of a loaded task that holds the name of its preset."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a model or dataset was loaded as.
@@ -78,7 +82,15 @@ def construct(kind: str, name: str, options: Mapping[str, Any]) -> Any:
         changed = tuple(k for k, v in bound.arguments.items() if v != defaults[k] and k != "name")
         spec = Spec(kind, plain(name), dict(bound.arguments), changed, label)
         object.__setattr__(plugin, SPEC, spec)
+    elif "preset" in given:
+        object.__setattr__(plugin, PRESET, given["preset"])
     return plugin
+
+
+def preset_of(task: object) -> str:
+    """The preset that a task was loaded with, "" if none; options may differ from it."""
+    found: str = getattr(task, PRESET, "")
+    return found
 
 
 def spec_of(plugin: object) -> Spec | None:

@@ -26,7 +26,8 @@ def protocol_fields(result: Result) -> JSON:
     for part in ("task", "dataset"):  # a comment in its file moves nothing; its code is compared
         if f"code.{part}" in fields:
             fields.pop(f"plugins.{part}", None)
-    fields.pop("dataset.label", None)  # what it is called moves nothing
+    for name in ("dataset.label", "preset"):  # what it is called moves nothing
+        fields.pop(name, None)
     fields["dataset.scored"] = result.images
     if result.failed:
         fields["dataset.failed"] = sorted(result.failed)

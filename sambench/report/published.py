@@ -106,6 +106,7 @@ class PublishedTable:
         task: sambench's task, or a word where it has none.
         dataset: dataset of the rows that name no other.
         options: options of the task that the paper used.
+        preset: the preset of the task that has them, "" where none does.
         facts: what else is known of the protocol.
         unknown: choices that the paper leaves open.
         differs: what sambench does otherwise and has no option for.
@@ -123,6 +124,7 @@ class PublishedTable:
     columns: Mapping[str, str]
     rows: tuple[PublishedRow, ...]
     options: JSON = field(default_factory=dict)
+    preset: str = ""
     facts: JSON = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
@@ -168,6 +170,7 @@ class TableFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rows: list[RowFile]
     error: float = 0.0
     options: JSON = {}
+    preset: str = ""
     facts: JSON = {}
     unknown: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
@@ -226,6 +229,7 @@ def _table(paper: Paper, table: TableFile, path: Path) -> PublishedTable:
         columns=table.columns,
         rows=tuple(_row(row, table, f"{path}: table {table.id}") for row in table.rows),
         options=table.options,
+        preset=table.preset,
         facts=table.facts,
         unknown=table.unknown,
         differs=table.differs,

@@ -15,7 +15,7 @@ from dataclasses import asdict
 import sambench
 from sambench.data.fitting import methods_of
 from sambench.interfaces import JSON, Dataset, Model, Task
-from sambench.registry import BUILT_IN, PLUGIN, origin, plain
+from sambench.registry import BUILT_IN, PLUGIN, origin, plain, preset_of
 from sambench.store.code import ENGINE, Code, digest_of, modules_of
 from sambench.store.options import (
     chosen_options,
@@ -52,6 +52,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
             "options": raw_options(task),
             "choices": choices_of(task, direct=direct),
             **({"direct": task.direct} if direct else {}),
+            **_preset(task),
             "label": label_of(model),
             "model": {
                 **asdict(model.card),
@@ -87,7 +88,7 @@ def is_direct(task: Task, model: Model) -> bool:
 
 def choices_of(task: Task, *, direct: bool) -> JSON:
     """Options and facts of a task for the protocol card; without prompts, none that is of them."""
-    choices = {**task_options(task), **task.facts}
+    choices = {**task_options(task), **task.stated}
     if not direct:
         return choices
     own = {k: v for k, v in choices.items() if k not in task.prompting}
@@ -167,6 +168,7 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
     about = header["about"]
     return {
         "task": about["choices"],
+        **({"preset": about["preset"]} if "preset" in about else {}),
         "model": {**about["model"], "label": about["label"]},
         "dataset": {
             **about["dataset"],
@@ -176,6 +178,15 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
         **_foreign(header),
         "sambench": about["sambench"],
     }
+
+
+def _preset(task: Task) -> JSON:
+    """The preset that was asked for, and which of its options were given otherwise."""
+    name = preset_of(task)
+    if not name:
+        return {}
+    other = [key for key, value in task.presets[name].items() if getattr(task, key) != value]
+    return {"preset": f"{name}, but for {', '.join(other)}" if other else name}
 
 
 def _foreign(header: JSON) -> JSON:

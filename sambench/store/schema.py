@@ -53,6 +53,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     task: JSON
     model: JSON
     dataset: JSON
+    preset: str = ""
     plugins: dict[str, str] = {}
     code: dict[str, str] = {}
     sambench: str = ""

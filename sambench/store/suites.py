@@ -61,6 +61,8 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
     if not known:
         return Estimate(math.nan, math.nan, math.nan)
     value = sum(e.value for e in known) / len(known)
+    if any(e.withheld for e in known):
+        return Estimate(value, math.nan, math.nan, "some of the datasets have none")
     low = math.sqrt(sum((e.value - e.low) ** 2 for e in known)) / len(known)
     high = math.sqrt(sum((e.high - e.value) ** 2 for e in known)) / len(known)
     return Estimate(value, value - low, value + high)

@@ -134,20 +134,20 @@ def test_no_resamples_and_single_images_give_no_interval():
 def test_bias_that_falls_between_slow_and_fast():
     assert bias_range(0.0) == (0, 0)
     least, most = bias_range(0.01)
-    # Halving the images of a bias c / sqrt(n) adds sqrt(2) - 1 of it.
+    # Halving the images of a bias c / cbrt(n) adds cbrt(2) - 1 of it.
     assert least == 0
-    assert most * (math.sqrt(2) - 1) == pytest.approx(0.01)
+    assert most * (math.cbrt(2) - 1) == pytest.approx(0.01)
     assert bias_range(-0.01) == (-most, 0)
 
 
 def test_the_greatest_of_the_images_is_biased_and_its_interval_says_so():
     values = np.random.default_rng(2).random(200)
-    spread = Statistic(lambda w: {"m": float(values[w > 0].mean() + 1 / np.sqrt((w > 0).sum()))})
+    spread = Statistic(lambda w: {"m": float(values[w > 0].mean() + 1 / np.cbrt((w > 0).sum()))})
     kind = Kind(100, True, "biased")
     plain = estimates(spread, 200)["m"]
     found = estimates(of_kind(kind, spread), 200)["m"]
-    # 1 / sqrt(n) is the bias, all of it.
-    assert found.bias == pytest.approx(1 / math.sqrt(200), rel=0.05)
+    # 1 / cbrt(n) is the bias, all of it.
+    assert found.bias == pytest.approx(1 / math.cbrt(200), rel=0.05)
     assert found.low == pytest.approx(plain.low - found.bias)
     assert found.high == pytest.approx(plain.high)
     few = estimates(of_kind(Kind(201, True, "biased"), spread), 200)["m"]

@@ -149,3 +149,11 @@ def test_every_text_of_a_table_is_escaped():
     html = html_table("<t>", ["<h>"], [["<c>"]], ["<n>"])
     assert re.findall(r"&lt;(\w)&gt;", html) == ["t", "h", "c", "n"]
     assert "<t>" not in html
+
+
+def test_the_card_names_the_preset_and_what_was_given_otherwise(tmp_path):
+    card = measure("superpixel", tmp_path / "preset", preset="efficientvit").protocol
+    assert card["preset"] == "efficientvit"
+    other = measure("superpixel", tmp_path / "other", preset="efficientvit", points=2).protocol
+    assert other["preset"] == "efficientvit, but for points"
+    assert "preset" not in measure("superpixel", tmp_path / "none").protocol

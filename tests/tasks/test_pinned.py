@@ -28,6 +28,7 @@ CASES = [
     ("points:points=3,feedback=false", "superpixel", "mini"),
     ("points:crowd=true", "whole_image", "scenes:images=3"),
     ("interactive:clicks=4,feedback=false", "flood_fill", "mini"),
+    ("cells:iterations=2", "superpixel", "scenes:images=3"),
     ("edges", "sobel", "mini"),
     ("proposals:points_per_side=4", "superpixel", "mini"),
     ("instances", "box_mask", "mini"),

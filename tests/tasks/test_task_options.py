@@ -370,6 +370,9 @@ ENTRIES = {
     ("foreground", "center"): (GRID, f"{GRID},center=0", lighter),
     ("foreground", "border"): (GRID, f"{GRID},border=false", lighter),
     ("foreground", "fusion"): (f"{GRID},fusion=best", f"{GRID},fusion=soft", best_alone),
+    ("cells", "iterations"): ("iterations=2", "iterations=4", clicks_made),
+    ("cells", "feedback"): ("iterations=2,feedback=true", "iterations=2", fed_back),
+    ("cells", "seed"): ("iterations=2", "iterations=2,seed=1", only_later_clicks),
     ("instances", "mask"): ("mask=confident", "mask=single", asks_for_one),
     ("instances", "refine"): ("refine=no", "refine=single", twice),
     ("interactive", "clicks"): ("clicks=2,stop=2", "clicks=4,stop=2", clicks_made),
@@ -479,12 +482,25 @@ for _task in ("panoptic", "semantic"):
 ALONE = {("edges", "matching"), ("edges", "seed"), ("edges", "scale"), ("foreground", "stretch")}
 """Options with a test of their own below."""
 ELSEWHERE = {
+    # The rules of EdgeSAM and EfficientViT-SAM: test_points.py, on images of another size.
+    *(
+        ("points", name)
+        for name in (
+            "center", "errors", "error_unit", "ground_truth", "no_error", "small_error",
+        )
+    ),
+    # Of annotated boxes: test_instances.py and, against the scripts, test_peers.py.
+    ("instances", "ground_truth"), ("instances", "view"),
+    # test_cells.py
+    *(("cells", name) for name in ("first", "positives", "negatives")),
     # instances' options for a detector's boxes: test_instances.py has the file they need.
-    ("instances", name)
-    for name in (
-        "detections", "confidence", "max_boxes", "min_score", "coverage", "crowd", "fixed",
-        "evaluator", "source",
-    )
+    *(
+        ("instances", name)
+        for name in (
+            "detections", "confidence", "max_boxes", "min_score", "coverage", "crowd", "fixed",
+            "evaluator", "source",
+        )
+    ),
 }  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to eac
 def _augment_all(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) -> None:
     """Match the nodes of y that are left."""
     ns, nb = small.size[0], big.size[0]
-    free, count = np.empty(ns + nb, np.int32), 0
+    free, count = work.free, 0
     for i in range(ns + nb):
         if work.x_mate[i] < 0:
             free[count] = i

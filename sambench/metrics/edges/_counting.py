@@ -18,12 +18,10 @@ def _assigned(
 ) -> int:
     """Write the pairs that the benchmark's assignment matches; returns how many."""
     count = 0
-    if predicted.size[0] < annotated.size[0]:
-        assign(predicted, annotated, work, unmatched, seed)
-        mate = work.x_mate
-    else:
-        assign(annotated, predicted, work, unmatched, seed)
-        mate = work.y_mate
+    fewer = predicted.size[0] < annotated.size[0]
+    small, big = (predicted, annotated) if fewer else (annotated, predicted)
+    assign(small, big, work, unmatched, seed)
+    mate = work.x_mate if fewer else work.y_mate
     for i in range(predicted.size[0]):
         if mate[i] < annotated.size[0]:
             pairs[count, 0], pairs[count, 1] = predicted.active[i], annotated.active[mate[i]]

@@ -46,6 +46,7 @@ class Work(NamedTuple):
         marked: the nodes of y for which `via` is set.
         near, worth: scratch: the nodes of x that a node of y is linked to, and the links' gains.
         distance, parent, stack: scratch of a search.
+        free: scratch: the nodes of x that are not matched.
         heap: scratch of a search.
     """
 
@@ -67,6 +68,7 @@ class Work(NamedTuple):
     distance: Longs
     parent: Ints
     stack: Ints
+    free: Ints
     heap: Heap
 
 
@@ -86,7 +88,8 @@ def work_for(predicted: Side, annotated: Side) -> Work:
         x_price=longs(n), y_price=longs(n), back_start=ints(n + 1), back=ints(n * DEGREE),
         degree=ints(n), names=ints(n), via=ints(n), root=ints(n), marked=ints(n + DEGREE),
         near=ints(edges), worth=longs(edges), distance=np.full(n, FAR, dtype=np.int64),
-        parent=ints(n), stack=ints(n), heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
+        parent=ints(n), stack=ints(n), free=ints(n),
+        heap=Heap(longs(edges), ints(edges), ints(n), ints(n)),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench._compile import compiled, inner
+from sambench._compile import compiled, inner, inner_with_arrays
 
 Ints = NDArray[np.int32]
 ON = 256  # bit of a code that says that the pixel itself is on
@@ -57,7 +57,7 @@ def _table(second: bool) -> NDArray[np.bool_]:
     return table
 
 
-FIRST, SECOND = _table(False), _table(True)
+TABLES = np.stack((_table(False), _table(True)))
 
 
 def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
@@ -74,10 +74,11 @@ def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
     order = np.argsort(-flat, kind="stable")[: np.count_nonzero(flat)]
     counts = np.bincount(flat, minlength=steps + 1)[:0:-1]
     ends = np.cumsum(counts)  # how many pixels are on at each step, from the highest threshold
-    pixels, changes, removed, added = _events(
-        order.astype(np.int32), ends, padded.size, width + 2, FIRST, SECOND
-    )
-    rows, columns = np.divmod(pixels, np.int32(width + 2))
+    row = width + 2
+    around = np.array([1, 1 - row, -row, -1 - row, -1, row - 1, row, row + 1], np.int32)
+    name = np.full(padded.size, -1, np.int32)
+    pixels, changes, removed, added = _events(order.astype(np.int32), ends, name, around, TABLES)
+    rows, columns = np.divmod(pixels, np.int32(row))
     return Events((rows - 1) * np.int32(width) + columns - 1, changes, removed, added)
 
 
@@ -104,10 +105,10 @@ def _switch_off(
 @inner
 def _thin(
     on: Ints, codes: NDArray[np.uint16], around: Ints, tables: NDArray[np.bool_],
-    queues: Ints, queued: NDArray[np.uint8], going: Ints,
+    queues: Ints, sizes: Ints, queued: NDArray[np.uint8], going: Ints,
 ) -> None:  # fmt: skip
     """Thin to convergence: codes change; pixels are looked at again only when a neighbour went."""
-    sizes = np.zeros(2, dtype=np.int32)
+    sizes[:] = 0
     for turn in range(2):  # the first time every pixel is looked at
         for i in range(sizes[turn]):
             queued[queues[turn, i]] &= ~(1 << turn)
@@ -132,12 +133,13 @@ def _thin(
         turn = 1 - turn
 
 
-@inner
+@inner_with_arrays
 def _append(array: Ints, size: int, value: int) -> Ints:
     """Write at the end of an array that grows."""
     if size == len(array):
         grown = np.empty(2 * size, dtype=np.int32)
-        grown[:size] = array
+        for i in range(size):  # a slice takes numba two seconds to compile
+            grown[i] = array[i]
         array = grown
     array[size] = value
     return array
@@ -153,16 +155,18 @@ def _switch_on(pixels: Ints, codes: NDArray[np.uint16], around: Ints) -> None:
 
 @compiled
 def _events(
-    order: Ints, ends: NDArray[np.int64], size: int, width: int,
-    first: NDArray[np.bool_], second: NDArray[np.bool_],
+    order: Ints, ends: NDArray[np.int64], name: Ints, around: Ints, tables: NDArray[np.bool_]
 ) -> tuple[Ints, Ints, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
-    """Thin each prefix of the pixels in order and note the differences (see `Events`)."""
-    around = np.array([1, 1 - width, -width, -1 - width, -1, width - 1, width, width + 1], np.int32)
-    tables = np.stack((first, second))
+    """Thin each prefix of the pixels in order and note the differences (see `Events`).
+
+    The name of each pixel of the image, -1, becomes its place among those that are on in any.
+    """
+    size = len(name)
     full, codes = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
     queues, queued = np.empty((2, len(order)), np.int32), np.zeros(size, np.uint8)
+    sizes = np.empty(2, np.int32)
     going, was_on = np.empty(len(order), np.int32), np.zeros(size, np.bool_)
-    name, pixels, known = np.full(size, -1, np.int32), np.empty(len(order), np.int32), 0
+    pixels, known = np.empty(len(order), np.int32), 0
     changes, total = np.empty(1024, np.int32), 0
     removed, added = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.int64)
     begin = 0
@@ -174,7 +178,7 @@ def _events(
             begin = ends[step]
             for pixel in on:
                 codes[pixel] = full[pixel]
-            _thin(on, codes, around, tables, queues, queued, going)
+            _thin(on, codes, around, tables, queues, sizes, queued, going)
             for pixel in on:
                 if was_on[pixel] and not codes[pixel] & ON:
                     was_on[pixel] = False

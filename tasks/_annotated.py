@@ -1,0 +1,91 @@
+"""Masks of annotated boxes: the boxes, the view of an image they are asked in, what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sambench.errors import UserError
+from sambench.interfaces import JSON, Estimator, Metric
+from sambench.masks import rle
+from sambench.metrics import iou as mask_metrics
+from sambench.metrics.statistics import ratios
+from sambench.truths import Instances as Truth
+
+from ._coco_results import ImageDetections
+from ._objects import GroundTruth, object_mask
+from ._sizes import BINS, by_size, of_size
+
+View = Literal["image", "stretched"]
+"""What a model looks at: the image, or the image stretched to a square of 1024 x 1024."""
+_MEAN = Metric("mIoU", "mean IoU over objects", "percent")
+OVERLAP = (
+    _MEAN,
+    *by_size(_MEAN),
+    Metric("BoundaryIoU", "mean Boundary IoU over objects", "percent"),
+)
+"""What is measured of the masks of annotated boxes."""
+OVERLAP_FACTS = {
+    "mIoU": "at the image's original size, logits > 0; an object with an empty mask is left out; "
+    "sizes by annotated area: small < 32^2 <= medium < 96^2 <= large",
+    "BoundaryIoU": "2 % of the diagonal",
+}
+
+
+def object_boxes(truth: Truth, objects: Sequence[int], view: View) -> NDArray[np.float64]:
+    """The boxes of annotated objects, (N, 4) XYXY in pixels of the image.
+
+    Where the image is stretched they are those of the stretched masks.
+    """
+    if view == "image":
+        return truth.boxes[list(objects)]
+    from sambench.masks.stretched import box_of
+
+    grey = truth.extra.get("grey")
+    masks = (truth.mask(i).astype(np.uint8) * 255 if grey is None else grey for i in objects)
+    return np.array([box_of(mask) for mask in masks], dtype=np.float64).reshape(-1, 4)
+
+
+def require_answers(found: ImageDetections, truth: Truth, objects: Sequence[int]) -> None:
+    """Refuse a prediction without a mask for each object: left out, it would count as nothing.
+
+    Raises:
+        UserError: an object has no mask, or more than one.
+    """
+    wanted = [truth.ids[index] for index in objects]
+    if sorted(found.objects) != sorted(wanted):
+        answered = len(set(found.objects) & set(wanted))
+        raise UserError(
+            f"the prediction has {len(found.objects)} masks, for {answered} of the {len(wanted)} "
+            "objects of its image; give one for each."
+        )
+
+
+def overlaps(found: ImageDetections, truth: Truth, ground_truth: GroundTruth) -> JSON:
+    """IoU and Boundary IoU of the masks of annotated boxes."""
+    places = {id: index for index, id in enumerate(truth.ids)}
+    objects = [places[id] for id in found.objects]
+    pairs = [
+        (object_mask(truth.mask(i), ground_truth), rle.decode([encoded])[0])
+        for i, encoded in zip(objects, found.detections.rles, strict=True)
+    ]
+    return {
+        "objects": list(found.objects),
+        "areas": truth.areas[objects].tolist(),
+        "categories": truth.categories[objects].tolist(),
+        "iou": [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs],
+        "boundary_iou": [mask_metrics.boundary_iou(*pair) for pair in pairs],
+        "left_out": len(truth) - len(objects),
+    }
+
+
+def mean_iou(records: Sequence[JSON]) -> Estimator:
+    sized = {
+        f"mIoU{size}": [of_size(record["iou"], record["areas"], size) for record in records]
+        for size in BINS
+    }
+    boundary = [record["boundary_iou"] for record in records]
+    return ratios({"mIoU": [record["iou"] for record in records], **sized, "BoundaryIoU": boundary})
