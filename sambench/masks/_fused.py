@@ -54,6 +54,20 @@ def _at(axis: Any, y: Any) -> Any:
 at = triton.jit(_at)
 
 
+def _again(
+    logits: Any, width: Any, row: Any, columns: Any, second_columns: Any, x: Any, some: Any
+) -> Any:
+    """Interpolate within a row of the frame, at columns x of the image."""
+    low_at, high_at, near_at, far_at = second_columns
+    low, high = tl.load(low_at + x, mask=some), tl.load(high_at + x, mask=some)
+    near, far = tl.load(near_at + x, mask=some), tl.load(far_at + x, mask=some)
+    first = frame(logits, width, row, columns, low, some)
+    return tl.fma(first, near, frame(logits, width, row, columns, high, some) * far)
+
+
+again = triton.jit(_again)
+
+
 def _measure(
     logits: Any,
     height: Any,
@@ -84,20 +98,8 @@ def _measure(
         some = x < wide
         if TWICE:
             y_low, y_high, y_near, y_far = at(second_rows, y)
-            low_at, high_at, near_at, far_at = second_columns
-            x_low, x_high = tl.load(low_at + x, mask=some), tl.load(high_at + x, mask=some)
-            x_near, x_far = tl.load(near_at + x, mask=some), tl.load(far_at + x, mask=some)
-            up, down = at(rows, y_low), at(rows, y_high)
-            first = tl.fma(
-                frame(logits, width, up, columns, x_low, some),
-                x_near,
-                frame(logits, width, up, columns, x_high, some) * x_far,
-            )
-            last = tl.fma(
-                frame(logits, width, down, columns, x_low, some),
-                x_near,
-                frame(logits, width, down, columns, x_high, some) * x_far,
-            )
+            first = again(logits, width, at(rows, y_low), columns, second_columns, x, some)
+            last = again(logits, width, at(rows, y_high), columns, second_columns, x, some)
             value = tl.fma(first, y_near, last * y_far)
         else:
             value = frame(logits, width, at(rows, y), columns, x, some)
