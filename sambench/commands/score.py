@@ -58,10 +58,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _task(spec: str, folder: Path, options: Mapping[str, Any]) -> tuple[str, Task]:
     """The task with the options that the predictions were made with."""
-    from sambench.engine.rescoring import manifest
+    from sambench.store.manifests import read_manifest
 
     name, given = split_spec(spec)
-    made = manifest(folder)
+    made = read_manifest(folder)
     if made and made["task"] != plain(name):
         raise UserError(f"{folder} holds predictions for task {made['task']}, not {name}.")
     cls: Any = find("task", name)

@@ -11,8 +11,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
-
 from sambench.engine.environment import Session
 from sambench.engine.evaluation import check_fit, check_images, complete
 from sambench.engine.loop import Lines, Pending, Sink, WorkItem
@@ -20,7 +18,7 @@ from sambench.engine.recorder import finish, opened
 from sambench.engine.settings import Settings
 from sambench.engine.workers import Scorer, ahead, score_image, score_saved
 from sambench.errors import UserError
-from sambench.files import file_stamp, read_json, sha256
+from sambench.files import file_stamp, sha256
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -31,31 +29,13 @@ from sambench.interfaces import (
     Prompts,
     Task,
 )
-from sambench.store.paths import MANIFEST, SHORT, file_stem
+from sambench.store.manifests import read_manifest
+from sambench.store.paths import SHORT, file_stem
 from sambench.store.plan import describe
 from sambench.store.records import Provenance, differences
 from sambench.store.result import Result
-from sambench.store.schema import parse
 from sambench.store.sources import PredictionFiles, Sources, digest_files
 from sambench.truths import require_sound
-
-
-class Predictions(msgspec.Struct, frozen=True):
-    """The part of a plan that moves predictions, as far as scoring them again needs it."""
-
-    model: JSON
-    dataset: JSON
-    code: str
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """What a run notes beside the predictions that it saves."""
-
-    task: str
-    label: str
-    options: JSON
-    model: JSON
-    predictions: Predictions
 
 
 class Saved(Model):
@@ -117,20 +97,6 @@ class OneFile:
         return Sources(self.stamp, self.digest, "predictions")
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    """What made the predictions of a folder; empty where they were made elsewhere.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    found = read_json(path)
-    parse(found, Manifest, str(path), "run it again, or remove the file to score them as foreign")
-    return dict(found)
-
-
 def saved_model(folder: Path, name: str = "") -> Saved:
     """The model behind predictions, named after their folder or file where nothing says more.
 
@@ -146,7 +112,7 @@ def saved_model(folder: Path, name: str = "") -> Saved:
         return Saved(ModelCard(name or f"{folder.stem}-{content[:SHORT]}", weights_sha256=content))
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(f"{folder} holds no predictions; give the folder they are in.")
-    made = manifest(folder)
+    made = read_manifest(folder)
     if made and not name:
         known = {field.name for field in fields(ModelCard)}
         card = ModelCard(**{k: v for k, v in made["model"].items() if k in known})

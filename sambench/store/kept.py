@@ -18,10 +18,11 @@ from math import isfinite
 from pathlib import Path
 
 from sambench.errors import UserError, choices
-from sambench.files import parse_size, read_json, write_json, write_lines
+from sambench.files import parse_size, write_json, write_lines
 from sambench.interfaces import JSON, Task
 from sambench.shown import find_metric
 from sambench.store.comparing import of_one_image
+from sambench.store.manifests import read_manifest
 from sambench.store.paths import MANIFEST, file_stem
 from sambench.store.records import Index
 from sambench.store.run import Run
@@ -179,8 +180,8 @@ def open_kept(
     folder, made = run.predictions, header["plan"]["predictions"]
     if fresh and folder.is_dir():
         shutil.rmtree(folder)
-    before = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    if before and before.get("predictions") != made:
+    before = read_manifest(folder)
+    if before and before["predictions"] != made:
         raise UserError(f"{folder} holds predictions of another run; remove it.")
     if keep.which == "drawn" and before.get("kept") == "all":
         keep = Keep("all")

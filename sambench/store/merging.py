@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sambench.errors import UserError
-from sambench.files import read_json, write_lines
+from sambench.files import write_lines
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import open_kept, parse_keep
-from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, file_stem
+from sambench.store.manifests import read_manifest
+from sambench.store.paths import PREDICTIONS, RECORDS, file_stem
 from sambench.store.records import Index, as_line, check_plan, scan
 from sambench.store.result import write_result
 from sambench.store.run import Run, placed, predicted_in
@@ -123,7 +124,7 @@ def _gather(run: Run, header: JSON, where: Mapping[str, Index]) -> None:
     """
     folders = {index.path: _predictions_of(index) for index in where.values()}
     there = {folder: predicted_in(folder, header["plan"]) for folder in folders.values()}
-    words = [read_json(folder / MANIFEST).get("kept", "all") for folder in there if there[folder]]
+    words = [read_manifest(folder).get("kept", "all") for folder in there if there[folder]]
     if not words:
         return
     keep = parse_keep("all" if "all" in words else words[0])

@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.errors import UserError
-from sambench.files import read_json
 from sambench.interfaces import JSON, Task
+from sambench.store.manifests import read_manifest
 from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, beside, stem_of
 from sambench.store.plan import ids_digest
 from sambench.store.records import Index, scan
@@ -117,12 +117,12 @@ class Run:
 
 def predicted_in(folder: Path, plan: JSON) -> dict[str, list[Path]]:
     """The files of a folder of predictions by the image's `file_stem`; none if of another plan."""
-    path = folder / MANIFEST
-    if not path.is_file() or read_json(path).get("predictions") != plan.get("predictions"):
+    made = read_manifest(folder)
+    if not made or made["predictions"] != plan.get("predictions"):
         return {}
     found: dict[str, list[Path]] = {}
     for file in folder.iterdir():
-        if file != path:
+        if file.name != MANIFEST:
             found.setdefault(file.stem, []).append(file)
     return found
 

@@ -166,7 +166,7 @@ BAD = {
     "run --task points --resamples -1": "--resamples -1 is too small; give 0 to 1,000,000.",
     "run --task points --workers -1": "--workers -1 is too small; give 0 to 1,024.",
     "run --task points --workers 9999": "--workers 9999 is too large; give 0 to 1,024.",
-    "run --task points --batch 0": "--batch 0 is too small; give 1 to 1,000,000.",
+    "run --task points --batch -1": "--batch -1 is too small; give 0 to 1,000,000.",
     "run --task points --actors 0": "--actors 0 is too small; give 1 to 100,000.",
     "run --task points --gpus -1": "--gpus -1 is too small; give 0 to 1,024.",
     "run --task points --patience 0": "--patience 0 is too small; give above 0",

@@ -13,6 +13,7 @@ from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
 from sambench.registry import find, load
 from sambench.store.display import html_table
+from sambench.store.kept import parse_keep
 
 NAN = Estimate(np.nan, np.nan, np.nan)
 
@@ -39,7 +40,10 @@ def test_what_is_exported_is_listed_and_there():
 def test_evaluate_spells_out_the_settings_with_their_defaults():
     given = inspect.signature(sambench.evaluate).parameters
     for field in fields(Settings):
-        if field.name not in {"output", "fresh"}:  # a folder may be text, fresh follows the parts
+        if field.name == "predictions":
+            assert parse_keep(given[field.name].default) == field.default
+        # A folder may be text, fresh follows the parts.
+        elif field.name not in {"output", "fresh"}:
             assert given[field.name].default == field.default, field.name
     assert set(given) - {f.name for f in fields(Settings)} == {
         "task",

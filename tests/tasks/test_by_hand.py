@@ -62,6 +62,7 @@ def points():
         "mIoUs": 0.5, "mIoUm": 0.8, "mIoUl": 0.2,
         "mIoU@2": (0.7 + 0.6 + 0.2) / 3,  # an object without a second prompt keeps its first
         "mIoU@3": (0.9 + 0.6 + 0.2) / 3,
+        "mIoUs@3": 0.9, "mIoUm@3": 0.6, "mIoUl@3": 0.2,
     }, {"1": 0.65, "2": 0.2}  # fmt: skip
 
 

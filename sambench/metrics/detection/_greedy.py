@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench._compile import compiled, inner
+from sambench._compile import compiled, inner_with_arrays
 
 _EPS = float(np.spacing(1.0))  # COCOeval adds it to the denominator of precision
 LANES = 16
@@ -117,7 +117,7 @@ def precision_curves(
             precision[t, r, k] = peak[e]
 
 
-@inner
+@inner_with_arrays
 def _peaks(
     weights: NDArray[Any],
     objects: NDArray[Any],
@@ -148,7 +148,7 @@ def _peaks(
         recall[lane] = positive[lane] / objects[lane]
 
 
-@inner
+@inner_with_arrays
 def _area(peak: NDArray[Any], level: NDArray[Any], levels: int, precision: NDArray[Any]) -> None:
     """Mean over recalls of the highest precision at or behind each."""
     highest = np.zeros(LANES)
