@@ -89,7 +89,7 @@ def test_the_site_builds(tmp_path):
     assert (tmp_path / "cli" / "index.html").is_file()
     assert "points" in (tmp_path / "tasks" / "index.html").read_text(encoding="utf-8")
     notebook = (tmp_path / "notebook" / "index.html").read_text(encoding="utf-8")
-    assert "<td>mIoU</td><td>%</td><td>22.1</td><td>10.9 to 34.4</td>" in notebook
+    assert "<td>mIoU</td><td>%</td><td>22.1</td><td>2.5 to 41.6</td>" in notebook
     assert 'src="data:image/png;base64,' in notebook
     schema = json.loads((tmp_path / "result.schema.json").read_text(encoding="utf-8"))
     assert "metrics" in schema["$defs"]["ResultFile"]["required"]

@@ -50,6 +50,10 @@ STAND_INS = {
     "sambench run --task points --dataset folder:images=DIR,masks=DIR": (
         "sambench run --task points --dataset folder:images=flat,masks=flat"
     ),
+    "sambench run --task cells --model sam_vit_b --dataset folder:images=IMAGES,masks=LABELS": (
+        "sambench run --task cells --model superpixel --iterations 1 "
+        "--dataset folder:images=flat,masks=flat"
+    ),
     "sambench check dataset folder:images=DIR,masks=DIR": (
         "sambench check dataset folder:images=flat,masks=flat"
     ),

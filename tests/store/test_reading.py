@@ -49,6 +49,7 @@ def test_evaluate_spells_out_the_settings_with_their_defaults():
         "task",
         "model",
         "dataset",
+        "device",
         "options",
     }
     words = inspect.getdoc(sambench.evaluate)

@@ -185,11 +185,22 @@ def superpixels():
     }, None  # fmt: skip
 
 
+def cells():
+    # Of two objects, one is found at every IoU; then both up to .70, one of them above.
+    record = {
+        "true": 2, "objects": [1, 2], "categories": [1, 1],
+        "rounds": [{"tp": [1] * 10, "predicted": 1}, {"tp": [2] * 5 + [1] * 5, "predicted": 2}],
+    }  # fmt: skip
+    return [record], {
+        "mSA": 2 / 3, "SA50": 1.0, "SA75": 1 / 3, "mSA@1": 0.5, "mSA@2": 2 / 3,
+    }, None  # fmt: skip
+
+
 CASES = {
     "points:points=3": points, "interactive:clicks=4": interactive, "edges": edges,
     "instances": instances_of_boxes, "instances:source=elsewhere": average_precision,
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
-    "semantic": semantic, "text": text, "superpixels": superpixels,
+    "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
 }  # fmt: skip
 
 
