@@ -29,6 +29,14 @@ def test_it_runs_whole_on_a_cpu_and_writes_each_figure(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == len(figures)
 
 
+def test_it_prints_the_whole_budget(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["gpu", "--device", "meta"])
+    gpu.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 14
+    assert all(json.loads(line.partition(": ")[2])["ms"] > 0 for line in lines)
+
+
 def test_what_does_not_fit_or_fails_leaves_the_rest(tmp_path, monkeypatch):
     def measurements(place, folder):
         yield "good", lambda: {"ms": 1}
