@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BLANK = -2
 """Label of a point that is a token of zeros."""
+KINDS = ("points", "boxes", "masks", "texts")
+"""Kinds of prompt that people give. "blanks", points of no place, are a matter of two presets."""
 
 
 @dataclass(frozen=True)

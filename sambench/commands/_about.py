@@ -11,6 +11,7 @@ from sambench.data.sources import download_size, status
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Model, Task
 from sambench.options import Option, described
+from sambench.prompts import KINDS
 from sambench.registry import Entry, find
 
 INDENT = " " * 4
@@ -41,7 +42,7 @@ def _option(option: Option) -> JSON:
 
 def _of_model(cls: type[Model]) -> JSON:
     return {
-        "prompts": sorted(cls.prompts),
+        "prompts": [kind for kind in KINDS if kind in cls.prompts],
         "tasks": tasks_of(cls),
         "licence": getattr(cls, "licence", ""),
         "citation": getattr(cls, "citation", ""),

@@ -13,13 +13,13 @@ from functools import cached_property
 
 from sambench.errors import UserError
 from sambench.interfaces import Task
+from sambench.prompts import KINDS
 from sambench.report.leaderboard import Board, Entry, caution
 from sambench.store.result import Result
 
 log = logging.getLogger(__name__)
 
 NOT_RUN, ELSEWHERE = "not run", "other protocol"
-KINDS = ("points", "boxes", "masks", "texts")
 UNSTATED = "not stated"
 MILLION = 1_000_000
 SIZES = {"under 25 M": 25, "25 to 100 M": 100, "100 to 500 M": 500}
@@ -177,7 +177,7 @@ def known(result: Result) -> Known:
     return Known(
         label=result.model,
         family=str(card.get("family", "")),
-        prompts=_in_order(_words(prompts)) if isinstance(prompts, list) else None,
+        prompts=_in_order(set(_words(prompts)) & {*KINDS}) if isinstance(prompts, list) else None,
         methods=frozenset(_words(methods)),
         parameters=parameters if counted and isinstance(parameters, int) else None,
     )

@@ -137,7 +137,7 @@ def test_a_dataset_without_the_truth_names_those_that_have_it():
         "task edges needs Boundaries, dataset masked has Instances; choose mini or scenes (here), "
     )
     assert str(caught.value).endswith(
-        "; masked serves foreground, instances, interactive, points, proposals."
+        "; masked serves cells, foreground, instances, interactive, points, proposals."
     )
 
 
