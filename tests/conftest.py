@@ -91,7 +91,8 @@ def records_text(result, records, ids=None, seconds=None):  # type: ignore[no-un
         "model": protocol["model"],
         "dataset": protocol["dataset"],
     }
-    plan = {"scores": {"code": digest_of(modules_of(task))}}
+    made = {"model": {}, "dataset": {}, "code": ""}
+    plan = {"predictions": made, "scores": {"code": digest_of(modules_of(task))}}
     header = {"format": 2, "plan": plan, "about": about, "ids": ids or list(records)}
     lines = [
         {"id": id, "image": "0", "record": record, "seconds": seconds or {}}

@@ -101,6 +101,13 @@ def records_in(path):
     }
 
 
+def manifest_of(model):
+    """What lies beside the predictions of `records_text`."""
+    made = {"model": {}, "dataset": {}, "code": ""}
+    about = {"task": "points", "label": model, "options": {}, "model": {}}
+    return json.dumps({**about, "predictions": made})
+
+
 @pytest.fixture
 def runner(tmp_path):
     return Runner(tmp_path / "out")

@@ -1,15 +1,20 @@
 """The GPU's benchmark: whole on a CPU, its plain PyTorch equal to ours, its budget by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 import skimage.data
 import torch
 
-from benchmarks import gpu, plain_sam
-from benchmarks.gpu_budget import MEMORY, Tally
 from sambench.masks import rle
 from sambench.masks.everything import EverythingOptions, everything
+
+# Benchmarks are not installed: they are run from the root of the checkout.
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(Path(__file__).parents[1])
+    from benchmarks import gpu, plain_sam
+    from benchmarks.gpu_budget import MEMORY, Tally
 
 
 def test_it_runs_whole_on_a_cpu_and_writes_each_figure(tmp_path, capsys):

@@ -4,7 +4,6 @@ import os
 import platform
 import resource
 import sys
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +12,9 @@ import pytest
 
 from sambench.engine.environment import environment, peak_memory, peak_rss
 from sambench.engine.workers import Scorer, score_image
+from sambench.registry import load
+
+from ..runs import PARTS
 
 
 def test_the_environment_is_this_one():
@@ -60,14 +62,8 @@ def test_without_the_kernels_words_the_systems_count_is_taken(monkeypatch):
     assert peak_rss() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-@dataclass(frozen=True)
-class Grows:
-    """A task that takes so many bytes to score."""
-
-    bytes: int
-
-    def score(self, prediction, truth):
-        return {"sum": int(np.ones(self.bytes // 8).sum())}
+def grows(size):
+    return load("task", f"{PARTS / 'grows.py'}:size={size}")
 
 
 def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
@@ -77,7 +73,7 @@ def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
         scores = {}
         scorer = Scorer(2, scores.__setitem__)
         for key in range(3):
-            scorer.submit(key, score_image, Grows(size), None, None)
+            scorer.submit(key, score_image, grows(size), None, None)
         scorer.finish()
         scorer.close(keep=False)
         assert {score.record["sum"] for score in scores.values()} == {size // 8}
@@ -87,5 +83,5 @@ def test_scoring_processes_tell_their_own_memory_and_not_their_parents():
 
 def test_scores_made_in_this_process_are_no_workers():
     scorer = Scorer(0, {}.__setitem__)
-    scorer.submit("a", score_image, Grows(8), None, None)
+    scorer.submit("a", score_image, grows(8), None, None)
     assert scorer.peak == 0

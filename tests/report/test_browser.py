@@ -21,6 +21,8 @@ from sambench.registry import load
 from sambench.store.paths import MANIFEST
 from sambench.store.result import Result, read_result, write_result
 
+from ..runs import manifest_of
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -154,7 +156,7 @@ def write_run(folder: Path, model: str, shift: int, records_of) -> None:
     stem = folder / "points" / "mini" / f"run{shift}"
     predictions = stem.with_name(f"{stem.name}.predictions")
     predictions.mkdir(parents=True)
-    (predictions / MANIFEST).write_text("{}")
+    (predictions / MANIFEST).write_text(manifest_of(model))
     records = {}
     for number, id in enumerate(dataset.ids[:4]):
         truth = dataset.read_truth(id, task.truth)

@@ -34,6 +34,8 @@ from sambench.store.paths import MANIFEST
 from sambench.store.result import Result, write_result
 from sambench.truths import Boundaries
 
+from ..runs import manifest_of
+
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac{'
 IMAGES = ("chelsea", "coffee", "coins")
@@ -93,7 +95,7 @@ def write_run(records_of, folder: Path, model: str, shift: int, save: bool = Tru
             (target := stem.with_name(f"{stem.name}.predictions")).mkdir(
                 parents=True, exist_ok=True
             )
-            (target / MANIFEST).write_text("{}")
+            (target / MANIFEST).write_text(manifest_of(model))
             task.save(prediction, target / id)
         records[id] = task.score(prediction, truth)
     values = task.estimator([*records.values()])(np.ones(len(records)))
