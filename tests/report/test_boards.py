@@ -17,11 +17,19 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
-from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
+from sambench.report.formats import (
+    matrix_markdown,
+    md,
+    tex,
+    to_csv,
+    to_json,
+    to_latex,
+    to_markdown,
+)
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
 from sambench.report.numbers import show_estimate, show_metric, show_value
 from sambench.report.published import read_published
-from sambench.report.readme import END, START, replace_block
+from sambench.report.readme import END, START, readme_block, replace_block
 from sambench.report.upkeep import problems
 from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, write_result
@@ -172,7 +180,7 @@ class TestFormats:
         head, *rows = csv.reader(io.StringIO(text))
         assert head == [
             "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low",
-            "high", "best_rank", "worst_rank", "unit", "higher_is_better",
+            "high", "best_rank", "worst_rank", "unit", "higher_is_better", "withheld", "bias",
         ]  # fmt: skip
         assert len(rows) == 4
         first = dict(zip(head, rows[0], strict=True))
@@ -184,6 +192,22 @@ class TestFormats:
         assert ranks[1] == ranks[3] == ("", "")  # only the metric that ranks has them
         assert {ranks[0], ranks[2]} <= {("1", "1"), ("2", "2"), ("1", "2")}
 
+    def test_each_format_says_why_there_is_no_interval_and_the_bias(self) -> None:
+        few = Estimate(0.6, math.nan, math.nan, "too few", 0.034)
+        more = replace(few, bias=0.012)
+        boards = make_boards(
+            runs(result("a", metrics={"mIoU": more}), result("b", metrics={"mIoU": few}))
+        )
+        said = "No interval for mIoU: too few (here mIoU by up to 3.4)."
+        for text in (to_markdown(boards), to_latex(boards), readme_block(boards)):
+            assert text.count(said) == 1
+        assert f"points on mini: {said}" in matrix_markdown(boards)
+        by_model = {row["model"]: row for row in csv.DictReader(io.StringIO(to_csv(boards)))}
+        assert (by_model["b"]["withheld"], by_model["a"]["bias"]) == ("too few", "0.012")
+        entries = {e["model"]: e for e in json.loads(to_json(boards))[0]["entries"]}
+        assert entries["b"]["withheld"] == {"mIoU": "too few"}
+        assert entries["a"]["bias"] == {"mIoU": 0.012}
+
     def test_json_says_what_a_board_is_of(self) -> None:
         (board,) = json.loads(to_json(make_boards(runs(result("a", 0.5)))))
         assert board.keys() == {
@@ -191,7 +215,9 @@ class TestFormats:
         }  # fmt: skip
         assert (board["task"], board["dataset"], board["metric"]) == ("points", "mini", "mIoU")
         (entry,) = board["entries"]
-        assert entry.keys() == {"model", "label", "dataset", "mark", "notes", "ranks", "metrics"}
+        assert entry.keys() == {
+            "model", "label", "dataset", "mark", "notes", "ranks", "metrics", "withheld", "bias",
+        }  # fmt: skip
         assert entry["metrics"]["mIoU"][0] == 0.5
         assert entry["ranks"] == [1, 1]
 
