@@ -20,7 +20,7 @@ from sambench.report.numbers import (
     show_estimate,
     show_metric,
 )
-from sambench.report.reproduced import Line
+from sambench.report.reproduced import Settled
 from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
@@ -105,18 +105,20 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
     return "\n\n".join([table, *map(md, matrix.notes)])
 
 
-def reproduced_markdown(lines: Sequence[Line]) -> str:
+def settled_markdown(claims: Sequence[Settled]) -> str:
     """Published numbers against measured ones as a markdown table; "" if there are none."""
-    head = ["claim", "metric", "printed", "measured", "95 % interval", "verdict", "command"]
+    head = ["claim", "published in", "metric", "printed", "measured", "95 % interval", "verdict"]
     rows = [
         [
-            f"[{md(line.claim)}]({line.link})" if line.link else md(line.claim),
+            md(each.claim),
+            f"[{md(each.where)}]({each.link})" if each.link else md(each.where),
             *map(md, (line.metric, line.printed, line.measured, line.interval, line.verdict)),
-            f"`{line.command}`",
+            f"`{each.command}`",
         ]
-        for line in lines
+        for each in claims
+        for line in each.lines
     ]
-    return _table(head, rows) if rows else ""
+    return _table([*head, "command"], rows) if rows else ""
 
 
 def _matrix_cell(cell: Cell, metric: Metric) -> str:

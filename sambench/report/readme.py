@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sambench.errors import UserError
-from sambench.report.formats import matrix_markdown, reproduced_markdown, to_markdown
+from sambench.report.formats import matrix_markdown, settled_markdown, to_markdown
 from sambench.report.leaderboard import Board
-from sambench.report.reproduced import TITLE, reproduced_lines
+from sambench.report.reproduced import TITLE, settled
 
 START, END = "<!-- leaderboard:start -->", "<!-- leaderboard:end -->"
 HEAD = """\
@@ -41,7 +41,7 @@ def results_readme(boards: Sequence[Board]) -> str:
     """The text of results/README.md."""
     if not any(board.measured for board in boards):
         return f"{HEAD}\nNothing was measured yet.\n\n{to_markdown(boards)}\n"
-    reproduced = reproduced_markdown(reproduced_lines(boards))
+    reproduced = settled_markdown(settled(boards))
     first = [REPRODUCED, reproduced] if reproduced else []
     parts = [HEAD.rstrip(), *first, MATRIX, matrix_markdown(boards), to_markdown(boards)]
     return "\n\n".join(parts) + "\n"
@@ -49,7 +49,7 @@ def results_readme(boards: Sequence[Board]) -> str:
 
 def readme_block(boards: Sequence[Board]) -> str:
     """What stands between the markers of README.md: what was reproduced, models against tasks."""
-    reproduced = reproduced_markdown(reproduced_lines(boards))
+    reproduced = settled_markdown(settled(boards))
     first = [f"**{TITLE}**", reproduced] if reproduced else []
     matrix = matrix_markdown(boards)
     second = ["**Models and tasks**", matrix] if matrix else ["Nothing was measured yet."]

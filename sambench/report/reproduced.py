@@ -1,6 +1,6 @@
 """Published numbers that were measured again under their own protocol, on their whole test set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sambench.report.leaderboard import Board
@@ -12,27 +12,32 @@ TITLE = "Published numbers reproduced"
 
 @dataclass(frozen=True)
 class Line:
-    """One metric of a published row, in words.
+    """One metric in words: as printed, as measured with its 95 % interval, and the verdict."""
 
-    Attributes:
-        claim: what was published, and where.
-        link: address of the paper; "" where none is known.
-        metric: name.
-        printed: the number as published.
-        measured: the number here.
-        interval: its 95 % interval.
-        verdict: the conclusion, and how this metric compares.
-        command: what reproduces it.
-    """
-
-    claim: str
-    link: str
     metric: str
     printed: str
     measured: str
     interval: str
     verdict: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A published row in words.
+
+    Attributes:
+        claim: of which model, on which dataset.
+        where: the place in its paper.
+        link: address of the paper; "" where none is known.
+        command: what reproduces it.
+        lines: its metrics that were measured.
+    """
+
+    claim: str
+    where: str
+    link: str
     command: str
+    lines: tuple[Line, ...]
 
 
 def reproductions(boards: Sequence[Board]) -> list[Reproduction]:
@@ -57,23 +62,29 @@ def reproductions(boards: Sequence[Board]) -> list[Reproduction]:
     return [found for found in pairs if found.concludes]
 
 
-def reproduced_lines(boards: Sequence[Board]) -> list[Line]:
-    """`reproductions` in words, a line for each metric that was measured."""
-    return [line for found in reproductions(boards) for line in _lines(found)]
+def settled(boards: Sequence[Board]) -> list[Settled]:
+    """`reproductions` in words."""
+    return [_in_words(found) for found in reproductions(boards)]
 
 
-def _lines(found: Reproduction) -> Iterator[Line]:
+def _in_words(found: Reproduction) -> Settled:
     table, row = found.claim.table, found.claim.row
     head = found.verdict.partition(":")[0]
-    for line in found.lines:
-        if line.measured is not None:
-            yield Line(
-                claim=f"{row.label} on {row.dataset}: {table.paper.title}, {table.where}",
-                link=table.paper.link,
-                metric=show_metric(line.metric),
-                printed=show_value(line.metric, line.published.value),
-                measured=show_value(line.metric, line.measured.value),
-                interval=show_interval(line.metric, line.measured),
-                verdict=f"{head}: {WORDS[line.verdict]}",
-                command=f"sambench reproduce {table.name} {row.model}",
-            )
+    lines = (
+        Line(
+            show_metric(line.metric),
+            show_value(line.metric, line.published.value),
+            show_value(line.metric, line.measured.value),
+            show_interval(line.metric, line.measured),
+            f"{head}: {WORDS[line.verdict]}",
+        )
+        for line in found.lines
+        if line.measured is not None
+    )
+    return Settled(
+        claim=f"{row.label} on {row.dataset}",
+        where=f"{table.paper.key}, {table.where}",
+        link=table.paper.link,
+        command=f"sambench reproduce {table.name} {row.model}",
+        lines=tuple(lines),
+    )

