@@ -20,6 +20,7 @@ from sambench.report.numbers import (
     show_estimate,
     show_metric,
 )
+from sambench.report.reproduced import Settled
 from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
@@ -100,6 +101,22 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
     ]
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
     return "\n\n".join([table, *map(md, matrix.notes)])
+
+
+def settled_markdown(claims: Sequence[Settled]) -> str:
+    """Published numbers against measured ones as a markdown table; "" if there are none."""
+    head = ["claim", "published in", "metric", "printed", "measured", "95 % interval", "verdict"]
+    rows = [
+        [
+            md(each.claim),
+            f"[{md(each.where)}]({each.link})" if each.link else md(each.where),
+            *map(md, (line.metric, line.printed, line.measured, line.interval, line.verdict)),
+            f"`{each.command}`",
+        ]
+        for each in claims
+        for line in each.lines
+    ]
+    return _table([*head, "command"], rows) if rows else ""
 
 
 def _matrix_cell(cell: Cell, metric: Metric) -> str:

@@ -29,7 +29,7 @@ from sambench.report.formats import (
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
 from sambench.report.numbers import show_estimate, show_metric, show_value
 from sambench.report.published import read_published
-from sambench.report.readme import END, START, readme_block, replace_block
+from sambench.report.readme import END, START, readme_block
 from sambench.report.upkeep import problems
 from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, write_result
@@ -351,52 +351,6 @@ class TestSchema:
         path = folder / "edges" / "mini" / "a.json"
         write_result(path, result())
         assert "expected points/mini/a.json" in problems(path, folder)[0]
-
-
-class TestUpkeep:
-    def run(self, folder: Path, *words: str) -> int:
-        return main(["report", str(folder), *words])
-
-    def test_update_makes_the_check_pass(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert self.run(folder, "--check") == 1
-        assert "not current" in capsys.readouterr().out
-        assert self.run(folder, "--update") == 0
-        assert self.run(folder, "--check") == 0
-        readme = (folder.parent / "README.md").read_text()
-        assert readme.startswith(f"# project\n{START}\n")
-        assert readme.endswith(f"{END}\nrest\n")
-        assert "60.0 (55.0 to 65.0)" in readme
-        assert "60.0 (55.0 to 65.0)" in (folder / "README.md").read_text()
-
-    def test_a_new_result_makes_it_stale(self, folder: Path) -> None:
-        self.run(folder, "--update")
-        write_result(folder / "points" / "mini" / "b.json", result("b"))
-        assert self.run(folder, "--check") == 1
-
-    def test_a_damaged_file_is_reported(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (folder / "points" / "mini" / "b.json").write_text("{")
-        assert self.run(folder, "--check") == 1
-        assert "b.json" in capsys.readouterr().out
-
-    def test_a_damaged_published_file_is_reported(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (folder / "published").mkdir()
-        (folder / "published" / "p.json").write_text('{"paper": {}}')
-        assert self.run(folder, "--check") == 1
-        assert "p.json" in capsys.readouterr().out
-
-    @pytest.mark.parametrize("text", ["", START, f"{END}{START}", f"{START}{START}{END}"])
-    def test_a_readme_without_its_place_is_refused(self, text: str) -> None:
-        with pytest.raises(UserError, match="README"):
-            replace_block(text, "block")
-
-    def test_the_committed_leaderboard_is_current(self) -> None:
-        assert self.run(PUBLISHED.parent, "--check") == 0
 
 
 @pytest.mark.parametrize("name", ["markdown", "csv", "latex", "json"])

@@ -35,10 +35,10 @@ def test_the_folder_is_found_from_the_package() -> None:
 
 
 def test_counts(tables: dict[str, PublishedTable]) -> None:
-    assert len(tables) == 129
-    assert sum(len(table.rows) for table in tables.values()) == 738
+    assert len(tables) == 133
+    assert sum(len(table.rows) for table in tables.values()) == 754
     papers = Counter(table.paper.key for table in tables.values())
-    assert len(papers) == 24
+    assert len(papers) == 25
     assert papers["sam"] == 13
     assert papers["sam3"] == 14
 
@@ -68,6 +68,8 @@ def test_counts(tables: dict[str, PublishedTable]) -> None:
         ("ritm:coco-lvis-sbd", "RITM HRNet32 IT-M", "NoC@90", 5.71),
         ("focsam:table-1-mvtec", "SAM ViT-H", "NoC@90", 13.97),
         ("bsds_benchmark:hed", "HED", "ODS", 0.788797),
+        ("pidinet:table-5", "PiDiNet-Tiny-L", "images/s", 253),
+        ("pidinet:curves", "PiDiNet-Tiny-L", "AP", 0.81729),
         ("hq_sam:lvis", "HQ-SAM-L", "BoundaryAP75_strict", 0.335),
     ],
 )
