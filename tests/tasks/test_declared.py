@@ -17,7 +17,10 @@ PINNED = json.loads((Path(__file__).parents[1] / "fixtures" / "pinned.json").rea
 TASKS = sorted(names("task"))
 LOWER = {
     "foreground": {"MAE"},
-    "interactive": {f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95)},
+    "interactive": {"HD95", *(f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95))},
+    "instances": {"HD95"},
+    "points": {"HD95"},
+    "semantic": {"HD95"},
     "superpixels": {"UE"},
     "text": {"IL_FPR"},
 }
@@ -51,7 +54,7 @@ def test_declarations_are_whole(name, task):
         assert metric.lower_is_better == (metric.name in LOWER.get(name, ())), metric
         usual = "fraction" if name in FRACTIONS else "percent"
         other = {"NoC": "clicks", "NoF": "objects", "IL_MCC": "fraction"}
-        other |= {"superpixels": "count", "masks": "count"}
+        other |= {"superpixels": "count", "masks": "count", "HD95": "length"}
         assert metric.unit == other.get(metric.name.partition("@")[0], usual), metric
 
 
