@@ -196,6 +196,21 @@ def cells():
     }, None  # fmt: skip
 
 
+def shaken():
+    # Two sizes, 0.1 and 0.2, of two draws each, of three objects in two images.
+    one = {
+        "still": [0.9, 0.8], "iou": [[[0.8, 0.6], [0.5, 0.3]], [[0.7, 0.7], [0.2, 0.6]]],
+        "categories": [1, 2],
+    }  # fmt: skip
+    other = {"still": [1.0], "iou": [[[1.0, 0.8], [0.8, 0.8]]], "categories": [1]}
+    return [one, other], {
+        "mIoU_still": 0.9,
+        "mIoU@0.1": (0.7 + 0.7 + 0.9) / 3, "mIoU_worst@0.1": (0.6 + 0.7 + 0.8) / 3,
+        "mIoU": (0.4 + 0.4 + 0.8) / 3, "mIoU_worst": (0.3 + 0.2 + 0.8) / 3,
+        "spread": (0.1 + 0.2 + 0) / 3,
+    }, {"1": 0.6, "2": 0.4}  # fmt: skip
+
+
 def contours():
     """What `surface` adds, of two images: means over objects, of the last IoU: Dice 2/3 and 1/3."""
     scores = {"surface": [[0.5, 4.0]]}, {"surface": [[1.0, 2.0]]}
@@ -257,6 +272,7 @@ CASES = {
     "instances": instances_of_boxes, "instances:source=elsewhere": average_precision,
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
+    "shaken:steps=2": shaken,
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ LOWER = {
     "instances": {"HD95"},
     "points": {"HD95"},
     "semantic": {"HD95"},
+    "shaken": {"spread"},
     "superpixels": {"UE"},
     "text": {"IL_FPR"},
 }
