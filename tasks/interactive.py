@@ -33,6 +33,7 @@ from sambench.truths import Instances
 
 from ._clicking import Choice, Clicked, ClickTask, Right, Rules, click_on_all
 from ._objects import SINGLE, iou_histogram, require_objects
+from ._surface import FACTS, declared, object_scores, object_values
 
 TARGETS = (80, 85, 90, 95)
 MAIN = 90
@@ -82,6 +83,8 @@ class Interactive(ClickTask):
         repeat: whether a pixel may be clicked twice.
         no_error: where no error is left to click on, or none that was not clicked before, an object
             keeps its mask, or gets a negative click at (0, 0).
+        surface: also measure Dice, NSD and HD95 of the mask after the last click, NSD within this
+            tolerance: in pixels, or in the unit of the dataset's spacing.
     """
 
     clicks: Annotated[int, Range(1)] = 20
@@ -90,13 +93,16 @@ class Interactive(ClickTask):
     feedback: bool = True
     repeat: bool = False
     no_error: Right = "stop"
+    surface: Annotated[float | None, Range(0)] = None
 
     truth: ClassVar[type] = Instances
     metrics = (
         *map(_clicks, (MAIN, *(target for target in TARGETS if target != MAIN))),
         *map(_overlap, CURVE),
         *map(_failures, TARGETS),
+        *declared("objects, after the last click"),
     )
+    scoring: ClassVar[frozenset[str]] = frozenset({"surface"})
     paper: ClassVar[str] = "sambench run --task interactive --model sam_vit_b --dataset davis345"
     facts: ClassVar[Mapping[str, Any]] = {
         "click": "centre of the larger of missed and extra region, exact Euclidean, the image "
@@ -104,6 +110,7 @@ class Interactive(ClickTask):
         "IoU": "at the image's original size, logits > 0, without the pixels to be ignored",
         "NoC": "first click at which the IoU is reached, the limit where it never is",
         "mIoU@k": "an object that has stopped keeps its last IoU",
+        **FACTS,
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "ritm": {"no_error": "corner"},
@@ -118,9 +125,10 @@ class Interactive(ClickTask):
 
     @property
     def stated(self) -> Mapping[str, Any]:
-        """The facts, that of an object that has stopped where one may."""
+        """The facts, that of an object that has stopped where one may, contours where asked for."""
         never = self.stop > 1 and self.no_error == "corner"
-        return {k: v for k, v in self.facts.items() if k != "mIoU@k" or not never}
+        apart = {*(["mIoU@k"] if never else []), *(FACTS if self.surface is None else {})}
+        return {k: v for k, v in self.facts.items() if k not in apart}
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object."""
@@ -146,15 +154,18 @@ class Interactive(ClickTask):
             ],
             "clicks": prediction.clicks,
             "left_out": len(truth) - len(prediction.objects),
+            **object_scores(
+                truth, prediction.objects, [own[-1] for own in prediction.masks], self.surface
+            ),
         }
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
-        """NoC and NoF at each target, mIoU after k clicks."""
+        """NoC and NoF at each target, mIoU after k clicks, contours after the last."""
         needed = {target: self._needed(records, target) for target in TARGETS}
         means: dict[str, list[list[float]]] = {f"NoC@{t}": needed[t] for t in TARGETS}
         for count in (k for k in CURVE if k <= self.clicks):
             means[f"mIoU@{count}"] = [[iou_after(o, count) for o in r["iou"]] for r in records]
-        mean = ratios(means)
+        mean = ratios(means | object_values(records, [[o[-1] for o in r["iou"]] for r in records]))
         failed = {
             f"NoF@{t}": np.array([sum(n >= self.clicks for n in image) for image in needed[t]])
             for t in TARGETS

@@ -44,7 +44,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
     card, direct = dataset.card, is_direct(task, model)
     task = unprompted(task) if direct else task
     predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
-    reading = modules_of(dataset)
+    reading = modules_of(dataset, *parts_of(dataset))
     return {
         "plan": make_plan(name, task, model, dataset, digest_of(predicting), digest_of(reading)),
         "about": {
@@ -97,7 +97,8 @@ def choices_of(task: Task, *, direct: bool) -> JSON:
 
 def place_of(dataset: Dataset) -> str:
     """A digest of where a dataset's files lie, "" where its options do not say."""
-    places = sorted(map(str, given_paths(dataset).values()))
+    read = (dataset, *parts_of(dataset))
+    places = sorted(str(path) for part in read for path in given_paths(part).values())
     return hashlib.sha256("\n".join(places).encode()).hexdigest() if places else ""
 
 

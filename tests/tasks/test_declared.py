@@ -17,7 +17,11 @@ PINNED = json.loads((Path(__file__).parents[1] / "fixtures" / "pinned.json").rea
 TASKS = sorted(names("task"))
 LOWER = {
     "foreground": {"MAE"},
-    "interactive": {f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95)},
+    "interactive": {"HD95", *(f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95))},
+    "instances": {"HD95"},
+    "points": {"HD95"},
+    "semantic": {"HD95"},
+    "shaken": {"spread"},
     "superpixels": {"UE"},
     "text": {"IL_FPR"},
 }
@@ -59,11 +63,15 @@ def test_every_number_that_a_task_gives_is_declared(case):
         "points:first=random": {"click"},
         "points:preset=slimsam": {"click"},
         "points:points=2,first=random": set(),
+        "points:surface=2": set(),
         "semantic": {"click"},
+        "semantic:surface=2": {"click"},
     }.items(),
 )
 def test_a_card_states_only_what_is_true_of_its_options(spec, absent):
     task = load("task", spec)
+    if getattr(task, "surface", None) is None:
+        absent = absent | ({"Dice", "NSD, HD95"} & task.facts.keys())
     assert task.stated.keys() == task.facts.keys() - absent
 
 
@@ -86,7 +94,7 @@ def test_declarations_are_whole(name, task):
         assert metric.lower_is_better == (metric.name in LOWER.get(name, ())), metric
         usual = "fraction" if name in FRACTIONS else "percent"
         other = {"NoC": "clicks", "NoF": "objects", "IL_MCC": "fraction"}
-        other |= {"superpixels": "count", "masks": "count"}
+        other |= {"superpixels": "count", "masks": "count", "HD95": "length"}
         assert metric.unit == other.get(metric.name.partition("@")[0], usual), metric
 
 

@@ -446,7 +446,9 @@ def test_the_card_has_facts_of_precision_only_where_boxes_have_scores(tmp_path):
     annotated = load("task", "instances")
     detected = replace(annotated, source="elsewhere")
     assert set(annotated.stated) == {"mIoU", "BoundaryIoU"}
-    assert set(detected.stated) == set(annotated.facts) - set(annotated.stated)
+    contours = replace(annotated, surface=2.0)
+    assert set(contours.stated) - set(annotated.stated) == {"Dice", "NSD, HD95"}
+    assert set(detected.stated) == set(annotated.facts) - set(contours.stated)
 
 
 class Square(Model):

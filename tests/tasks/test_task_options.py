@@ -326,6 +326,31 @@ def more_recall(one, other):
     assert other.metrics["BR"] > one.metrics["BR"]
 
 
+def tolerates(one, other):
+    assert one.prompted == other.prompted
+    assert one.metrics["NSD"] < other.metrics["NSD"] <= 1
+    for name in ("Dice", "HD95"):
+        assert one.metrics[name] == other.metrics[name]
+
+
+def other_sizes(one, other):
+    """Prompts are moved farther: that which lies still is the same."""
+    for first, second in zip(one.predictions, other.predictions, strict=True):
+        pairs = list(zip(first.prompts, second.prompts, strict=True))
+        assert pairs
+        assert all(a[0] == b[0] and a[1:] != b[1:] for a, b in pairs)
+
+
+def more_draws(one, other):
+    counts = [{len(own) for p in seen.predictions for own in p.masks} for seen in (one, other)]
+    assert counts == [{5}, {9}]
+
+
+def clicks_of_boxes(one, other):
+    assert one.first.boxes is not None
+    assert other.first.points is not None
+
+
 def gives_up(one, other):
     assert [len(clicks) for p in one.predictions for clicks in p.clicks] == [2] * 4
     assert [len(clicks) for p in other.predictions for clicks in p.clicks] == [1] * 4
@@ -442,6 +467,12 @@ ENTRIES = {
         "points_per_side=4,rank=random,seed=1",
         order_of_masks,
     ),
+    ("shaken", "shake"): ("shake=sides", "shake=click", clicks_of_boxes),
+    ("shaken", "most"): ("most=0.1,steps=2", "most=0.3,steps=2", other_sizes),
+    ("shaken", "steps"): ("steps=2,draws=2", "steps=4,draws=2", more_draws),
+    ("shaken", "draws"): ("steps=2,draws=2", "steps=2,draws=4", more_draws),
+    ("shaken", "mask"): ("mask=confident", "mask=single", asks_for_one),
+    ("shaken", "seed"): ("seed=0", "seed=1", other_sizes),
     ("superpixels", "points_per_side"): (GRID, GRID.replace("3", "5", 1), sides),
     ("superpixels", "pred_iou_thresh"): (
         GRID,
@@ -480,6 +511,8 @@ for _task in ("panoptic", "semantic"):
         (_task, "mask"): ("mask=confident", "mask=single", asks_for_one),
         (_task, "top"): ("top=confident", "top=small", other_masks),
     }
+for _task in ("points", "interactive", "instances", "semantic"):
+    ENTRIES[_task, "surface"] = ("surface=0", "surface=3", tolerates)
 ALONE = {
     *(("edges", name) for name in ("matching", "seed", "scale", "normalise")),
     ("foreground", "stretch"),
