@@ -108,7 +108,8 @@ def _load(path: Path, device: str) -> Any:
         raise UserError(f"{path} is {words}.")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
+            # The class of this warning differs between versions of PyTorch.
+            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated")
             module = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -57,8 +57,9 @@ MEAN = Kind(5, False, "intervals from fewer than 5 images do not hold 95 %")
 TOTAL = Kind(MEAN.fewest, False, MEAN.reason, total=True)
 RECALL = Kind(30, True, "intervals of AR from fewer than 30 images do not hold 95 %")
 PRECISION = Kind(
-    30, True, "AP of fewer than 30 images is biased upward, more than an interval can say"
+    300, True, "AP of fewer than 300 images is biased upward, more than an interval can say"
 )
+ONE_CATEGORY = Kind(30, True, "AP of a category on fewer than 30 images is biased upward")
 CATEGORIES = Kind(
     30, True, "a mean over the categories of fewer than 30 images depends on which ones occur"
 )

@@ -1,6 +1,9 @@
 """Devices and arithmetic: what is refused, what is switched, what is left as the user has it."""
 
 import contextlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -92,6 +95,46 @@ def test_whatever_the_user_set_the_arithmetic_is_the_one_asked_for(setting, prec
     # torch.compile reads the older flags.
     assert inside["older matmul"] == ("high" if tf32 else "highest")
     assert inside["older conv"] == inside["older matmul flag"] == tf32
+
+
+@pytest.fixture
+def restless():
+    """Threads change places as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_share_the_switches_and_the_last_one_out_restores_them(restless):
+    together = Barrier(4)
+
+    def work(_):
+        together.wait(timeout=60)
+        seen = set()
+        for _ in range(200):
+            with arithmetic("cpu", "float32"):
+                seen.add(tuple(switches().items()))
+        return seen
+
+    with as_it_was():
+        SETTINGS["both"]()
+        before = switches()
+        with arithmetic("cpu", "float32"):
+            inside = tuple(switches().items())
+        with ThreadPoolExecutor(4) as pool:
+            assert set().union(*pool.map(work, range(4))) == {inside}
+        assert switches() == before
+
+
+def test_tf32_and_float32_do_not_compute_at_once():
+    with arithmetic("cpu", "float32"):
+        with pytest.raises(RuntimeError, match="one after the other"), arithmetic("cpu", "tf32"):
+            pass
+        with arithmetic("cpu", "bfloat16"):
+            assert switches()["matmul"] == "ieee"
+    with arithmetic("cpu", "tf32"):
+        assert switches()["matmul"] == "tf32"
 
 
 def test_a_run_survives_pytorchs_current_switch_and_leaves_it_alone():

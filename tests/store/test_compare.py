@@ -41,6 +41,7 @@ def test_a_run_does_not_differ_from_itself(runner, capsys):
         "first": found["metrics"]["brightness"]["second"],
         "second": found["metrics"]["brightness"]["second"],
         "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "withheld": "",
+        "bias": None,
         "images_to_settle": None,
     }  # fmt: skip
     assert (found["choices"], found["only"]) == ([], [0, 0])

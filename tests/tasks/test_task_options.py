@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample
 from sambench.masks import rle
 from sambench.metrics.edges import boundaries
@@ -479,7 +480,10 @@ for _task in ("panoptic", "semantic"):
         (_task, "mask"): ("mask=confident", "mask=single", asks_for_one),
         (_task, "top"): ("top=confident", "top=small", other_masks),
     }
-ALONE = {("edges", "matching"), ("edges", "seed"), ("edges", "scale"), ("foreground", "stretch")}
+ALONE = {
+    *(("edges", name) for name in ("matching", "seed", "scale", "normalise")),
+    ("foreground", "stretch"),
+}
 """Options with a test of their own below."""
 ELSEWHERE = {
     # The rules of EdgeSAM and EfficientViT-SAM: test_points.py, on images of another size.
@@ -489,6 +493,7 @@ ELSEWHERE = {
             "center", "errors", "error_unit", "ground_truth", "no_error", "small_error",
         )
     ),
+    ("interactive", "no_error"),
     # Of annotated boxes: test_instances.py and, against the scripts, test_peers.py.
     ("instances", "ground_truth"), ("instances", "view"),
     # test_cells.py
@@ -533,6 +538,27 @@ def test_scale_of_edges_is_what_stands_for_one(tmp_path):
     np.testing.assert_allclose(found, values / 255, atol=1e-4)
     found = load("task", "edges:scale=510").load(tmp_path / "map")
     np.testing.assert_allclose(found, values / 510, atol=1e-4)
+
+
+def test_a_map_of_edges_is_stretched_or_taken_as_it_is():
+    class Faint(Probe):
+        def boundaries(self, image):
+            return np.linspace(self.low, self.high, image.size // 3).reshape(image.shape[:2])
+
+    model, sample = Faint(), Sample("a", np.zeros((9, 12, 3), np.uint8), None)
+
+    def edges(spec, low, high):
+        model.low, model.high = low, high
+        return load("task", spec).predict(model, None, sample)
+
+    for low, high in ((0.2, 0.6), (0.0, 1.0), (3.0, 7.0)):
+        found = edges("edges", low, high)
+        assert (found.min(), found.max()) == (0, 1)
+    found = edges("edges:normalise=false", 0.2, 0.6)
+    assert (found.min(), found.max()) == (pytest.approx(0.2), pytest.approx(0.6))
+    for low, high in ((-0.1, 0.5), (0.5, 1.2)):
+        with pytest.raises(UserError, match=f"from {low} to {high}, not within"):
+            edges("edges:normalise=false", low, high)
 
 
 def test_stretch_of_foreground_uses_the_maps_own_range():
