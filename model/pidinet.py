@@ -17,7 +17,7 @@ from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
 from ._baseline import PromptFree, Seen
-from ._framed import check_image, choose_device
+from ._given import check_image, choose_device
 from .nn.pidinet import DIFFERENCES, LEAST_SIDE, PLAIN, Kind
 from .nn.pidinet import PiDiNet as Network
 from .nn.state_file import difference, matched, read_state

@@ -15,7 +15,7 @@ from sambench.files import sha256
 from sambench.interfaces import ModelCard
 from sambench.options import Range
 
-from ._framed import choose_device
+from ._given import choose_device
 from ._pair import Named, Pair, Style
 from .nn.state_file import check_finite, not_weights
 

@@ -130,6 +130,10 @@ class Edges(Task):
             )
         return in_steps(edges)
 
+    def ready(self) -> None:
+        """Begin to compile what scores, on a machine that has not done it."""
+        boundaries.compile_ahead()
+
     def score(self, prediction: NDArray[np.float32], truth: Boundaries) -> JSON:
         """Counts of the benchmark at each threshold: cntR, sumR, cntP, sumP."""
         thin = suppressed(prediction, self.suppression, self.smooth)

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Estimator
+from sambench.metrics.student import LEVEL as LEVEL
+from sambench.metrics.student import student
 
 RESAMPLES = 1000
-LEVEL = 0.95
 FEWEST_GROUPS = 20
 MOST_ERRORS = 10.0
 """Standard errors beyond which an interval of a metric that most images lack is no help."""
@@ -235,20 +236,13 @@ def _spreads(changes: Mapping[str, Floats], resamples: int, seed: int) -> dict[s
     table = np.stack(list(changes.values()), axis=1)
     informative = (table != 0).sum(axis=0)  # NaN bears on it too: nothing else does
     error = np.sqrt((table**2).sum(axis=0))
-    quantile = _student(np.maximum(informative - 1, 1))
+    quantile = student(np.maximum(informative - 1, 1))
     critical = np.maximum(quantile, _studentized(table - table.mean(axis=0), resamples, seed))
     critical[(informative < len(table)) & (critical > MOST_ERRORS)] = np.inf
     return {
         name: Spread(float(error[i]), float(critical[i]), int(informative[i]))
         for i, name in enumerate(changes)
     }
-
-
-def _student(degrees: NDArray[np.int64]) -> Floats:
-    from scipy.special import stdtrit
-
-    quantile: Floats = stdtrit(degrees, (1 + LEVEL) / 2)
-    return quantile
 
 
 def _studentized(values: Floats, resamples: int, seed: int) -> Floats:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from sambench.errors import UserError
-from sambench.model._framed import choose_device
-from sambench.model.nn.checkpoint import OFFICIAL
+from sambench.model._given import choose_device
+from sambench.model.nn.known import OFFICIAL
 from sambench.model.sam import Sam
 from sambench.registry import find
 

@@ -11,7 +11,8 @@ import torch
 
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
-from sambench.model._framed import choose_device
+from sambench.model._given import choose_device
+from sambench.model.nn.answering import to_input
 from sambench.model.nn.precision import arithmetic
 from sambench.registry import load
 
@@ -185,14 +186,13 @@ def test_devices_that_are_here_are_written_as_pytorch_does(gpus):
     assert written == ["cpu", "cpu", "cuda", "cuda:1"]
 
 
-def test_prompts_have_double_precision_only_where_the_device_does(minisam, monkeypatch):
+def test_prompts_have_double_precision_only_where_the_device_does():
     prompts = Prompts(
         points=np.ones((2, 1, 2)), labels=np.ones((2, 1), dtype=int), boxes=np.ones((2, 4)),
         masks=np.zeros((2, 1, 256, 256)),
     )  # fmt: skip
     for device, kind in (("cpu", torch.float64), ("meta", torch.float32)):  # meta stands for mps
-        monkeypatch.setattr(minisam, "device", device)
-        sent = {name: part.dtype for name, part in minisam._to_input(prompts, (9, 9)).items()}
+        sent = {name: part.dtype for name, part in to_input(device, prompts, (9, 9)).items()}
         assert sent == {
             "points": kind, "labels": torch.int64, "boxes": kind, "masks": torch.float32,
         }  # fmt: skip
