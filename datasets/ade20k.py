@@ -1,6 +1,7 @@
 """ADE20K, objects and their parts: number 10 of the 23 of Segment Anything."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from sambench.data.images import read_rgb
 from sambench.data.sources import data_root, require
+from sambench.errors import UserError
 from sambench.interfaces import DatasetCard
 from sambench.truths import Instances
 
@@ -16,6 +18,8 @@ from ._instances import encode, from_rles
 from ._subsample import Sampled
 
 RELEASE = "ADE20K_2021_17_01"
+PREFIXES = {"training": "ADE_train_", "validation": "ADE_val_"}
+"""Split -> how the names of its images begin."""
 
 
 class Ade20k(Sampled, InstanceFiles):
@@ -27,6 +31,7 @@ class Ade20k(Sampled, InstanceFiles):
     Args:
         root: folder with ``ADE20K_2021_17_01/``, or that folder.
         sample: "sa23" for about 10,000 masks, "all" for everything.
+        split: validation or training.
 
     Raises:
         UserError: files are missing.
@@ -41,18 +46,27 @@ class Ade20k(Sampled, InstanceFiles):
         homepage="https://groups.csail.mit.edu/vision/datasets/ADE20K",
         split="validation",
         steps=f"register on the homepage, unpack {RELEASE}.zip, give the folder it is in as root=",
-        layout="from documentation",
+        layout="verified on real files",
+        seen="3 training images of the release: 109 objects, 25 parts and 5 parts of parts, "
+        "as many as their JSON lists; at every fourth pixel of rows and columns 135 of "
+        "the 139 masks equal the authors' own instance masks, the least IoU is .967",
         expected={"images of the paper": 302, "masks of the paper": 10128},
     )
 
-    def __init__(self, root: str = "", sample: str = "sa23") -> None:
+    def __init__(self, root: str = "", sample: str = "sa23", split: str = "validation") -> None:
         super().__init__(sample)
+        if split not in PREFIXES:
+            raise UserError(f"split={split} is unknown; known are {' and '.join(PREFIXES)}.")
         base = place_of("images/ADE", data_root("ade20k", root), ("", RELEASE))
-        self.folder = require(base / "images" / "ADE" / "validation", type(self))
+        self.folder = require(base / "images" / "ADE" / split, type(self))
+        expected = self.card.expected if split == self.card.split else {}
+        self.card = replace(self.card, split=split, expected=expected)
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        return dict(sorted(by_stem(self.folder.glob("**/ADE_val_*.jpg")).items()))
+        return dict(
+            sorted(by_stem(self.folder.glob(f"**/{PREFIXES[self.card.split]}*.jpg")).items())
+        )
 
     @cached_property
     def everything(self) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class Bbbc038v1(Sampled, InstanceFiles):
         split="stage1_train",
         steps="unpack stage1_train.zip of the homepage in a folder stage1_train, give the folder "
         "above it as root=",
+        layout="verified on real files",
+        seen="39 images of stage1_train: 2148 nuclei, each as its file stores it",
         expected={"images of the paper": 227, "masks of the paper": 10506},
     )
 

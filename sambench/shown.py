@@ -212,7 +212,9 @@ class DatasetCard:
         split: which part this is.
         note: one sentence that a table must show beside the numbers, if there is one.
         steps: how to get it, in words, where no command can fetch it.
-        layout: "verified on real files" or "from documentation".
+        layout: how its reader knows the files: "verified on real files", "from documentation", or
+            which part is which; "" where nothing is claimed, as of data that comes with the code.
+        seen: what was seen when real files of it were read: which, and what was compared.
         expected: expected counts, such as {"images": 100}.
         own: it is the user's own data, whose name others may use too.
         references: known points on it, such as what people reach, to draw beside curves.
@@ -226,10 +228,21 @@ class DatasetCard:
     split: str = ""
     note: str = ""
     steps: str = ""
-    layout: str = "verified on real files"
+    layout: str = ""
+    seen: str = ""
     expected: Mapping[str, int] = field(default_factory=dict)
     own: bool = False
     references: tuple[Reference, ...] = ()
+
+    @property
+    def unseen(self) -> str:
+        """That no real file of it was read, as a sentence; "" where one was, or that is no claim.
+
+        Of one's own data a format is read: whether it is understood each must see for theirs.
+        """
+        if self.seen or self.own or not self.layout:
+            return ""
+        return f"The reader of {self.name} has seen no real file; its layout is {self.layout}."
 
 
 def with_references(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sambench.interfaces import Dataset, Sample
-from sambench.truths import Instances
+from sambench.truths import Instances, Segments
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}
 """COCO's sizes by area in pixels, from the first number to below the second."""
@@ -31,10 +31,13 @@ class Understood:
         self._sizes: Counter[str] = Counter()
         self._categories: Counter[int] = Counter()
         self._crowd = 0
+        self._segments: Counter[str] = Counter()
         self._twins: list[str] = []
 
     def add(self, sample: Sample) -> None:
-        """Count the objects of one image, where its truth knows of any."""
+        """Count the objects or segments of one image, where its truth knows of any."""
+        if isinstance(sample.truth, Segments):
+            self._add_segments(sample.truth)
         truth: Instances | None = sample.truth.objects()
         if truth is None:
             return
@@ -47,9 +50,21 @@ class Understood:
         for name, (low, high) in SIZES.items():
             self._sizes[name] += int(((truth.areas >= low) & (truth.areas < high) & counted).sum())
 
+    def _add_segments(self, truth: Segments) -> None:
+        counted = ~truth.crowd
+        self._crowd += int(truth.crowd.sum())
+        self._segments["things"] += int((truth.things & counted).sum())
+        self._segments["stuff"] += int((~truth.things & counted).sum())
+        self._categories.update(truth.categories[counted].tolist())
+
     def lines(self) -> Iterator[str]:
         """What there is, one fact a line."""
         yield f"images: {len(self.dataset)}"
+        if self._segments:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self._segments.items())
+            crowd = f"; and {self._crowd} crowd regions" if self._crowd else ""
+            yield f"segments: {self._segments.total()} ({kinds}){crowd}"
+            yield from self._of_categories()
         if not self.objects:
             return
         total = sum(self.objects.values())

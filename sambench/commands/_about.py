@@ -108,8 +108,8 @@ FACTS = {
     "dataset": {
         "title": "title", "split": "split", "licence": "licence", "citation": "citation",
         "homepage": "homepage", "expected": "expected", "note": "note", "layout": "layout",
-        "status": "status", "download": "download", "to get it": "steps", "has": "truths",
-        "tasks": "tasks",
+        "seen": "seen", "status": "status", "download": "download", "to get it": "steps",
+        "has": "truths", "tasks": "tasks",
     },
 }  # fmt: skip
 """What is shown of each kind, by label, before its options."""

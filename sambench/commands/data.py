@@ -3,7 +3,8 @@
 sambench data list          what is here, what can be fetched, what needs manual steps
 sambench data fetch NAME    download, check and unpack a dataset
 sambench data check NAME    read everything once, summarise it, and list what is
-                            missing or damaged; --sheet FILE draws ten of the images with truth
+                            missing or damaged; --sheet FILE draws ten of the images with truth;
+                            if nobody has seen its reader read real files, what to look at
 """
 
 import argparse
@@ -59,7 +60,8 @@ def _facts(cls: type[Dataset]) -> dict[str, str]:
     card, size = cls.card, download_size(cls)
     command = f"sambench data fetch {card.name}" if sources(cls) else ""
     return {
-        "licence": f"{card.licence}; layout {card.layout}",
+        "licence": card.licence,
+        "layout": "; seen: ".join(filter(None, (card.layout, card.seen))),
         "homepage": card.homepage,
         "to fetch it": f"{command} ({size})" if command and size else command,
         "by hand" if command else "to get it": card.steps,
@@ -78,6 +80,7 @@ def _fetch(name: str, root: str) -> int:
 
 def _check(spec: str, sheet: Path | None) -> int:
     from sambench.checks.dataset import problems_of
+    from sambench.checks.first_look import first_look
     from sambench.checks.understood import Understood
 
     dataset = load("dataset", spec)
@@ -87,6 +90,8 @@ def _check(spec: str, sheet: Path | None) -> int:
         print(line)
     for problem in problems:
         print(problem)
+    for line in first_look(dataset):
+        print(line)
     if sheet:
         _draw(dataset, understood.chosen(), sheet)
     print(f"{dataset.card.name}: {len(dataset)} images, {len(problems)} problems", file=sys.stderr)

@@ -69,7 +69,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
                 **_chosen(dataset),
                 **({"own": True} if card.own else {}),
             },
-            "note": card.note,
+            "note": " ".join(filter(None, (card.note, card.unseen))),
             **_plugins({"task": task, "dataset": dataset}),
             "sambench": sambench.__version__,
         },

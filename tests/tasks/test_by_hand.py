@@ -124,6 +124,26 @@ def proposals():
     return [record], {**masks, **{f"box{n}": v for n, v in masks.items()}, "masks": 11}, None
 
 
+def everything():
+    # The small object is found whole; of the medium one, 40 x 40, a half and a quarter.
+    task = load("task", "everything")
+    found = prediction(BOXES[0], [20, 20, 60, 40], [20, 20, 40, 40])
+    expected = {"mIoU": 0.75, "mIoUs": 1, "mIoUm": 0.5, "mIoUl": NAN, "masks": 3}
+    return [task.score(found, TRUTH)], expected, {"1": 0.75}
+
+
+def agreement():
+    # The teacher's mask of the first object is half of the model's; of the second both are equal.
+    from sambench.tasks.agreement import Answers
+
+    clicks = [[[7.0, 7.0, True]], [[40.0, 40.0, True]]]
+    masks = [rle.encode(box(*corners)[None])[0] for corners in BOXES]
+    answers = Answers([0, 1], clicks, masks, [rle.encode(box(2, 2, 12, 7)[None])[0], masks[1]])
+    record = load("task", "agreement").score(answers, TRUTH)
+    expected = {"mIoU": 0.75, "mIoUs": 0.5, "mIoUm": 1, "mIoUl": NAN}
+    return [record], expected, {"1": 0.75}
+
+
 def foreground():
     # The map is the truth: F is 1 at all thresholds but 0, where all pixels are marked: precision
     # 1700 / 4096, recall 1. E divides by n - 1, as its authors do; where all pixels are marked
@@ -273,6 +293,7 @@ CASES = {
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
     "shaken:steps=2": shaken,
+    "everything": everything, "agreement": agreement,
 }  # fmt: skip
 
 

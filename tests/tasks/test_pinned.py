@@ -32,6 +32,12 @@ CASES = [
     ("edges", "sobel", "mini"),
     ("proposals:points_per_side=4", "superpixel", "mini"),
     ("instances", "box_mask", "mini"),
+    (
+        "everything:points_per_side=4,pred_iou_thresh=0,stability_score_thresh=0",
+        "superpixel",
+        "mini",
+    ),
+    ("agreement:teacher=flood_fill", "superpixel", "mini"),
     ("foreground", "center", "mini"),
     ("panoptic", "box_mask", "scenes:images=3"),
     ("semantic", "box_mask", "scenes:images=3"),

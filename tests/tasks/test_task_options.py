@@ -361,6 +361,15 @@ def counts_crowds(one, other):
     assert [record["objects"] for record in other.records] == [[1, 2, 3], [1, 2, 3]]
 
 
+def moves_away(one, other):
+    """How far the negative clicks are, rounded to pixels; the positive ones stay."""
+    assert other_clicks(one, other)
+    for seen, distance in ((one, 5), (other, 9)):
+        pairs = [np.array(pair) for p in seen.predictions for pair in p.clicks]
+        far = [np.hypot(*(last - first)[:2]) for first, last in pairs]
+        assert far == pytest.approx([distance] * len(far), abs=0.71)
+
+
 GRID = "points_per_side=3,pred_iou_thresh=0,stability_score_thresh=0"
 FINE = GRID.replace("3", "8", 1)
 ENTRIES = {
@@ -473,6 +482,43 @@ ENTRIES = {
     ("shaken", "draws"): ("steps=2,draws=2", "steps=2,draws=4", more_draws),
     ("shaken", "mask"): ("mask=confident", "mask=single", asks_for_one),
     ("shaken", "seed"): ("seed=0", "seed=1", other_sizes),
+    ("everything", "points_per_side"): (GRID, GRID.replace("3", "5", 1), sides),
+    ("everything", "pred_iou_thresh"): (
+        FINE,
+        FINE.replace("iou_thresh=0", "iou_thresh=0.7"),
+        fewer,
+    ),
+    ("everything", "stability_score_thresh"): (
+        FINE,
+        FINE.replace("score_thresh=0", "score_thresh=0.8"),
+        fewer,
+    ),
+    ("everything", "box_nms_thresh"): (
+        FINE + ",box_nms_thresh=1",
+        FINE + ",box_nms_thresh=0.1",
+        fewer,
+    ),
+    ("agreement", "teacher"): ("teacher=flood_fill", "teacher=whole_image", other_masks),
+    ("agreement", "prompt"): (
+        "teacher=whole_image,prompt=box",
+        "teacher=whole_image,prompt=point",
+        boxes_then_points,
+    ),
+    ("agreement", "distance"): (
+        "teacher=whole_image,prompt=pair,distance=5",
+        "teacher=whole_image,prompt=pair,distance=9",
+        moves_away,
+    ),
+    ("agreement", "mask"): (
+        "teacher=whole_image,mask=confident",
+        "teacher=whole_image,mask=single",
+        asks_for_one,
+    ),
+    ("agreement", "seed"): (
+        "teacher=whole_image,prompt=pair,distance=9",
+        "teacher=whole_image,prompt=pair,distance=9,seed=1",
+        only_later_clicks,
+    ),
     ("superpixels", "points_per_side"): (GRID, GRID.replace("3", "5", 1), sides),
     ("superpixels", "pred_iou_thresh"): (
         GRID,
