@@ -46,6 +46,7 @@ def reproductions(boards: Sequence[Board]) -> list[Reproduction]:
     A result of other weights, on other data or under another protocol says nothing of a row.
     """
     runs = {e.run.path: e.run for board in boards for e in board.entries if e.run is not None}
+    results = [with_expected(run.result) for run in runs.values()]
     claims = [
         Claim(board.table, row)
         for board in boards
@@ -54,10 +55,10 @@ def reproductions(boards: Sequence[Board]) -> list[Reproduction]:
         if row.model and not row.baseline
     ]
     pairs = (
-        compare(claim, with_expected(run.result))
+        compare(claim, result)
         for claim in claims
-        for run in runs.values()
-        if run.result.task == claim.table.task
+        for result in results
+        if result.task == claim.table.task
     )
     return [found for found in pairs if found.concludes]
 
