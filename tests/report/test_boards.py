@@ -157,6 +157,7 @@ class TestFormats:
         assert show_value(clicks, 5.148) == "5.15"
         assert show_value(overlap, math.nan) == "\u2013"
         assert show_estimate(overlap, Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        assert show_estimate(overlap, Estimate(0.6, 0.6, 0.6)) == "60.0"
         heads = [show_metric(m) for m in (overlap, clicks, declared("foreground", "MAE"))]
         assert heads == ["mIoU %", "NoC@90 clicks \u2193", "MAE \u2193"]
 
