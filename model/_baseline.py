@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Masks, Model, ModelCard, Prompts
 
-from ._framed import check_image, check_prompts
+from ._given import check_image, check_prompts
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from sambench.masks.rle import boxes, decode
 from sambench.options import Range
 from sambench.registry import find, load, option_types, split_spec
 
-from ._framed import check_image, check_prompts, choose_device, digest, require
+from ._framed import digest, require
+from ._given import check_image, check_prompts, choose_device
 from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

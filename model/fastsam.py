@@ -15,7 +15,8 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
 
-from ._framed import check_image, check_prompts, choose_device, require
+from ._framed import require
+from ._given import check_image, check_prompts, choose_device
 from .nn.state_file import check_finite, not_weights
 
 SETTINGS = {"imgsz": 1024, "conf": 0.4, "iou": 0.9, "retina_masks": True, "verbose": False}

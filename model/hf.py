@@ -14,8 +14,9 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
-from ._framed import SAM2_LOGITS, Framed, Inputs, choose_device, digest, require
+from ._framed import SAM2_LOGITS, Framed, Inputs, digest, require
 from ._frames import MEAN, STD, Frame, Padded, Stretched
+from ._given import choose_device
 from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
 
 GEOMETRY = frozenset({"points", "boxes", "masks"})

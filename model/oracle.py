@@ -17,7 +17,7 @@ from sambench.masks.rle import decode
 from sambench.truths import Boundaries, Concepts, Instances
 
 from ._baseline import Seen, clicks
-from ._framed import check_image, check_prompts
+from ._given import check_image, check_prompts
 
 
 class Oracle(Model):

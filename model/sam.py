@@ -1,28 +1,30 @@
-"""Segment Anything (Kirillov et al., 2023) from any checkpoint of its architectures."""
+"""Segment Anything (Kirillov et al., 2023) from any checkpoint of its architectures.
+
+What a model is, is known without PyTorch where the content of its checkpoint is; it computes in
+`nn.answering`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts
-from sambench.masks.transfer import pinned, upload
 
-from ._framed import check_image, check_prompts, choose_device, in_batch, without_padding
-from .nn import precision as arithmetics
-from .nn.checkpoint import load_sam
-from .nn.image_encoder import ImageEncoder
-from .nn.mask_decoder import PreparedImage
-from .nn.sam import input_size, normalised, resized, to_input_pixels, upsampling
+from ._given import check_image, check_prompts, choose_device
+from .nn.known import PARAMETERS, known_architecture, locate, require_content
 
-MASK_SIDE = 256
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .nn.mask_decoder import PreparedImage
+    from .nn.sam import SamNet
+
 PREPROCESSING = (
     "longest side resized to 1024 pixels (Pillow, bilinear, antialiased), RGB normalised by mean "
     "123.675, 116.28, 103.53 and deviation 58.395, 57.12, 57.375, then zero-padded right and below "
@@ -94,11 +96,16 @@ class Sam(Model):
         compiled: bool = False,
     ) -> None:
         self.device, self.precision = choose_device(device, precision), precision
-        self.net, self.arch, digest = load_sam(checkpoint, arch, sha256)
         self.compiled = compiled
-        self.make_ready()
-        self.positions = self.net.prompt_encoder.dense_positions()  # (4096, 256)
-        large = torch.device(self.device).type != "cpu"
+        self._file = locate(checkpoint)
+        digest = require_content(self._file, sha256)
+        known = known_architecture(digest)
+        self.arch = arch
+        if known is None or arch not in ("auto", known):
+            self.net = self._load()
+        else:
+            self.arch = known
+        large = self.device != "cpu"
         self.concurrent = not large
         # Small chunks stay in a processor's cache; a GPU wants large ones.
         self.chunk, self.image_batch, self.prompt_batch = (128, 8, 256) if large else (2, 1, 64)
@@ -107,22 +114,32 @@ class Sam(Model):
             weights_sha256=digest,
             preprocessing=PREPROCESSING,
             precision=f"{precision}, compiled" if compiled else precision,
-            parameters=sum(parameter.numel() for parameter in self.net.parameters()),
+            parameters=PARAMETERS[self.arch],
             licence=self.licence,
             citation=self.citation,
             family="SAM",
         )
 
-    def make_ready(self) -> None:
-        """Bring the network to the device, as it is to compute there."""
-        self.net.to(self.device)
-        if isinstance(self.net.image_encoder, ImageEncoder):  # the others' weights are few
-            arithmetics.halve(self.net.image_encoder, self.precision)
-        if self.compiled:
-            # The mode runs CUDA graphs; on a CPU there is nothing to choose among.
-            mode = "max-autotune" if self.device.startswith("cuda") else None
-            self.net.image_encoder.compile(mode=mode)
-            self.net.mask_decoder.compile(mode=mode)
+    @cached_property
+    def net(self) -> SamNet:
+        """The network, loaded when it is first needed if the content of its file is known."""
+        return self._load()
+
+    def _load(self) -> SamNet:
+        from .nn import answering
+        from .nn.checkpoint import load_file
+
+        net, self.arch = load_file(self._file, self.arch)
+        return answering.made_ready(net, self.device, self.precision, compiled=self.compiled)
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(4096, 256) where each feature of an image lies, as the decoder wants it."""
+        return self.net.prompt_encoder.dense_positions()
+
+    def ready(self) -> None:
+        """Load the network, if that was put off."""
+        _ = self.positions
 
     def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | ResizedImage:
         """For a GPU, the image resized and where a GPU can fetch it from.
@@ -131,10 +148,11 @@ class Sam(Model):
             UserError: something else than an image.
         """
         check_image(image)
-        return image if torch.device(self.device).type == "cpu" else self._resized(image)
+        if self.device == "cpu":
+            return image
+        from .nn import answering
 
-    def _resized(self, image: NDArray[np.uint8]) -> ResizedImage:
-        return ResizedImage(pinned(resized(image), self.device), (image.shape[0], image.shape[1]))
+        return answering.resize(image, self.device)
 
     def embed(self, images: Sequence[NDArray[np.uint8] | ResizedImage]) -> list[SamEmbedding]:
         """Embed images, each (H, W, 3) uint8 RGB of any size, or what `prepare` made of it.
@@ -142,30 +160,20 @@ class Sam(Model):
         Raises:
             UserError: something else than such an image.
         """
+        from .nn import answering
+
         for image in images:
             if not isinstance(image, ResizedImage):
                 check_image(image)
         embeddings: list[SamEmbedding] = []
         for start in range(0, len(images), self.image_batch):
-            embeddings += self._embed_batch(images[start : start + self.image_batch])
+            embeddings += answering.embed(self, images[start : start + self.image_batch])
         return embeddings
-
-    def _embed_batch(
-        self, images: Sequence[NDArray[np.uint8] | ResizedImage]
-    ) -> list[SamEmbedding]:
-        small = [each if isinstance(each, ResizedImage) else self._resized(each) for each in images]
-        with arithmetics.arithmetic(self.device, self.precision):
-            batch = torch.stack([normalised(upload(each.pixels, self.device)) for each in small])
-            features = self.net.image_encoder(batch).float()
-        if self.compiled:
-            features = features.clone()  # a CUDA graph's own memory is overwritten by its next run
-        return [
-            SamEmbedding(one[None], each.size, input_size(*each.size))
-            for one, each in zip(features, small, strict=True)
-        ]
 
     def pack(self, embedding: SamEmbedding) -> dict[str, Tensor]:
         """The features, and both sizes, as tensors."""
+        import torch
+
         sizes = torch.tensor([embedding.size, embedding.input_size])
         return {"features": embedding.features, "sizes": sizes}
 
@@ -190,72 +198,13 @@ class Sam(Model):
 
         That saves time on a CPU; a GPU would have to wait for the decision and decodes all.
         """
-        on_cpu = torch.device(self.device).type == "cpu"
-        above = pred_iou_thresh if on_cpu and not self.compiled else None
+        above = pred_iou_thresh if self.device == "cpu" and not self.compiled else None
         return self._predict(embedding, prompts, multimask, above)
 
     def _predict(
         self, embedding: SamEmbedding, prompts: Prompts, multimask: bool, above: float | None
     ) -> Masks:
+        from .nn import answering
+
         check_prompts(self, prompts)
-        shape = (len(prompts), 3 if multimask else 1)
-        iou = torch.empty(shape, device=self.device)
-        logits = torch.empty((*shape, MASK_SIDE, MASK_SIDE), device=self.device)
-        prepared = self._prepared(embedding, masked=prompts.masks is not None)
-        groups, done = without_padding(prompts), 0
-        for _, group in groups:
-            encoded = self._to_input(group, embedding.size)
-            for start in range(0, len(group), self.chunk):
-                chunk = {k: value[start : start + self.chunk] for k, value in encoded.items()}
-                count = min(self.chunk, len(group) - start)
-                if self.compiled:  # for few sizes
-                    size = 1 << (count - 1).bit_length()
-                    chunk = {k: filled_up(value, size) for k, value in chunk.items()}
-                with arithmetics.arithmetic(self.device, self.precision):
-                    sparse, dense = self.net.prompt_encoder(**chunk)
-                    answer = self.net.mask_decoder(
-                        prepared, sparse, dense, multimask=multimask, above=above
-                    )
-                part = slice(done, done := done + count)
-                logits[part], iou[part] = (each[:count] for each in answer)
-        if len(groups) > 1:
-            order = upload(in_batch(groups), self.device)
-            logits, iou = logits[order], iou[order]
-        resize = upsampling(embedding.input_size, embedding.size, MASK_SIDE)
-        return Masks(logits, iou, embedding.size, resize)
-
-    def _prepared(self, embedding: SamEmbedding, *, masked: bool) -> PreparedImage:
-        """The embedded image as the decoder wants it."""
-        if masked not in embedding.prepared:
-            no_mask = None if masked else self.net.prompt_encoder.no_mask()
-            with arithmetics.arithmetic(self.device, self.precision):
-                embedding.prepared[masked] = self.net.mask_decoder.prepare(
-                    embedding.features, self.positions, no_mask
-                )
-        return embedding.prepared[masked]
-
-    def _to_input(self, prompts: Prompts, size: tuple[int, int]) -> dict[str, Tensor]:
-        """Prompts in pixels of the network's input, as tensors by kind."""
-        wide = arithmetics.widest(self.device)
-
-        def scaled(points: Any) -> Tensor:
-            found = to_input_pixels(np.asarray(points, np.float64), size)
-            return torch.as_tensor(found, dtype=wide)
-
-        parts: dict[str, Tensor] = {}
-        if prompts.points is not None:
-            parts["points"] = scaled(prompts.points)
-            parts["labels"] = torch.as_tensor(prompts.labels, dtype=torch.int64)
-        if prompts.boxes is not None:
-            parts["boxes"] = scaled(np.reshape(prompts.boxes, (-1, 2, 2))).reshape(-1, 4)
-        if prompts.masks is not None:
-            masks = torch.as_tensor(prompts.masks).float()
-            if masks.shape[1:] != (1, MASK_SIDE, MASK_SIDE):
-                raise UserError(f"masks must be (B, 1, 256, 256), not {tuple(masks.shape)}.")
-            parts["masks"] = masks
-        return {kind: upload(value, self.device) for kind, value in parts.items()}
-
-
-def filled_up(rows: Tensor, count: int) -> Tensor:
-    """(n, ...) -> (count, ...), the last of n rows repeated."""
-    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
+        return answering.answer(self, embedding, prompts, multimask=multimask, above=above)

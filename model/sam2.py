@@ -11,8 +11,9 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import SAM2_LOGITS, Framed, Inputs, choose_device, fill, require
+from ._framed import SAM2_LOGITS, Framed, Inputs, fill, require
 from ._frames import Stretched
+from ._given import choose_device
 
 
 class Sam2(Framed):

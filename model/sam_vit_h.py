@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .nn.checkpoint import OFFICIAL
+from .nn.known import OFFICIAL
 from .sam import Sam
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import Framed, Inputs, choose_device, decode_as_sam, fill, require
+from ._framed import Framed, Inputs, decode_as_sam, fill, require
 from ._frames import Padded
+from ._given import choose_device
 
 Arch = Literal["vit_b", "vit_l", "vit_h"]
 

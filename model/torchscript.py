@@ -15,7 +15,7 @@ from sambench.files import sha256
 from sambench.interfaces import ModelCard
 from sambench.options import Range
 
-from ._framed import choose_device
+from ._given import choose_device
 from ._pair import Named, Pair, Style
 from .nn.state_file import check_finite, not_weights
 
@@ -108,7 +108,8 @@ def _load(path: Path, device: str) -> Any:
         raise UserError(f"{path} is {words}.")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
+            # The class of this warning differs between versions of PyTorch.
+            warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated")
             module = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -1,15 +1,17 @@
 """Files: JSON and text, read or written whole, and the SHA-256 of what they hold."""
 
+import gzip
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sambench.errors import UserError
 
+GZIP = ".gz"
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -24,6 +26,18 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file to read: what it holds, or where its name ends in .gz, what that unpacks to."""
+    if path.suffix == GZIP:
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # it reads as one
+    return path.open("rb")
+
+
+def packed(data: bytes) -> bytes:
+    """Bytes as a gzip file has them; the same every time."""
+    return gzip.compress(data, mtime=0)
 
 
 def read_json(path: Path) -> Any:

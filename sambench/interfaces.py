@@ -12,6 +12,8 @@ from a mask, as in the reference implementation. This module imports no torch.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,9 +87,14 @@ class Model(ABC):
     @classmethod
     def best_device(cls) -> str:
         """What ``--device auto`` is for models of this class: a GPU that PyTorch finds, or cpu."""
+        if "torch" not in sys.modules and not _has_gpu_driver():
+            return "cpu"  # known without importing PyTorch, which takes a second
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def ready(self) -> None:  # noqa: B027 (most models are, once they are made)
+        """Load what was put off until it is needed: a run calls this before its first image."""
 
     def prepare(self, image: NDArray[np.uint8]) -> Any:
         """What `embed` takes in place of an image; readers make it ahead, in their threads."""
@@ -127,6 +134,17 @@ class Model(ABC):
     def unpack(self, packed: Mapping[str, Tensor]) -> Embedding:
         """The embedding that `pack` was given, exactly; the tensors are on the CPU."""
         raise NotImplementedError(f"{self.card.name} unpacks no embeddings")
+
+
+def _has_gpu_driver() -> bool:
+    """Whether what PyTorch would look for to find a GPU of NVIDIA or AMD is here at all."""
+    if Path("/dev/kfd").exists():  # AMD's
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -240,6 +258,8 @@ class Task(ABC):
     """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By preset, options that its paper leaves open: they keep their default."""
 
     @property
     def needs(self) -> frozenset[str]:
@@ -279,6 +299,9 @@ class Task(ABC):
         Raises:
             UserError: a file given as an option lacks one, or none has anything to score.
         """
+
+    def ready(self) -> None:  # noqa: B027 (most tasks are)
+        """Begin what takes time before the first score: a run calls this before its first image."""
 
     @abstractmethod
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Prediction:

@@ -18,6 +18,7 @@ from sambench.truths import Instances as Truth
 from ._coco_results import ImageDetections
 from ._objects import GroundTruth, object_mask
 from ._sizes import BINS, by_size, of_size
+from ._surface import object_values
 
 View = Literal["image", "stretched"]
 """What a model looks at: the image, or the image stretched to a square of 1024 x 1024."""
@@ -87,5 +88,7 @@ def mean_iou(records: Sequence[JSON]) -> Estimator:
         f"mIoU{size}": [of_size(record["iou"], record["areas"], size) for record in records]
         for size in BINS
     }
+    whole = [record["iou"] for record in records]
     boundary = [record["boundary_iou"] for record in records]
-    return ratios({"mIoU": [record["iou"] for record in records], **sized, "BoundaryIoU": boundary})
+    contours = object_values(records, whole)
+    return ratios({"mIoU": whole, **sized, "BoundaryIoU": boundary, **contours})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
     Curve,
@@ -54,6 +55,7 @@ class Edges(Task):
         boundary: which pixels of a mask are its outer boundary.
         suppression: edge NMS that thins the map: of the structured-edge toolbox, Canny's, none.
         smooth: standard deviation of the Gaussian that smooths the map before edge NMS, pixels.
+        normalise: stretch each map to [0, 1]; else it is taken as the model gives it, from 0 to 1.
         matching: berkeley reproduces the benchmark, exact is the true maximum matching.
         seed: of the outlier links of the berkeley matching.
         scale: value that stands for 1 in maps from another program; 0 infers it from all of them.
@@ -64,6 +66,7 @@ class Edges(Task):
     boundary: Boundary = "sobel"
     suppression: Suppression = "structured"
     smooth: Annotated[float, Range(0)] = 1.0
+    normalise: bool = True
     matching: Literal["berkeley", "exact"] = "berkeley"
     seed: Annotated[int, Range(0)] = 0
     scale: Annotated[float, Range(0)] = 0.0
@@ -81,7 +84,7 @@ class Edges(Task):
     prompting: ClassVar[frozenset[str]] = frozenset(
         {"points_per_side", "box_nms_thresh", "boundary", "masks", "edge"}
     )
-    foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none"}
+    foreign: ClassVar[Mapping[str, Any]] = {"suppression": "none", "normalise": False}
     paper: ClassVar[str] = "sambench run --task edges --model sam_vit_h --dataset bsds500"
     scoring: ClassVar[frozenset[str]] = frozenset(
         {"suppression", "smooth", "matching", "seed", "scale"}
@@ -89,7 +92,6 @@ class Edges(Task):
     facts: ClassVar[Mapping[str, Any]] = {
         "masks": "three for each point, no filter by predicted IoU or stability",
         "edge": "Sobel magnitude of the sigmoid of the logits at the size of the image",
-        "normalisation": "of each map to [0, 1]",
         "open in the paper": "boundary, suppression and smooth, chosen on BSDS500 val: "
         "see docs/edges.md for the evidence",
         "benchmark": "99 thresholds k/100, thinned, one-to-one matching within 0.0075 of the "
@@ -97,9 +99,13 @@ class Edges(Task):
     }
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
-        """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS."""
+        """Edge map (H, W) float32 in [0, 1] in steps of 1/65535, before edge NMS.
+
+        Raises:
+            UserError: it is outside [0, 1] and is not to be stretched.
+        """
         if (find := model.direct(self.direct)) is not None:
-            return in_steps(normalised(np.asarray(find(sample.image), np.float32)))
+            return self._settled(np.asarray(find(sample.image), np.float32), model)
         from sambench.masks.grid import grid
 
         size = sample.image.shape[0], sample.image.shape[1]
@@ -111,7 +117,22 @@ class Edges(Task):
             box_nms_thresh=self.box_nms_thresh,
         )
         edges = edge_map(_at_image_size(found), size, self.boundary)
-        return in_steps(normalised(edges.float().cpu().numpy()))
+        return self._settled(edges.float().cpu().numpy(), model)
+
+    def _settled(self, edges: NDArray[np.float32], model: Model) -> NDArray[np.float32]:
+        """A map as it is scored, in [0, 1] and in steps."""
+        if self.normalise:
+            return in_steps(normalised(edges))
+        if edges.min() < 0 or edges.max() > 1:
+            raise UserError(
+                f"{model.card.name} gives edges from {edges.min():.3g} to {edges.max():.3g}, not "
+                "within [0, 1]; give --normalise true to have each map stretched."
+            )
+        return in_steps(edges)
+
+    def ready(self) -> None:
+        """Begin to compile what scores, on a machine that has not done it."""
+        boundaries.compile_ahead()
 
     def score(self, prediction: NDArray[np.float32], truth: Boundaries) -> JSON:
         """Counts of the benchmark at each threshold: cntR, sumR, cntP, sumP."""

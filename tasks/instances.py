@@ -71,6 +71,7 @@ from ._coco_results import (
 from ._objects import SINGLE, GroundTruth, category_counts, iou_histogram, require_objects
 from ._prefixed import prefixed
 from ._sizes import by_frequency, by_size
+from ._surface import FACTS, declared, object_scores
 
 KINDS = {"segm": "", "boundary": "Boundary", "bbox": "box"}
 """Types of IoU, by what AP's name begins with."""
@@ -104,6 +105,13 @@ AVERAGE_PRECISION = (
     *_precisions("box", "boxes"),
 )
 """What may be measured of masks with scores: of COCO, of LVIS, and of LVIS without a limit."""
+AP_FACTS = {
+    "category": "the detector's",
+    "AP": "COCO: 100 detections per image and category; LVIS: 300 per image; both of mask IoU",
+    "BoundaryAP": "the lesser of mask IoU and Boundary IoU at 2 % of the diagonal",
+    "boxAP": "of the boxes that were prompted with",
+}
+"""What holds of masks with scores."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,8 @@ class Instances(Task):
         fixed: LVIS's AP with a limit of 10,000 detections per category and none per image.
         evaluator: sambench's own, or pycocotools and lvis, which give no intervals.
         source: elsewhere: masks and scores that another program saved, to be scored by AP.
+        surface: of annotated boxes, also measure Dice, NSD and HD95, NSD within this tolerance: in
+            pixels, or in the unit of the dataset's spacing.
     """
 
     detections: Path | None = None
@@ -145,6 +155,7 @@ class Instances(Task):
     fixed: bool = False
     evaluator: Literal["sambench", "official"] = "sambench"
     source: Literal["prompts", "elsewhere"] = "prompts"
+    surface: Annotated[float | None, Range(0)] = None
 
     truth: ClassVar[type] = Truth
     needs = frozenset({"boxes"})
@@ -152,15 +163,9 @@ class Instances(Task):
         "sambench run --task instances --preset sam --detections vitdet_h.json --model sam_vit_h "
         "--dataset coco"
     )
-    scoring: ClassVar[frozenset[str]] = frozenset({"evaluator"})
+    scoring: ClassVar[frozenset[str]] = frozenset({"evaluator", "surface"})
     foreign: ClassVar[Mapping[str, Any]] = {"source": "elsewhere"}
-    facts: ClassVar[Mapping[str, Any]] = {
-        "category": "the detector's",
-        "AP": "COCO: 100 detections per image and category; LVIS: 300 per image; both of mask IoU",
-        "BoundaryAP": "the lesser of mask IoU and Boundary IoU at 2 % of the diagonal",
-        "boxAP": "of the boxes that were prompted with",
-        **OVERLAP_FACTS,
-    }
+    facts: ClassVar[Mapping[str, Any]] = {**AP_FACTS, **OVERLAP_FACTS, **FACTS}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sam": {"refine": "single"},
         "efficientvit": {"crowd": True},
@@ -170,6 +175,7 @@ class Instances(Task):
         "efficientsam-annotated": {"mask": "confident"},
         "hq-sam": {"mask": "single", "view": "stretched"},
     }
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {"efficientsam-annotated": ("crowd",)}
 
     def __getstate__(self) -> dict[str, Any]:
         """The options: a detector's boxes stay behind when a task goes to a scoring process."""
@@ -183,12 +189,14 @@ class Instances(Task):
     @property
     def stated(self) -> Mapping[str, Any]:
         """The facts of AP where masks have scores, else those of the mean IoU."""
-        return {k: v for k, v in self.facts.items() if (k in OVERLAP_FACTS) != self.scored}
+        if self.scored:
+            return AP_FACTS
+        return OVERLAP_FACTS if self.surface is None else {**OVERLAP_FACTS, **FACTS}
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """AP of masks with scores, mIoU of those of annotated boxes."""
-        return AVERAGE_PRECISION if self.scored else OVERLAP
+        return AVERAGE_PRECISION if self.scored else (*OVERLAP, *declared("objects"))
 
     @cached_property
     def boxes(self) -> dict[str, Boxes]:
@@ -284,7 +292,7 @@ class Instances(Task):
         require_image(prediction, truth)
         if not self.scored:
             require_answers(prediction, truth, self._objects(truth))
-            return overlaps(prediction, truth, self.ground_truth)
+            return self._overlaps(prediction, truth)
         if self.evaluator == "official":
             return _official.image_record(prediction, truth)
         if not _is_lvis(truth):
@@ -293,6 +301,14 @@ class Instances(Task):
         frequency = dict(zip(truth.categories.tolist(), truth.extra["frequency"], strict=True))
         records = {k: lvis.image_record(prediction.detections, truth, k, limit) for k in KINDS}
         return {**records, "frequency": frequency}
+
+    def _overlaps(self, prediction: ImageDetections, truth: Truth) -> JSON:
+        """IoU and Boundary IoU of the masks of annotated boxes, and contours where asked for."""
+        places = {id: index for index, id in enumerate(truth.ids)}
+        objects = [places[id] for id in prediction.objects]
+        rles = prediction.detections.rles
+        contours = object_scores(truth, objects, rles, self.surface, self.ground_truth)
+        return {**overlaps(prediction, truth, self.ground_truth), **contours}
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """AP and Boundary AP by size, LVIS's also by frequency; or mIoU by size."""

@@ -31,8 +31,9 @@ from sambench.metrics.statistics import TOTAL, Statistic, by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._clicking import Choice, Clicked, ClickTask, Rules, click_on_all
+from ._clicking import Choice, Clicked, ClickTask, Right, Rules, click_on_all
 from ._objects import SINGLE, iou_histogram, require_objects
+from ._surface import FACTS, declared, object_scores, object_values
 
 TARGETS = (80, 85, 90, 95)
 MAIN = 90
@@ -80,6 +81,10 @@ class Interactive(ClickTask):
             the first click and the single one after.
         feedback: give the previous logits back with the next click.
         repeat: whether a pixel may be clicked twice.
+        no_error: where no error is left to click on, or none that was not clicked before, an object
+            keeps its mask, or gets a negative click at (0, 0).
+        surface: also measure Dice, NSD and HD95 of the mask after the last click, NSD within this
+            tolerance: in pixels, or in the unit of the dataset's spacing.
     """
 
     clicks: Annotated[int, Range(1)] = 20
@@ -87,13 +92,17 @@ class Interactive(ClickTask):
     mask: Choice = "confident"
     feedback: bool = True
     repeat: bool = False
+    no_error: Right = "stop"
+    surface: Annotated[float | None, Range(0)] = None
 
     truth: ClassVar[type] = Instances
     metrics = (
         *map(_clicks, (MAIN, *(target for target in TARGETS if target != MAIN))),
         *map(_overlap, CURVE),
         *map(_failures, TARGETS),
+        *declared("objects, after the last click"),
     )
+    scoring: ClassVar[frozenset[str]] = frozenset({"surface"})
     paper: ClassVar[str] = "sambench run --task interactive --model sam_vit_b --dataset davis345"
     facts: ClassVar[Mapping[str, Any]] = {
         "click": "centre of the larger of missed and extra region, exact Euclidean, the image "
@@ -101,9 +110,11 @@ class Interactive(ClickTask):
         "IoU": "at the image's original size, logits > 0, without the pixels to be ignored",
         "NoC": "first click at which the IoU is reached, the limit where it never is",
         "mIoU@k": "an object that has stopped keeps its last IoU",
+        **FACTS,
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "segnext": {"stop": 2.0},
+        "ritm": {"no_error": "corner"},
+        "segnext": {"stop": 2.0, "no_error": "corner"},
         "sam": {"mask": "confident-then-single", "repeat": True},
     }
 
@@ -112,13 +123,23 @@ class Interactive(ClickTask):
         """Kinds of prompt that these options use."""
         return frozenset({"points", "masks"} if self.feedback else {"points"})
 
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, that of an object that has stopped where one may, contours where asked for."""
+        never = self.stop > 1 and self.no_error == "corner"
+        apart = {*(["mIoU@k"] if never else []), *(FACTS if self.surface is None else {})}
+        return {k: v for k, v in self.facts.items() if k not in apart}
+
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object."""
         require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object until it is right."""
-        rules = Rules(mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop)
+        rules = Rules(
+            mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop,
+            no_error=self.no_error,
+        )  # fmt: skip
         return click_on_all(model, embedding, sample.id, sample.truth, rules, self.clicks)
 
     def score(self, prediction: Clicked, truth: Instances) -> JSON:
@@ -133,15 +154,18 @@ class Interactive(ClickTask):
             ],
             "clicks": prediction.clicks,
             "left_out": len(truth) - len(prediction.objects),
+            **object_scores(
+                truth, prediction.objects, [own[-1] for own in prediction.masks], self.surface
+            ),
         }
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
-        """NoC and NoF at each target, mIoU after k clicks."""
+        """NoC and NoF at each target, mIoU after k clicks, contours after the last."""
         needed = {target: self._needed(records, target) for target in TARGETS}
         means: dict[str, list[list[float]]] = {f"NoC@{t}": needed[t] for t in TARGETS}
         for count in (k for k in CURVE if k <= self.clicks):
             means[f"mIoU@{count}"] = [[iou_after(o, count) for o in r["iou"]] for r in records]
-        mean = ratios(means)
+        mean = ratios(means | object_values(records, [[o[-1] for o in r["iou"]] for r in records]))
         failed = {
             f"NoF@{t}": np.array([sum(n >= self.clicks for n in image) for image in needed[t]])
             for t in TARGETS

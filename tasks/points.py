@@ -44,8 +44,9 @@ from ._clicking import (
     Where,
     click_on_all,
 )
-from ._objects import GroundTruth, iou_histogram, object_mask, require_objects
+from ._objects import GroundTruth, iou_histogram, object_mask, require_objects, require_points
 from ._sizes import BINS, by_size, of_size
+from ._surface import FACTS, declared, object_scores, object_values
 
 REPORTED = (1, 2, 3, 5, 9)
 _FIRST = Metric(
@@ -76,7 +77,8 @@ class Points(ClickTask):
 
     Attributes:
         points: number of prompts for each object.
-        first: the first prompt: the object's centre, a random pixel of it, or its box.
+        first: the first prompt: the object's centre, a random pixel of it, its box, or the point
+            that it was annotated with, which SA-1B has.
         next: the following clicks: centre of the larger error, random in the error, random in
             the object.
         mask: the mask taken: the most confident of three for the first prompt and the single one
@@ -97,6 +99,8 @@ class Points(ClickTask):
             touches once it was brought to that square and back.
         crowd: also count crowd regions.
         seed: of the random clicks.
+        surface: also measure Dice, NSD and HD95 of the mask after the last prompt, NSD within this
+            tolerance: in pixels, or in the unit of the dataset's spacing.
     """
 
     points: Annotated[int, Range(1)] = 1
@@ -114,6 +118,7 @@ class Points(ClickTask):
     ground_truth: GroundTruth = "exact"
     crowd: bool = False
     seed: Annotated[int, Range(0)] = 0
+    surface: Annotated[float | None, Range(0)] = None
 
     truth: ClassVar[type] = Instances
     metrics = (
@@ -127,13 +132,16 @@ class Points(ClickTask):
         *by_size(_FIRST),
         *map(_after, REPORTED[1:]),
         *(metric for count in SIZED for metric in by_size(_after(count))),
+        *declared("objects, after the last prompt"),
     )
+    scoring: ClassVar[frozenset[str]] = frozenset({"surface"})
     paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
     facts: ClassVar[Mapping[str, Any]] = {
         "IoU": "at the image's original size, logits > 0; an object with an empty mask is left out",
         "click": "pixel farthest from the boundary, exact Euclidean, the image border is boundary",
         "sizes": "annotated area: small < 32^2 <= medium < 96^2 <= large",
         "boundary": "Boundary IoU, 2 % of the diagonal",
+        **FACTS,
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "sam": {"points": 9},
@@ -149,6 +157,11 @@ class Points(ClickTask):
             "points": 3, "next": "error-random", "center": "convolved", **_EDGESAM,
         },
         "edgesam-box": {"points": 3, "first": "box", "next": "error-random", **_EDGESAM},
+        "slimsam": {"first": "annotated"},
+    }  # fmt: skip
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "efficientsam": ("crowd", "seed"), "edgesam": ("seed",), "edgesam-box": ("seed",),
+        "slimsam": ("mask",),
     }  # fmt: skip
 
     @property
@@ -162,15 +175,18 @@ class Points(ClickTask):
 
     @property
     def stated(self) -> Mapping[str, Any]:
-        """The facts, that of the exact centre where one is clicked."""
+        """The facts, that of the exact centre where one is clicked, of contours where asked."""
         exact = self.center == "exact" and self.first == "center"
         clicked = exact or (self.points > 1 and self.next == "error-center")
-        return {k: v for k, v in self.facts.items() if k != "click" or clicked}
+        apart = {*([] if clicked else ["click"]), *(FACTS if self.surface is None else [])}
+        return {k: v for k, v in self.facts.items() if k not in apart}
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
-        """Refuse images without a single object."""
+        """Refuse images without a single object, or without annotated points to click on."""
         if not self.crowd:
             require_objects(dataset, ids, "count them with --crowd true")
+        if self.first == "annotated":
+            require_points(dataset, ids)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object."""
@@ -202,7 +218,11 @@ class Points(ClickTask):
             "boundary_iou": [boundary for _, _, boundary in scored],
             "clicks": prediction.clicks,
             "left_out": len(truth) - len(prediction.objects),
-        }
+            **object_scores(
+                truth, prediction.objects, [masks[-1] for masks in prediction.masks],
+                self.surface, self.ground_truth,
+            ),
+        }  # fmt: skip
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """Mean over objects of IoU after 1, 2, 3, 5, 9 prompts, by size, of the oracle."""
@@ -219,6 +239,7 @@ class Points(ClickTask):
                 values[f"mIoU{size}{at}"] = [
                     of_size(own, r["areas"], size) for own, r in zip(after, records, strict=True)
                 ]
+        values |= object_values(records, [[iou[-1] for iou in r["iou"]] for r in records])
         return ratios(values)
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:

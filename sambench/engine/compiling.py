@@ -47,8 +47,9 @@ def compile_all() -> None:
     from sambench.masks.rle import boxes, decode, encode
     from sambench.masks.upsampling import Upsampling, upsample
     from sambench.metrics.detection.coco import Detections, average_precision, image_record
-    from sambench.metrics.edges.boundaries import edge_counts
+    from sambench.metrics.edges.boundaries import compile_ahead, edge_counts
 
+    compile_ahead()
     masks = np.eye(8, dtype=bool)[None]
     edge_counts(masks[0].astype(float), list(masks))
     size = (8, 8)

@@ -168,6 +168,9 @@ class Loop:
         On Ctrl-C what has been scored, or is being scored, is still kept.
         """
         self._stopped.clear()
+        for task in self._parts.tasks:
+            task.ready()
+        self._parts.model.ready()
         try:
             for answers in self._answers(todo):
                 for answer in answers:

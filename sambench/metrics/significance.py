@@ -27,6 +27,8 @@ MOST_DIRECT = 500
 GROUPS = 200
 POWER = 1.96 + 0.84
 """Standard errors that a difference must have to be found at 5 % in 80 % of studies."""
+FEWEST_IMAGES = math.ceil(1 + math.log2(1 / (1 - LEVEL)))
+"""Fewer never give a p of .05: all n speak for one model with p = 2^(1-n)."""
 _ROUNDING, _ZERO = 1e-9, 1e-12
 """Relative and absolute: what sums in another order may differ by."""
 Key = TypeVar("Key")
@@ -155,13 +157,14 @@ def images_to_settle(difference: Estimate, images: int) -> int | None:
         images: how many.
 
     Returns:
-        Their number; None where the difference is 0 or its interval is not known.
+        Their number, no less than any star takes; None where the difference is 0 or its interval is
+        not known.
     """
     half = (difference.high - difference.low) / 2
     if not math.isfinite(half) or not difference.value:
         return None
     error = half / 1.96
-    return max(math.ceil(images * (POWER * error / difference.value) ** 2), 2)
+    return max(math.ceil(images * (POWER * error / difference.value) ** 2), FEWEST_IMAGES)
 
 
 def swaps_for(pairs: int) -> int:

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import Estimator
+from sambench.metrics.student import LEVEL as LEVEL
+from sambench.metrics.student import student
 
 RESAMPLES = 1000
-LEVEL = 0.95
 FEWEST_GROUPS = 20
 MOST_ERRORS = 10.0
 """Standard errors beyond which an interval of a metric that most images lack is no help."""
@@ -56,8 +57,9 @@ MEAN = Kind(5, False, "intervals from fewer than 5 images do not hold 95 %")
 TOTAL = Kind(MEAN.fewest, False, MEAN.reason, total=True)
 RECALL = Kind(30, True, "intervals of AR from fewer than 30 images do not hold 95 %")
 PRECISION = Kind(
-    30, True, "AP of fewer than 30 images is biased upward, more than an interval can say"
+    300, True, "AP of fewer than 300 images is biased upward, more than an interval can say"
 )
+ONE_CATEGORY = Kind(30, True, "AP of a category on fewer than 30 images is biased upward")
 CATEGORIES = Kind(
     30, True, "a mean over the categories of fewer than 30 images depends on which ones occur"
 )
@@ -234,20 +236,13 @@ def _spreads(changes: Mapping[str, Floats], resamples: int, seed: int) -> dict[s
     table = np.stack(list(changes.values()), axis=1)
     informative = (table != 0).sum(axis=0)  # NaN bears on it too: nothing else does
     error = np.sqrt((table**2).sum(axis=0))
-    quantile = _student(np.maximum(informative - 1, 1))
+    quantile = student(np.maximum(informative - 1, 1))
     critical = np.maximum(quantile, _studentized(table - table.mean(axis=0), resamples, seed))
     critical[(informative < len(table)) & (critical > MOST_ERRORS)] = np.inf
     return {
         name: Spread(float(error[i]), float(critical[i]), int(informative[i]))
         for i, name in enumerate(changes)
     }
-
-
-def _student(degrees: NDArray[np.int64]) -> Floats:
-    from scipy.special import stdtrit
-
-    quantile: Floats = stdtrit(degrees, (1 + LEVEL) / 2)
-    return quantile
 
 
 def _studentized(values: Floats, resamples: int, seed: int) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import differing_fields
-from sambench.report.leaderboard import Board, Entry, caution, show_ranks
+from sambench.report.leaderboard import Board, Entry, caution, show_ranks, without_intervals
 from sambench.report.matrix import UNSTATED, Cell, make_matrix
 from sambench.report.numbers import (
     DASH,
@@ -20,6 +20,7 @@ from sambench.report.numbers import (
     show_estimate,
     show_metric,
 )
+from sambench.report.reproduced import Settled
 from sambench.shown import Metric, find_metric
 
 MOST_METRICS = 8
@@ -69,12 +70,10 @@ def board_markdown(board: Board) -> str:
     """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    metrics = board.metrics[:MOST_METRICS]
     said = [*board.notes, *unranked(board), *filter(None, [caution(board).strip()])]
-    words = (
-        [f"<sub>{md('; '.join(lines))}</sub>"]
-        if (lines := legend(board.metrics[:MOST_METRICS]))
-        else []
-    )
+    said += without_intervals(board, metrics)
+    words = [f"<sub>{md('; '.join(lines))}</sub>"] if (lines := legend(metrics)) else []
     return "\n\n".join([table, *words, *(md(note) for note in said)])
 
 
@@ -102,6 +101,22 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
     ]
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
     return "\n\n".join([table, *map(md, matrix.notes)])
+
+
+def settled_markdown(claims: Sequence[Settled]) -> str:
+    """Published numbers against measured ones as a markdown table; "" if there are none."""
+    head = ["claim", "published in", "metric", "printed", "measured", "95 % interval", "verdict"]
+    rows = [
+        [
+            md(each.claim),
+            f"[{md(each.where)}]({each.link})" if each.link else md(each.where),
+            *map(md, (line.metric, line.printed, line.measured, line.interval, line.verdict)),
+            f"`{each.command}`",
+        ]
+        for each in claims
+        for line in each.lines
+    ]
+    return _table([*head, "command"], rows) if rows else ""
 
 
 def _matrix_cell(cell: Cell, metric: Metric) -> str:
@@ -158,7 +173,7 @@ def md(text: str) -> str:
 
 CSV_HEAD = (
     "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low", "high",
-    "best_rank", "worst_rank", "unit", "higher_is_better",
+    "best_rank", "worst_rank", "unit", "higher_is_better", "withheld", "bias",
 )  # fmt: skip
 
 
@@ -184,7 +199,8 @@ def _csv_row(board: Board, entry: Entry, name: str, estimate: Estimate) -> list[
     metric = find_metric(board.metrics, name)
     better = "" if metric.higher_is_better is None else str(metric.higher_is_better).lower()
     digits = ["" if math.isnan(number) else repr(float(number)) for number in numbers]
-    about = [_no_formula(metric.unit), better]
+    bias = "" if estimate.bias is None else repr(float(estimate.bias))
+    about = [_no_formula(metric.unit), better, _no_formula(estimate.withheld), bias]
     return [*(_no_formula(word) for word in [*words, name]), *digits, *ranks, *about]
 
 
@@ -216,6 +232,8 @@ def _board_json(board: Board) -> JSON:
                 "notes": list(entry.notes),
                 "ranks": entry.ranks,
                 "metrics": {name: _numbers(value) for name, value in entry.metrics.items()},
+                "withheld": {n: e.withheld for n, e in entry.metrics.items() if e.withheld},
+                "bias": {n: e.bias for n, e in entry.metrics.items() if e.bias is not None},
             }
             for entry in board.entries
         ],
@@ -254,9 +272,11 @@ def _latex_table(board: Board) -> str:
 
 
 def _latex_notes(board: Board) -> list[str]:
-    """What the metrics are, and why there are no ranks if there are none."""
-    words = "; ".join(legend(board.metrics[:MOST_METRICS]))
-    notes = [word for word in (f"{words}." if words else "", *unranked(board)) if word]
+    """What the metrics are, and why there are no ranks or intervals where there are none."""
+    metrics = board.metrics[:MOST_METRICS]
+    words = "; ".join(legend(metrics))
+    said = (*unranked(board), *without_intervals(board, metrics))
+    notes = [word for word in (f"{words}." if words else "", *said) if word]
     return [rf"\par\footnotesize {tex(' '.join(notes))}"] if notes else []
 
 

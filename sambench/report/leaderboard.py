@@ -18,6 +18,7 @@ from sambench.report.numbers import (
     declared_by,
     direction_unknown,
     few_images,
+    withheld,
 )
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.report.ranking import MANY, Pair, noise, paired_tests, standings
@@ -255,6 +256,12 @@ def tie_rule(board: Board) -> str:
         rule = f"{some}from their intervals alone, Holm's correction for all pairs ({chance})"
         return f"{shared}: {rule}.{caution(board)}"
     return "Ranks follow the printed values; without intervals nothing is known of noise."
+
+
+def without_intervals(board: Board, metrics: Sequence[Metric]) -> list[str]:
+    """Why values of some metrics of a board have no interval, in sentences."""
+    of = ((m, e.metrics[m.name]) for m in metrics for e in board.entries if m.name in e.metrics)
+    return [f"{line[0].upper()}{line[1:]}." for line in withheld(of)]
 
 
 def caution(board: Board) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from sambench.errors import UserError
 from sambench.interfaces import Task
 from sambench.prompts import KINDS
-from sambench.report.leaderboard import Board, Entry, caution
+from sambench.report.leaderboard import Board, Entry, caution, without_intervals
 from sambench.store.result import Result
 
 log = logging.getLogger(__name__)
@@ -128,10 +128,14 @@ class Matrix:
 
     @property
     def notes(self) -> list[str]:
-        """What must be said beside the numbers: of datasets, and of ranks from few images."""
+        """What must be said beside the numbers: of datasets, and of what rests on few images."""
         boards = [place.board for place in self.places]
         said = list(dict.fromkeys(note for board in boards for note in board.notes))
-        few = ((board, caution(board).strip()) for board in boards)
+        few = (
+            (board, words)
+            for board in boards
+            for words in (caution(board).strip(), *without_intervals(board, [board.metric]))
+        )
         return said + [f"{b.task} on {b.dataset}: {words}" for b, words in few if words]
 
 

@@ -30,9 +30,7 @@ def show_value(metric: Metric, value: float) -> str:
 def show_estimate(metric: Metric, estimate: Estimate) -> str:
     """Value and interval: ``59.1 (57.0 to 61.2)``."""
     value = show_value(metric, estimate.value)
-    if math.isnan(estimate.low):
-        return value
-    return f"{value} ({show_interval(metric, estimate)})"
+    return f"{value} ({show_interval(metric, estimate)})" if has_interval(estimate) else value
 
 
 def show_interval(metric: Metric, estimate: Estimate) -> str:

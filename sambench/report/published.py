@@ -63,7 +63,8 @@ class PublishedRow:
 
     Attributes:
         label: the row's name in the table.
-        model: the model's name as ``sambench list`` would show it; "" if the row is of no model.
+        model: the model's name as ``sambench list`` would show it, with the options that make it
+            this one of several: ``pidinet:variant=tiny``; "" if the row is of no model.
         dataset: dataset, if not the table's.
         values: metric -> value in sambench's scale (fractions, counts, seconds).
         half: metric -> half width of the printed 95 % interval, same scale.

@@ -115,7 +115,8 @@ _Recorded = tuple[Task, list[JSON]]
 
 def _tested(first: _Recorded, second: _Recorded, metric: str, swaps: int) -> float:
     both = [*first[1], *second[1]]
-    a, b = (task.estimator(both) for task, _ in (first, second))
+    a = first[0].estimator(both)
+    b = a if first[0] == second[0] else second[0].estimator(both)
     found = p_values(a, b, len(first[1]), swaps=swaps, names=frozenset({metric}))
     return found.get(metric, math.nan)
 

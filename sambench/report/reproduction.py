@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sambench.errors import UserError, nearest
-from sambench.interfaces import JSON
+from sambench.interfaces import JSON, DatasetCard
 from sambench.metrics.statistics import Estimate
+from sambench.registry import installed, names, split_spec
 from sambench.report.numbers import (
     DASH,
     few_images,
@@ -93,6 +94,11 @@ class Reproduction:
         """Whether the whole protocol was run and the number does not hold."""
         return self.verdict.startswith("not reproduced")
 
+    @property
+    def concludes(self) -> bool:
+        """Whether the whole protocol was run, so that the number holds or does not."""
+        return self.contradicts or self.verdict.startswith("reproduced")
+
 
 def find_claims(
     tables: Sequence[PublishedTable], what: str, model: str = "", dataset: str = ""
@@ -116,6 +122,29 @@ def find_claims(
         sets = sorted({claim.row.dataset for claim in of_model})
         raise UserError(f"{what} was published for {', '.join(sets)}, not for {dataset}.")
     return found
+
+
+def dataset_of(result: Result) -> str:
+    """The name of a result's dataset, whatever it is called; "" if it is the user's own."""
+    about = result.protocol["dataset"]
+    return "" if about.get("own") else str(about["name"])
+
+
+def with_expected(result: Result) -> Result:
+    """A result from a file, with how many images its dataset has when it is whole."""
+    name = dataset_of(result)
+    if name not in names("dataset"):
+        return result
+    card: DatasetCard | None = getattr(installed("dataset", name), "card", None)
+    split = result.protocol["dataset"].get("split")
+    return expecting(result, card) if card is not None and card.split == split else result
+
+
+def expecting(result: Result, card: DatasetCard) -> Result:
+    """How many images the whole dataset has is not a part of the protocol, but of the verdict."""
+    expected = card.expected.get("images")
+    about = {**result.protocol["dataset"], **({"expected": expected} if expected else {})}
+    return replace(result, protocol={**result.protocol, "dataset": about})
 
 
 def compare(claim: Claim, result: Result) -> Reproduction:
@@ -168,9 +197,11 @@ def _differing(claim: Claim, result: Result) -> list[str]:
     """Known differences between the published protocol and the measured one."""
     found = []
     model, dataset = result.protocol["model"], result.protocol["dataset"]
-    if model["name"] != claim.row.model:
+    name, variant = split_spec(claim.row.model)
+    chosen = model.get("options", {})
+    if model["name"] != name or any(str(chosen.get(k)) != v for k, v in variant.items()):
         found.append(f"weights: {claim.row.label} published, {result.model} measured")
-    found += [f"{k}: {v} of the model measured" for k, v in model.get("options", {}).items()]
+    found += [f"{k}: {v} of the model measured" for k, v in chosen.items() if k not in variant]
     if dataset["name"] != claim.row.dataset or dataset.get("own"):
         found.append(f"dataset: {claim.row.dataset} published, {result.dataset} measured")
     split = result.protocol["dataset"].get("split")

@@ -12,7 +12,6 @@ Modules that fetch, time, describe or refuse and never touch a number are left o
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import inspect
 import sys
@@ -26,7 +25,7 @@ from types import ModuleType
 
 from sambench.files import sha256
 from sambench.registry.imports import Imported
-from sambench.store.normal import Normal
+from sambench.store.forms import normal_form
 
 APART = frozenset({
     "sambench",
@@ -146,13 +145,15 @@ def _read(path: Path, module: str) -> Code:
     """
     if path.suffix != ".py":
         return Code(path.name, sha256(path), ())
-    normal = Normal(lambda found: list(_targets(found, path, module)))
-    digest = normal.digest(ast.parse(path.read_bytes()))
-    if module.partition(".")[0] == "sambench" or _is_path(module):
-        return Code(path.name, digest, tuple(normal.imports))
+    ours = module.partition(".")[0] == "sambench" or _is_path(module)
+    found = normal_form(
+        path.read_bytes(), lambda each: list(_targets(each, path, module)), texts=not ours
+    )
+    if ours:
+        return Code(path.name, found.digest, tuple(found.imports))
     packages = list(accumulate(module.split("."), "{}.{}".format))[:-1]
-    files = _files_beside(path.parent, normal.texts)
-    return Code(path.name, digest, tuple(dict.fromkeys([*packages, *normal.imports, *files])))
+    files = _files_beside(path.parent, found.texts)
+    return Code(path.name, found.digest, tuple(dict.fromkeys([*packages, *found.imports, *files])))
 
 
 def _files_beside(folder: Path, texts: Iterable[str]) -> Iterator[str]:

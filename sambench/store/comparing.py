@@ -307,6 +307,7 @@ def _rows(differences: Mapping[str, Difference]) -> JSON:
             "low": number(row.difference.low),
             "high": number(row.difference.high),
             "withheld": row.difference.withheld,
+            "bias": row.difference.bias,
             "p": number(row.p),
             "images_to_settle": row.settle,
         }

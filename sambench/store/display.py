@@ -1,7 +1,7 @@
 """How numbers are written, as each metric declares it, and how a notebook shows them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -57,19 +57,26 @@ def show_p(p: float) -> str:
 
 
 def withheld(shown: Iterable[tuple[Metric, Estimate]]) -> list[str]:
-    """Why there are no intervals, one line for each reason: ``no interval for AP: ...``."""
-    names, biases = dict[str, list[str]](), dict[str, str]()
+    """Why there are no intervals, one line for each reason: ``no interval for AP: ...``.
+
+    Of a metric that is biased the line says by how much at most; of several results, in the worst.
+    """
+    reasons = dict[str, dict[Metric, float]]()
     for metric, estimate in shown:
         if estimate.withheld:
-            names.setdefault(estimate.withheld, []).append(metric.name)
-            if estimate.bias is not None and estimate.bias > 0:
-                biases.setdefault(
-                    estimate.withheld, f"{metric.name} by up to {number(metric, estimate.bias)}"
-                )
-    return [
-        f"no interval for {', '.join(of)}: {why}{f' (here {biases[why]})' if why in biases else ''}"
-        for why, of in names.items()
-    ]
+            known = reasons.setdefault(estimate.withheld, {})
+            known[metric] = max(known.get(metric, 0.0), estimate.bias or 0.0)
+    return [f"no interval for {_names(of)}: {why}{_worst(of)}" for why, of in reasons.items()]
+
+
+def _names(metrics: Iterable[Metric]) -> str:
+    return ", ".join(metric.name for metric in metrics)
+
+
+def _worst(biases: Mapping[Metric, float]) -> str:
+    """The bias of the first metric that has one: the others are its parts."""
+    found = next(((metric, bias) for metric, bias in biases.items() if bias > 0), None)
+    return f" (here {found[0].name} by up to {number(*found)})" if found else ""
 
 
 def html_table(

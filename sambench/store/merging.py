@@ -15,7 +15,7 @@ from sambench.interfaces import JSON
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import open_kept, parse_keep
 from sambench.store.manifests import read_manifest
-from sambench.store.paths import PREDICTIONS, RECORDS, file_stem
+from sambench.store.paths import PREDICTIONS, RECORDS, beside, file_stem
 from sambench.store.records import Index, as_line, check_plan, scan
 from sambench.store.result import write_result
 from sambench.store.run import Run, placed, predicted_in
@@ -108,7 +108,7 @@ def _join(run: Run, indices: list[Index], limit: int, resamples: int) -> None:
         (as_line({"id": id, "failed": why}) for id, why in failed.items()),
         (as_line({"session": session}) for session in sessions),
     )
-    write_lines(run.records_path, lines)
+    write_lines(beside(run.stem, RECORDS), lines)
     _gather(run, header, where)
     ids = tuple(header["ids"][: limit or None])
     write_result(run.path, summary(run.task, run.index, ids, resamples, {}))

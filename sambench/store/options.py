@@ -84,19 +84,20 @@ def chosen_options(plugin: Model | Dataset) -> JSON:
 
 
 def given_parts(plugin: Model | Dataset) -> dict[str, Model | Dataset]:
-    """The models and datasets that options name, by option, as they were loaded."""
+    """The models and datasets that options name, by option, as they were loaded.
+
+    Where a part has several options, a semicolon stands between them.
+    """
     spec = spec_of(plugin)
     texts = {made.text: part for part in _parts(plugin) if (made := spec_of(part)) is not None}
     options = spec.options.items() if spec else ()
-    return {k: texts[v] for k, v in options if isinstance(v, str) and v and v in texts}
+    named = {k: v.replace(";", ",") for k, v in options if isinstance(v, str) and v}
+    return {k: texts[text] for k, text in named.items() if text in texts}
 
 
-def parts_of(model: Model) -> list[Model | Dataset]:
-    """The models and datasets that a model is made of, such as one that ranks another's masks."""
-    found: list[Model | Dataset] = []
-    for part in _parts(model):
-        found += [part, *parts_of(part)] if isinstance(part, Model) else [part]
-    return found
+def parts_of(plugin: Model | Dataset) -> list[Model | Dataset]:
+    """The models and datasets that one is made of, such as a model that ranks another's masks."""
+    return [each for part in _parts(plugin) for each in (part, *parts_of(part))]
 
 
 def _parts(plugin: object) -> list[Model | Dataset]:

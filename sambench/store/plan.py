@@ -44,7 +44,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
     card, direct = dataset.card, is_direct(task, model)
     task = unprompted(task) if direct else task
     predicting = modules_of(model, task, *parts_of(model), also=ENGINE)
-    reading = modules_of(dataset)
+    reading = modules_of(dataset, *parts_of(dataset))
     return {
         "plan": make_plan(name, task, model, dataset, digest_of(predicting), digest_of(reading)),
         "about": {
@@ -97,7 +97,8 @@ def choices_of(task: Task, *, direct: bool) -> JSON:
 
 def place_of(dataset: Dataset) -> str:
     """A digest of where a dataset's files lie, "" where its options do not say."""
-    places = sorted(map(str, given_paths(dataset).values()))
+    read = (dataset, *parts_of(dataset))
+    places = sorted(str(path) for part in read for path in given_paths(part).values())
     return hashlib.sha256("\n".join(places).encode()).hexdigest() if places else ""
 
 
@@ -181,12 +182,14 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
 
 
 def _preset(task: Task) -> JSON:
-    """The preset that was asked for, and which of its options were given otherwise."""
+    """The preset that was asked for, which of its options were given otherwise, what is open."""
     name = preset_of(task)
     if not name:
         return {}
     other = [key for key, value in task.presets[name].items() if getattr(task, key) != value]
-    return {"preset": f"{name}, but for {', '.join(other)}" if other else name}
+    words = f"{name}, but for {', '.join(other)}" if other else name
+    unknown = task.left_open.get(name, ())
+    return {"preset": f"{words}; its paper leaves open {', '.join(unknown)}" if unknown else words}
 
 
 def _foreign(header: JSON) -> JSON:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from sambench.errors import UserError
+from sambench.files import open_bytes
 from sambench.interfaces import JSON
 
 FORMAT = 2
@@ -118,7 +119,7 @@ class Index:
     def raw(self, ids: Iterable[str]) -> Iterator[bytes]:
         """The lines of some scored images as they stand in the file; of a doubtful one, that."""
         offsets = {**self.doubtful, **self.offsets}
-        with self.path.open("rb") as file:
+        with open_bytes(self.path) as file:
             for id in ids:
                 file.seek(offsets[id])
                 yield file.readline()
@@ -143,7 +144,7 @@ def scan(path: Path) -> Index:
     index, end, damaged = Index(path), 0, []
     if not path.is_file():
         return index
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 break

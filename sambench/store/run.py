@@ -1,9 +1,9 @@
 """One run on disk: all that one task, model and dataset left in a folder.
 
 Its files lie side by side, ``OUTPUT/<task>/<dataset>/<model>`` and an ending: the result ``.json``,
-the records ``.records.jsonl`` (those of a shard ``.shard-1-of-4.records.jsonl``), and the folder
-``.predictions``. Each may be missing: a run that goes on has no result yet, and a result that was
-published has left its records behind.
+the records ``.records.jsonl`` (those of a shard ``.shard-1-of-4.records.jsonl``; packed ones, which
+are only read, ``.records.jsonl.gz``), and the folder ``.predictions``. Each may be missing: a run
+that goes on has no result yet, and a result that was handed on may have left its records behind.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from sambench.errors import UserError
+from sambench.files import GZIP, packed, write_lines
 from sambench.interfaces import JSON, Task
 from sambench.store.manifests import read_manifest
 from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, beside, stem_of
@@ -45,8 +46,9 @@ class Run:
 
     @property
     def records_path(self) -> Path:
-        """Where its records lie, if they were kept."""
-        return beside(self.stem, RECORDS)
+        """Where its records lie, if they were kept: the compact ones where there are no others."""
+        plain, compact = beside(self.stem, RECORDS), beside(self.stem, RECORDS + GZIP)
+        return compact if compact.is_file() and not plain.is_file() else plain
 
     @property
     def predictions(self) -> Path:
@@ -94,6 +96,16 @@ class Run:
         if self.index.header:
             return task_of_records(self.index, self.own)
         return task_of_result(self.result, self.path, self.own)
+
+    def compact(self) -> Path | None:
+        """Pack its records, the same lines in a tenth of the space; their new path, if any were."""
+        plain = beside(self.stem, RECORDS)
+        if not plain.is_file():
+            return None
+        compact = beside(plain, GZIP)
+        write_lines(compact, [packed(plain.read_bytes())])
+        plain.unlink()
+        return compact
 
     @property
     def name(self) -> str:
@@ -152,9 +164,10 @@ def find_runs(places: Iterable[Path], own: Iterable[Path] = ()) -> list[Run]:
 
 def result_path(path: Path) -> Path:
     """The path of a result, of which the records may have been named instead."""
-    if not path.name.endswith(RECORDS):
+    name = path.name.removesuffix(GZIP)
+    if not name.endswith(RECORDS):
         return path
-    return path.with_name(path.name.removesuffix(RECORDS) + ".json")
+    return path.with_name(name.removesuffix(RECORDS) + ".json")
 
 
 def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
@@ -168,7 +181,7 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
         UserError: there are no records, or records of several runs.
     """
     if path.is_dir():
-        found = sorted(path.rglob(f"*{RECORDS}"))
+        found = sorted([*path.rglob(f"*{RECORDS}"), *path.rglob(f"*{RECORDS}{GZIP}")])
         if len(found) != 1:
             raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
         path = found[0]

@@ -1,17 +1,19 @@
-"""From records to a result."""
+"""From records to a result, and to its numbers again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
-from sambench.metrics.statistics import Estimate, estimates
+from sambench.metrics.statistics import RESAMPLES, Estimate, estimates
 from sambench.shown import Metric, as_details, find_metric, with_references
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
+from sambench.store.run import Run
 from sambench.store.timing import summarize
 
 
@@ -33,28 +35,48 @@ def summary(
     lines = index.lines(id for id in ids if id in index.offsets)
     if not lines:
         raise UserError(f"no image could be scored; see {index.path}.")
-    records = [line["record"] for line in lines]
     reasons = {**index.failed, **failed}
     about = index.header["about"]
-    found = estimates(task.estimator(records), len(records), resamples=resamples)
-    metrics = {name: _within(find_metric(task.metrics, name), e) for name, e in found.items()}
     return Result(
         task=about["task"],
         model=about["label"],
         dataset=about["dataset"]["label"],
-        metric=task.metric,
-        images=len(records),
-        metrics=metrics,
-        declared=tuple(metric for metric in task.metrics if metric.name in metrics),
         protocol=protocol(index.header, ids),
         failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
         note=about["note"],
-        details=as_details(
-            with_references(task.curves(records), index.header.get("references", ()))
-        ),
+        **_numbers(task, index, lines, resamples),
     )
+
+
+def recomputed(run: Run, resamples: int = RESAMPLES) -> Result:
+    """A result with its numbers computed anew from the records beside it; the rest is as it was.
+
+    Raises:
+        UserError: there are no records, or they are not those of the result.
+    """
+    lines = run.lines()
+    if not lines:
+        raise UserError(
+            f"{run.path} has no records beside it that are its own; bring {run.records_path}."
+        )
+    return replace(run.result, **_numbers(run.task, run.index, lines, resamples))
+
+
+def _numbers(task: Task, index: Index, lines: Sequence[JSON], resamples: int) -> dict[str, Any]:
+    """The fields of a result that are computed from the records of images."""
+    records = [line["record"] for line in lines]
+    found = estimates(task.estimator(records), len(records), resamples=resamples)
+    metrics = {name: _within(find_metric(task.metrics, name), e) for name, e in found.items()}
+    curves = with_references(task.curves(records), index.header.get("references", ()))
+    return {
+        "metric": task.metric,
+        "images": len(records),
+        "metrics": metrics,
+        "declared": tuple(metric for metric in task.metrics if metric.name in metrics),
+        "details": as_details(curves),
+    }
 
 
 def _within(metric: Metric, estimate: Estimate) -> Estimate:

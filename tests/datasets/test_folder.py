@@ -12,10 +12,15 @@ from PIL import Image, ImageDraw, ImageFilter
 from sambench import cli
 from sambench.checks.dataset import check_dataset, problems_of
 from sambench.data.images import grey_levels, read_labels
+from sambench.datasets._instances import from_rles
 from sambench.datasets.bbbc038v1 import Bbbc038v1
 from sambench.datasets.egohos import Egohos
 from sambench.datasets.folder import Folder
 from sambench.errors import UserError
+from sambench.masks import rle
+from sambench.metrics.detection.assignment import Detections
+from sambench.registry import load
+from sambench.tasks._coco_results import ImageDetections
 
 SIZE = (60, 80)
 ELLIPSE = (15, 10, 65, 50)
@@ -745,3 +750,30 @@ def test_a_page_or_file_without_its_object_is_refused(tmp_path):
     for path in (tmp_path / "masks").iterdir():
         path.unlink()
     assert len(masks_of(own(tmp_path, LABELS * 0, reading={"threshold": 128}))) == 0
+
+
+# Spacing
+
+
+@pytest.mark.parametrize(("text", "sides"), [("0.5", (0.5, 0.5)), ("0.5+0.8", (0.5, 0.8))])
+def test_spacing_stands_with_the_objects_and_scales_distances(tmp_path, text, sides):
+    dataset = own(tmp_path, LABELS, reading={"spacing": text})
+    truth = dataset["x"].truth
+    assert truth.extra["spacing"] == sides
+    plain = folder(tmp_path)
+    assert "spacing" not in plain["x"].truth.extra
+    assert dataset.fingerprint != plain.fingerprint
+    moved = np.roll(LABELS == 1, 3, axis=0)
+    task, shifted = load("task", "instances:surface=1"), rle.encode(moved[None])
+    found = ImageDetections(
+        "x", Detections(tuple(shifted), np.ones(1), np.zeros(1, int), truth.boxes[:1]), (1,)
+    )
+    for known, far in ((plain["x"].truth, 3.0), (truth, 3 * sides[0])):
+        one = from_rles(truth.size, truth.rles[:1], extra=known.extra)
+        assert task.score(found, one)["surface"][0][1] == pytest.approx(far)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "wide", "1+2+3", "inf", "nan"])
+def test_spacing_that_is_none_is_refused(tmp_path, text):
+    with pytest.raises(UserError, match=r"^spacing=.* is not a size above 0; give 0\.5, or rows"):
+        own(tmp_path, LABELS, reading={"spacing": text})

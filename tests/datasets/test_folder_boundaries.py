@@ -93,7 +93,7 @@ FILLED[10:30, 10:40] = 255
         ({"x.png": np.stack([RING, RING * 0, LINE], 2)}, {}, "is in colour"),
         ({"y.png": RING}, {}, "belongs to no image"),
         ({"x.png": RING, "x_1.png": LINE}, {}, "keep one kind"),
-        ({"x.png": RING}, {"ignore": "3"}, "ignore= and objects= are for masks"),
+        ({"x.png": RING}, {"ignore": "3"}, "ignore=, objects= and spacing= are for masks"),
         ({"x.png": RING}, {"without_mask": "empty"}, "give without_mask=skip"),
         ({"x.png": RING}, {"masks": "m"}, "folder needs two folders"),
     ],

@@ -108,6 +108,8 @@ def test_images_that_settle_a_difference():
     assert images_to_settle(wide, 100) == pytest.approx(100, abs=1)
     half = Estimate(-0.028, -0.028 - 1.96 * 0.02, -0.028 + 1.96 * 0.02)
     assert images_to_settle(half, 100) == pytest.approx(400, abs=1)
+    # Five images never have a star, however large the difference is.
+    assert images_to_settle(Estimate(0.5, 0.4, 0.6), 5) == 6
     assert images_to_settle(Estimate(0.0, -0.1, 0.1), 100) is None
     assert images_to_settle(Estimate(0.1, math.nan, math.nan), 100) is None
 

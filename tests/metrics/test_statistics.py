@@ -155,6 +155,17 @@ def test_the_greatest_of_the_images_is_biased_and_its_interval_says_so():
     assert few.bias == found.bias
 
 
+def test_ap_asks_for_more_images_than_that_of_one_category():
+    records = detections(100)
+    whole = estimates(average_precision(records), 100, resamples=50)
+    assert whole["AP"].withheld.startswith("AP of fewer than 300 images is biased upward")
+    assert whole["AP"].bias is not None
+    assert (whole["AR@100"].withheld, whole["AR@100"].low < whole["AR@100"].high) == ("", True)
+    assert estimates(category_precision(records), 100, resamples=50)["7"].withheld == ""
+    few = estimates(category_precision(records[:25]), 25, resamples=50)["7"]
+    assert few.withheld.startswith("AP of a category on fewer than 30 images")
+
+
 def test_an_evaluator_without_weights_says_so():
     def whole(counts):
         return {"m": 0.5 if (counts == 1).all() else math.nan}

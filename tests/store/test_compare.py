@@ -41,6 +41,7 @@ def test_a_run_does_not_differ_from_itself(runner, capsys):
         "first": found["metrics"]["brightness"]["second"],
         "second": found["metrics"]["brightness"]["second"],
         "difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "withheld": "",
+        "bias": None,
         "images_to_settle": None,
     }  # fmt: skip
     assert (found["choices"], found["only"]) == ([], [0, 0])
@@ -206,12 +207,12 @@ def test_a_comparison_in_words(two, capsys):
 
 
 def coco(folder, names):
-    """Two images with one square object of each category."""
+    """Two images with one rectangular object of each category, wider in the first one."""
     squares = [
-        {"id": 2 * i + k, "image_id": i, "category_id": k, "iscrowd": 0, "area": 100,
-         "bbox": [10 * k, 5, 10, 10],
-         "segmentation": [[10 * k, 5, 10 * k + 10, 5, 10 * k + 10, 15, 10 * k, 15]]}
-        for i in (1, 2) for k in (1, 2)
+        {"id": 2 * i + k, "image_id": i, "category_id": k, "iscrowd": 0, "area": 10 * wide,
+         "bbox": [10 * k, 5, wide, 10],
+         "segmentation": [[10 * k, 5, 10 * k + wide, 5, 10 * k + wide, 15, 10 * k, 15]]}
+        for i, wide in ((1, 10), (2, 8)) for k in (1, 2)
     ]  # fmt: skip
     images = [{"id": i, "file_name": f"{i}.png", "width": 40, "height": 20} for i in (1, 2)]
     categories = [{"id": k, "name": name} for k, name in enumerate(names, start=1)]
@@ -236,6 +237,8 @@ def test_categories_are_called_by_the_names_that_the_dataset_gives(tmp_path, cap
     assert [line.split()[:2] for line in lines[at + 1 : at + 3]] == [
         ["cell", "100.0"], ["nucleus", "100.0"],
     ]  # fmt: skip
+    reason = "intervals from fewer than 5 images do not hold 95 %"
+    assert lines[at + 3] == f"no interval for some of them: {reason}"
     found = compared(capsys, *sides)
     assert found["categories"].keys() == {"1", "2"}
     assert found["category_names"] == {"1": "cell", "2": "nucleus"}

@@ -216,11 +216,83 @@ def cells():
     }, None  # fmt: skip
 
 
+def shaken():
+    # Two sizes, 0.1 and 0.2, of two draws each, of three objects in two images.
+    one = {
+        "still": [0.9, 0.8], "iou": [[[0.8, 0.6], [0.5, 0.3]], [[0.7, 0.7], [0.2, 0.6]]],
+        "categories": [1, 2],
+    }  # fmt: skip
+    other = {"still": [1.0], "iou": [[[1.0, 0.8], [0.8, 0.8]]], "categories": [1]}
+    return [one, other], {
+        "mIoU_still": 0.9,
+        "mIoU@0.1": (0.7 + 0.7 + 0.9) / 3, "mIoU_worst@0.1": (0.6 + 0.7 + 0.8) / 3,
+        "mIoU": (0.4 + 0.4 + 0.8) / 3, "mIoU_worst": (0.3 + 0.2 + 0.8) / 3,
+        "spread": (0.1 + 0.2 + 0) / 3,
+    }, {"1": 0.6, "2": 0.4}  # fmt: skip
+
+
+def contours():
+    """What `surface` adds, of two images: means over objects, of the last IoU: Dice 2/3 and 1/3."""
+    scores = {"surface": [[0.5, 4.0]]}, {"surface": [[1.0, 2.0]]}
+    return scores, {"Dice": 0.5, "NSD": 0.75, "HD95": 3}
+
+
+def points_with_contours():
+    one, other = contours()[0]
+    common = {"areas": [100.0], "oracle": [0.5], "boundary_iou": [0.5], "categories": [1]}
+    records = [{**common, **one, "iou": [[0.1, 0.5]]}, {**common, **other, "iou": [[0.2]]}]
+    return records, {
+        "mIoU": 0.15, "mIoU_oracle": 0.5, "BoundaryIoU": 0.5, "mIoUs": 0.15, "mIoUm": NAN,
+        "mIoUl": NAN, "mIoU@2": 0.35, **contours()[1],
+    }, {"1": 0.15}  # fmt: skip
+
+
+def interactive_with_contours():
+    one, other = contours()[0]
+    records = [
+        {**one, "iou": [[0.1, 0.5]], "categories": [1]},
+        {**other, "iou": [[0.2]], "categories": [1]},
+    ]
+    counts = {f"{name}@{t}": 2 for name in ("NoC", "NoF") for t in (80, 85, 90, 95)}
+    return records, {**counts, "mIoU@1": 0.15, **contours()[1]}, {"1": 2}
+
+
+def instances_with_contours():
+    one, other = contours()[0]
+    common = {"areas": [100.0], "boundary_iou": [0.5], "categories": [1]}
+    records = [{**common, **one, "iou": [0.5]}, {**common, **other, "iou": [0.2]}]
+    return records, {
+        "mIoU": 0.35, "mIoUs": 0.35, "mIoUm": NAN, "mIoUl": NAN, "BoundaryIoU": 0.5,
+        **contours()[1],
+    }, {"1": 0.35}  # fmt: skip
+
+
+def semantic_with_contours():
+    # Dice 2 * 6 / 18 and 2 / 6, of both images' pixels; NSD and HD95 of class 1 are means of two
+    # images, of class 2 of the one that has it.
+    record = {
+        "categories": [1, 2], "common": [3, 1], "marked": [4, 4], "truth": [5, 2],
+        "surface": [[0.5, 4.0], [1.0, 1.0]],
+    }  # fmt: skip
+    other = {
+        "categories": [1, 2], "common": [3, 0], "marked": [4, 0], "truth": [5, 0],
+        "surface": [[0.7, 2.0], None],
+    }  # fmt: skip
+    _, pixels, by_category = semantic()
+    added = {"Dice": (2 / 3 + 1 / 3) / 2, "NSD": (0.6 + 1) / 2, "HD95": (3 + 1) / 2}
+    return [record, other], {**pixels, **added}, by_category
+
+
 CASES = {
+    "points:points=2,surface=2": points_with_contours,
+    "interactive:clicks=2,surface=2": interactive_with_contours,
+    "instances:surface=2": instances_with_contours,
+    "semantic:surface=2": semantic_with_contours,
     "points:points=3": points, "interactive:clicks=4": interactive, "edges": edges,
     "instances": instances_of_boxes, "instances:source=elsewhere": average_precision,
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
+    "shaken:steps=2": shaken,
     "everything": everything, "agreement": agreement,
 }  # fmt: skip
 

@@ -41,6 +41,7 @@ CASES = [
     ("foreground", "center", "mini"),
     ("panoptic", "box_mask", "scenes:images=3"),
     ("semantic", "box_mask", "scenes:images=3"),
+    ("shaken:steps=2,draws=2", "box_mask", "mini"),
     ("text", "oracle:dataset=scenes", "scenes:images=3"),
     ("superpixels", "slic", "scenes:images=3"),
 ]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample
 from sambench.masks import rle
 from sambench.metrics.edges import boundaries
@@ -325,6 +326,31 @@ def more_recall(one, other):
     assert other.metrics["BR"] > one.metrics["BR"]
 
 
+def tolerates(one, other):
+    assert one.prompted == other.prompted
+    assert one.metrics["NSD"] < other.metrics["NSD"] <= 1
+    for name in ("Dice", "HD95"):
+        assert one.metrics[name] == other.metrics[name]
+
+
+def other_sizes(one, other):
+    """Prompts are moved farther: that which lies still is the same."""
+    for first, second in zip(one.predictions, other.predictions, strict=True):
+        pairs = list(zip(first.prompts, second.prompts, strict=True))
+        assert pairs
+        assert all(a[0] == b[0] and a[1:] != b[1:] for a, b in pairs)
+
+
+def more_draws(one, other):
+    counts = [{len(own) for p in seen.predictions for own in p.masks} for seen in (one, other)]
+    assert counts == [{5}, {9}]
+
+
+def clicks_of_boxes(one, other):
+    assert one.first.boxes is not None
+    assert other.first.points is not None
+
+
 def gives_up(one, other):
     assert [len(clicks) for p in one.predictions for clicks in p.clicks] == [2] * 4
     assert [len(clicks) for p in other.predictions for clicks in p.clicks] == [1] * 4
@@ -450,6 +476,12 @@ ENTRIES = {
         "points_per_side=4,rank=random,seed=1",
         order_of_masks,
     ),
+    ("shaken", "shake"): ("shake=sides", "shake=click", clicks_of_boxes),
+    ("shaken", "most"): ("most=0.1,steps=2", "most=0.3,steps=2", other_sizes),
+    ("shaken", "steps"): ("steps=2,draws=2", "steps=4,draws=2", more_draws),
+    ("shaken", "draws"): ("steps=2,draws=2", "steps=2,draws=4", more_draws),
+    ("shaken", "mask"): ("mask=confident", "mask=single", asks_for_one),
+    ("shaken", "seed"): ("seed=0", "seed=1", other_sizes),
     ("everything", "points_per_side"): (GRID, GRID.replace("3", "5", 1), sides),
     ("everything", "pred_iou_thresh"): (
         FINE,
@@ -525,7 +557,12 @@ for _task in ("panoptic", "semantic"):
         (_task, "mask"): ("mask=confident", "mask=single", asks_for_one),
         (_task, "top"): ("top=confident", "top=small", other_masks),
     }
-ALONE = {("edges", "matching"), ("edges", "seed"), ("edges", "scale"), ("foreground", "stretch")}
+for _task in ("points", "interactive", "instances", "semantic"):
+    ENTRIES[_task, "surface"] = ("surface=0", "surface=3", tolerates)
+ALONE = {
+    *(("edges", name) for name in ("matching", "seed", "scale", "normalise")),
+    ("foreground", "stretch"),
+}
 """Options with a test of their own below."""
 ELSEWHERE = {
     # The rules of EdgeSAM and EfficientViT-SAM: test_points.py, on images of another size.
@@ -535,6 +572,7 @@ ELSEWHERE = {
             "center", "errors", "error_unit", "ground_truth", "no_error", "small_error",
         )
     ),
+    ("interactive", "no_error"),
     # Of annotated boxes: test_instances.py and, against the scripts, test_peers.py.
     ("instances", "ground_truth"), ("instances", "view"),
     # test_cells.py
@@ -579,6 +617,27 @@ def test_scale_of_edges_is_what_stands_for_one(tmp_path):
     np.testing.assert_allclose(found, values / 255, atol=1e-4)
     found = load("task", "edges:scale=510").load(tmp_path / "map")
     np.testing.assert_allclose(found, values / 510, atol=1e-4)
+
+
+def test_a_map_of_edges_is_stretched_or_taken_as_it_is():
+    class Faint(Probe):
+        def boundaries(self, image):
+            return np.linspace(self.low, self.high, image.size // 3).reshape(image.shape[:2])
+
+    model, sample = Faint(), Sample("a", np.zeros((9, 12, 3), np.uint8), None)
+
+    def edges(spec, low, high):
+        model.low, model.high = low, high
+        return load("task", spec).predict(model, None, sample)
+
+    for low, high in ((0.2, 0.6), (0.0, 1.0), (3.0, 7.0)):
+        found = edges("edges", low, high)
+        assert (found.min(), found.max()) == (0, 1)
+    found = edges("edges:normalise=false", 0.2, 0.6)
+    assert (found.min(), found.max()) == (pytest.approx(0.2), pytest.approx(0.6))
+    for low, high in ((-0.1, 0.5), (0.5, 1.2)):
+        with pytest.raises(UserError, match=f"from {low} to {high}, not within"):
+            edges("edges:normalise=false", low, high)
 
 
 def test_stretch_of_foreground_uses_the_maps_own_range():

@@ -135,7 +135,7 @@ def _peaks(
     for e in range(len(images)):
         row, passed = weights[images[e]], punished[behind[e]]
         true, wrong = float(kind[e] & 1), float(kind[e] >> 1)
-        for lane in range(LANES):
+        for lane in range(len(row)):
             positive[lane] += true * row[lane]
             matched[lane] += wrong * row[lane]
             hits = positive[lane]
@@ -151,12 +151,13 @@ def _peaks(
 @inner_with_arrays
 def _area(peak: NDArray[Any], level: NDArray[Any], levels: int, precision: NDArray[Any]) -> None:
     """Mean over recalls of the highest precision at or behind each."""
-    highest = np.zeros(LANES)
+    # Loops over a length that only running tells are vectorized, those over a constant unrolled.
+    lanes, highest = len(precision), np.zeros(len(precision))
     for e in range(len(peak) - 1, -1, -1):
-        for lane in range(LANES):
+        for lane in range(lanes):
             highest[lane] = max(highest[lane], peak[e, lane])
             precision[lane] += highest[lane] * (level[e + 1, lane] - level[e, lane])
-    for lane in range(LANES):
+    for lane in range(lanes):
         precision[lane] /= levels
 
 
@@ -196,7 +197,7 @@ def average_curves(
     for k in range(len(truths)):
         for p in range(first[k + 1] - first[k]):
             row = weights[punishable[first[k] + p]]
-            for lane in range(LANES):
+            for lane in range(len(row)):
                 punished[p + 1, lane] = punished[p, lane] + row[lane]
         for lane in range(LANES):
             objects[lane] = max(truths[k, lane], _ROUNDING)

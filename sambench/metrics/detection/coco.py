@@ -19,7 +19,7 @@ from sambench.interfaces import JSON
 from sambench.metrics.detection import assignment
 from sambench.metrics.detection.accumulate import Tally, areas_of, kind
 from sambench.metrics.detection.assignment import Detections
-from sambench.metrics.statistics import PRECISION, Statistic
+from sambench.metrics.statistics import ONE_CATEGORY, Statistic
 from sambench.truths import Instances
 
 __all__ = ["Detections", "average_precision", "category_precision", "image_record"]
@@ -113,4 +113,4 @@ def category_precision(records: Sequence[JSON]) -> Statistic:
         return dict(zip(ids, values, strict=True))
 
     ids = [str(id) for id in tally.categories.tolist()]
-    return Statistic(estimate, many, dict.fromkeys(ids, PRECISION))
+    return Statistic(estimate, many, dict.fromkeys(ids, ONE_CATEGORY))

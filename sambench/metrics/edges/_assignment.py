@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import typeof
 
 from sambench._compile import compiled, inner
-from sambench.metrics.edges._matching import FAR, UNIT, Ints, Side, pop, push
-from sambench.metrics.edges._outliers import DEGREE, Work, draw_y, place
+from sambench.metrics.edges._matching import FAR, UNIT, Ints, Side, Whole, pop, push, side
+from sambench.metrics.edges._outliers import DEGREE, Work, draw_y, place, work_for
 
 LAST_RESORT = 100  # cost of a link of last resort in outlier costs
 MARKS = 256  # size of the trees that grow towards a search
@@ -33,7 +36,7 @@ def _reverse(ns: int, nb: int, work: Work) -> None:
 
 
 @inner
-def _mark(ns: int, nb: int, work: Work, free: Ints, count: int) -> int:
+def _mark(ns: int, nb: int, work: Work, free: Ints, count: Whole) -> int:
     """Grow a tree backwards, at no cost, from each unmatched node of x over nodes of y.
 
     A search that meets a tree is done. Augmenting through one leaves the others as they are.
@@ -110,7 +113,7 @@ def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to eac
     heap, stack, near, worth = work.heap, work.stack, work.near, work.worth
     distance, parent, x_mate = work.distance, work.parent, work.x_mate
     x_price, y_price, via, root = work.x_price, work.y_price, work.via, work.root
-    queued = stacked = touched = settled = 0
+    queued, stacked, touched, settled = np.int64(0), 0, 0, 0
     owner, base, goal = begin, 0, -1
     while goal < 0:
         for i in range(_neighbours(small, big, work, owner, resort, seed)):
@@ -154,7 +157,7 @@ def _augment(  # noqa: C901 - one search; parts would hand a dozen arrays to eac
 def _augment_all(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) -> None:
     """Match the nodes of y that are left."""
     ns, nb = small.size[0], big.size[0]
-    free, count = work.free, 0
+    free, count = work.free, np.int64(0)
     for i in range(ns + nb):
         if work.x_mate[i] < 0:
             free[count] = i
@@ -191,3 +194,20 @@ def assign(small: Side, big: Side, work: Work, unmatched: int, seed: np.uint64) 
     """
     place(small, big, work, seed)
     _augment_all(small, big, work, unmatched, seed)
+
+
+def compile_assignment() -> None:
+    """Have `assign` compiled and kept, by solving an empty one."""
+    assign(*_empty())
+
+
+def compile_search() -> None:
+    """Have the half of it compiled and kept that `assign` would come to last."""
+    search: Any = _augment_all
+    search.compile(tuple(map(typeof, _empty())))
+
+
+def _empty() -> tuple[Side, Side, Work, int, np.uint64]:
+    nothing = np.zeros(1, np.int32), np.empty(0, np.int32), np.empty(0, np.int64)
+    one, other = side(*nothing, 0), side(*nothing, 0)
+    return one, other, work_for(one, other), 1, np.uint64(0)

@@ -21,6 +21,8 @@ from sambench._compile import compiled, inner
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Whole = int | np.int64
+"""Where a constant would be one, numba compiles the same twice: for it, and for any number."""
 
 UNIT = 1 << 24  # one unit of cost; below it, ties are broken
 TIE = 1 << 12  # ties are broken by less than this, so that 4,096 of them stay below one unit
@@ -66,7 +68,7 @@ class Heap(NamedTuple):
 
 
 @inner
-def push(heap: Heap, size: int, key: int, node: int) -> int:
+def push(heap: Heap, size: np.int64, key: int, node: int) -> np.int64:
     """Add a node; returns the new size."""
     keys, nodes = heap.keys, heap.nodes
     child = size
@@ -81,7 +83,7 @@ def push(heap: Heap, size: int, key: int, node: int) -> int:
 
 
 @inner
-def pop(heap: Heap, size: int) -> int:
+def pop(heap: Heap, size: np.int64) -> np.int64:
     """Remove the first, which the caller has read; returns the new size."""
     keys, nodes = heap.keys, heap.nodes
     size -= 1
@@ -99,7 +101,7 @@ def pop(heap: Heap, size: int) -> int:
 
 
 @inner
-def _flip(near: Side, far: Side, last: int, begin: int) -> None:
+def _flip(near: Side, far: Side, last: Whole, begin: int) -> None:
     """Match along the path of parents from `last`, a pixel of the far side, back to `begin`."""
     while True:
         owner = far.parent[last]
@@ -133,7 +135,7 @@ def augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each
     best = near.price[begin]
     loser, goal = begin, -1  # the pixel to leave unmatched, or the far pixel to end at
     owner, base = begin, 0
-    size = settled = touched = 0
+    size, settled, touched = np.int64(0), 0, 0
     while True:
         for e in range(near.start[owner], near.start[owner + 1]):
             node = near.partner[e]
@@ -166,7 +168,7 @@ def augment(  # noqa: C901 - one search; parts would hand a dozen arrays to each
     elif loser != begin:
         node = near.mate[loser]
         near.mate[loser] = -1
-        _flip(near, far, node, begin)
+        _flip(near, far, np.int64(node), begin)
     for i in range(touched):
         far.distance[heap.touched[i]] = FAR
 

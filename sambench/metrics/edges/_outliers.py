@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sambench._compile import compiled, inner
-from sambench.metrics.edges._matching import FAR, Heap, Ints, Longs, Side
+from sambench.metrics.edges._matching import FAR, Heap, Ints, Longs, Side, Whole
 
 DEGREE = 6  # links of a node, the benchmark's constant
 TAKEN = 1 << 20  # degree of an outlier that is placed
@@ -102,7 +102,7 @@ def _bits(state: np.uint64) -> np.uint64:
 
 
 @inner
-def _draw(links: Ints, row: int, targets: int, skip: int, seed: np.uint64) -> None:
+def _draw(links: Ints, row: int, targets: int, skip: Whole, seed: np.uint64) -> None:
     """Fill a row with distinct numbers below `targets`, none equal to `skip` if that is >= 0.
 
     The numbers depend on the seed and the row alone. Of fewer targets than `DEGREE` all are taken.
@@ -133,7 +133,7 @@ def draw_x(links: Ints, small: int, big: int, seed: np.uint64) -> None:
     for i in range(small):
         _draw(links, i, small, i, seed)
     for i in range(small, small + big):
-        _draw(links, i, small, -1, seed)
+        _draw(links, i, small, np.int64(-1), seed)
 
 
 @compiled
@@ -163,7 +163,7 @@ def _load(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
 
 
 @inner
-def _forget(links: Ints, node: int, degree: Ints, names: Ints, queue: Ints, size: int) -> int:
+def _forget(links: Ints, node: Whole, degree: Ints, names: Ints, queue: Ints, size: int) -> int:
     """A node of x is used up; outliers that have a single choice left are queued."""
     for k in range(DEGREE):
         slot = links[node, k]
@@ -200,7 +200,7 @@ def _place_big(ns: int, nb: int, work: Work, seed: np.uint64, size: int) -> int:
     for pixel in range(nb):
         if work.y_mate[pixel] < 0:
             draw_y(work.y_links, pixel, nb, seed)
-            most, best = 0, -1
+            most, best = 0, np.int64(-1)
             for k in range(DEGREE):
                 node = ns + work.y_links[pixel, k]
                 if work.x_mate[node] < 0:
@@ -231,7 +231,7 @@ def _place_outliers(ns: int, nb: int, work: Work, size: int) -> None:
             if degree[slot] == 1:
                 x_mate[names[slot]], y_mate[nb + slot] = nb + slot, names[slot]
                 degree[slot] = TAKEN
-                size = _forget(links, names[slot], degree, names, queue, size)
+                size = _forget(links, np.int64(names[slot]), degree, names, queue, size)
         if x_mate[node] < 0:
             slot = links[node, 0]
             for k in range(1, DEGREE):

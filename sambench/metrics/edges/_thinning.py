@@ -84,8 +84,8 @@ def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
 
 @inner
 def _switch_off(
-    pixels: Ints, count: int, codes: NDArray[np.uint16], around: Ints, queues: Ints, sizes: Ints,
-    queued: NDArray[np.uint8],
+    pixels: Ints, count: np.int64, codes: NDArray[np.uint16], around: Ints, queues: Ints,
+    sizes: Ints, queued: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """Take pixels off; their neighbours that are on have to be looked at again, in both queues."""
     for i in range(count):
@@ -113,7 +113,7 @@ def _thin(
         for i in range(sizes[turn]):
             queued[queues[turn, i]] &= ~(1 << turn)
         sizes[turn] = 0
-        count = 0
+        count = np.int64(0)
         for pixel in on:
             if tables[turn, codes[pixel]]:
                 going[count] = pixel
@@ -121,7 +121,7 @@ def _thin(
         _switch_off(going, count, codes, around, queues, sizes, queued)
     turn = 0
     while sizes[0] or sizes[1]:
-        count = 0
+        count = np.int64(0)
         for i in range(sizes[turn]):
             pixel = queues[turn, i]
             queued[pixel] &= ~(1 << turn)
@@ -134,7 +134,7 @@ def _thin(
 
 
 @inner_with_arrays
-def _append(array: Ints, size: int, value: int) -> Ints:
+def _append(array: Ints, size: np.int64, value: int) -> Ints:
     """Write at the end of an array that grows."""
     if size == len(array):
         grown = np.empty(2 * size, dtype=np.int32)
@@ -167,7 +167,7 @@ def _events(
     sizes = np.empty(2, np.int32)
     going, was_on = np.empty(len(order), np.int32), np.zeros(size, np.bool_)
     pixels, known = np.empty(len(order), np.int32), 0
-    changes, total = np.empty(1024, np.int32), 0
+    changes, total = np.empty(1024, np.int32), np.int64(0)
     removed, added = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.int64)
     begin = 0
     for step in range(len(ends)):

@@ -82,6 +82,15 @@ def edge_counts(
     return np.stack(columns, axis=1)[::-1].astype(np.int64)
 
 
+def compile_ahead() -> None:
+    """Begin to compile, beside this process, the larger half of what `edge_counts` needs."""
+    from sambench._compile import compiled_beside
+    from sambench.metrics.edges._counting import count_matches
+
+    parts = ("compile_assignment", "compile_search")
+    compiled_beside(count_matches, "sambench.metrics.edges._assignment", parts)
+
+
 def threshold_values(count: int) -> Floats:
     """The thresholds k / (count + 1), rounded as MATLAB's linspace rounds them.
 

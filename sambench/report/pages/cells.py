@@ -9,7 +9,7 @@ from typing import Any
 
 from sambench.metrics.statistics import Estimate
 from sambench.report.leaderboard import Entry
-from sambench.report.numbers import DASH, show_interval, show_metric, show_value
+from sambench.report.numbers import DASH, has_interval, show_interval, show_metric, show_value
 from sambench.shown import Metric
 
 
@@ -74,7 +74,7 @@ def estimate(metric: Metric, found: Estimate | None) -> Number:
     """A value of a metric with its interval; a dash where there is none."""
     if found is None or math.isnan(found.value):
         return Number()
-    interval = "" if math.isnan(found.low) else show_interval(metric, found)
+    interval = show_interval(metric, found) if has_interval(found) else ""
     return Number(show_value(metric, found.value), found.value, interval)
 
 

@@ -1,4 +1,4 @@
-"""The first page: models against tasks, each task in short, and all that was measured."""
+"""The first page: published numbers reproduced, models against tasks, all that was measured."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from sambench.report.numbers import hardware, legend
 from sambench.report.pages.cells import Line, Number, board_line, metric_column
 from sambench.report.pages.contents import Contents, runs_of
 from sambench.report.pages.render import Page
+from sambench.report.reproduced import settled
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def overview_page(contents: Contents) -> Page:
     }
     metrics = {metric.name: metric for metric in (p.board.metric for p in matrix.places)}
     data = {
+        "reproduced": settled(contents.boards),
         "matrix": matrix,
         "columns": [metric_column(place.board.metric) for place in matrix.places],
         "images": [_images(place.board.entries[0]) for place in matrix.places],

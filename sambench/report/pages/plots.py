@@ -96,6 +96,7 @@ def _draw(name: str, caption: str, paint: Callable[[Axes], None], size: Any = SI
         paint(figure.subplots())
         svg, png = io.StringIO(), io.BytesIO()
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]  # untyped
+        figure.set_layout_engine("none")  # as it is laid out now: that takes half of drawing
         figure.set_facecolor("white")
         figure.set_dpi(160)
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]  # untyped

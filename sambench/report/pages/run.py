@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sambench.report.comparable import flatten
 from sambench.report.details import Drawings
 from sambench.report.leaderboard import Board
-from sambench.report.numbers import metric_of, show_metric
+from sambench.report.numbers import metric_of, show_metric, withheld
 from sambench.report.pages import charts
 from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.cells import Number, estimate, metric_column, number
@@ -47,6 +47,7 @@ def run_page(contents: Contents, board: Board, run: Run) -> Page:
         "metric": metric_column(metric),
         "value": found and estimate(metric, found),
         "metrics": [*_metric_rows(result)],
+        "withheld": withheld((metric_of(result, name), e) for name, e in result.metrics.items()),
         "plots": plots,
         "categories": [*_category_rows(metric, drawn)],
         "protocol": flatten(result.protocol),

@@ -7,7 +7,7 @@ from sambench.interfaces import JSON
 from sambench.registry import entries
 from sambench.report.comparable import differing_fields
 from sambench.report.formats import unranked
-from sambench.report.leaderboard import Board, tie_rule
+from sambench.report.leaderboard import Board, tie_rule, without_intervals
 from sambench.report.numbers import legend
 from sambench.report.pages import charts
 from sambench.report.pages.cells import (
@@ -37,7 +37,7 @@ class Section:
         columns: its metrics.
         lines: its entries.
         legend: what its metrics are, a line for each family.
-        rules: what its ranks mean, or why there are none, in sentences.
+        rules: what its ranks mean, or why there are none, and no intervals, in sentences.
         plots: its plots.
         chips: options of the task that tell it from the other boards of the task.
         browsable: whether it has an image browser.
@@ -134,7 +134,7 @@ def _section(
         [metric_column(metric) for metric in metrics],
         [board_line(entry, metrics, contents.addresses) for entry in board.entries],
         legend(metrics),
-        [tie_rule(board)] if ranked else unranked(board),
+        [*([tie_rule(board)] if ranked else unranked(board)), *without_intervals(board, metrics)],
         plots,
         chips or {},
         bool(contents.scored_runs(board)),
