@@ -129,7 +129,7 @@ def test_datasets_and_tasks_that_go_together():
     assert {"mini", "scenes"} <= {*effort["here"]}
     assert next(iter(effort)) == "here"
     assert tasks_with([Concepts]) == ["text"]
-    assert tasks_of(find("model", "grabcut")) == ["instances", "panoptic", "semantic"]
+    assert tasks_of(find("model", "grabcut")) == ["instances", "panoptic", "semantic", "shaken"]
 
 
 def test_a_dataset_without_the_truth_names_those_that_have_it():
@@ -140,7 +140,7 @@ def test_a_dataset_without_the_truth_names_those_that_have_it():
     )
     assert str(caught.value).endswith(
         "; masked serves agreement, cells, everything, foreground, instances, interactive, "
-        "points, proposals."
+        "points, proposals, shaken."
     )
 
 
