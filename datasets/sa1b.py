@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
-from sambench.data.json_input import read
+from sambench.data.json_input import At, read
 from sambench.data.sources import data_root, require
-from sambench.interfaces import DatasetCard
+from sambench.interfaces import JSON, DatasetCard
 from sambench.truths import Instances
 
 from ._coco_file import (
@@ -66,6 +66,19 @@ class Sa1b(InstanceFiles):
         for at, annotation in listed:
             require_outline(at, annotation)
         check_annotations(listed)
-        return annotated_instances(
-            size, [a for _, a in listed], {"image_id": image["image_id"].id()}
-        )
+        extra = {"image_id": image["image_id"].id(), **_points([at for at, _ in listed])}
+        return annotated_instances(size, [a for _, a in listed], extra)
+
+
+def _points(annotations: list[At]) -> JSON:
+    """The point (x, y) that each mask was made from, as extra ``points`` where all have one."""
+    if not all("point_coords" in at for at in annotations):
+        return {}
+    return {"points": [_point(at["point_coords"]) for at in annotations]}
+
+
+def _point(at: At) -> list[float]:
+    found = at.items("a list [[x, y]]")
+    if not found:
+        at.expected("a list [[x, y]]")
+    return found[0].numbers(2, "a list [x, y]")

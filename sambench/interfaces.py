@@ -240,6 +240,8 @@ class Task(ABC):
     """Options for predictions made elsewhere, which are scored as they are."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of options, such as the variant of a paper."""
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By preset, options that its paper leaves open: they keep their default."""
 
     @property
     def needs(self) -> frozenset[str]:

@@ -27,7 +27,7 @@ from sambench.truths import Instances
 
 from ._objects import GroundTruth, category_counts, object_mask
 
-First = Literal["center", "random", "box"]
+First = Literal["center", "random", "box", "annotated"]
 Next = Literal["error-center", "error-random", "mask-random"]
 Choice = Literal["confident-then-single", "confident", "single"]
 Centre = Literal["exact", "convolved"]
@@ -44,7 +44,8 @@ class Rules:
     """How prompts are simulated and which mask is taken; the fields are options of the tasks.
 
     Attributes:
-        first: the first prompt: the object's centre, a random pixel of it, or its box.
+        first: the first prompt: the object's centre, a random pixel of it, its box, or its
+            annotated point.
         next: the following clicks: centre of the larger error, random in the error, random in
             the object.
         mask: the mask taken: the most confident of three for the first prompt and the single one
@@ -109,6 +110,7 @@ class Target:
         box: XYXY.
         key: makes its random draws its own.
         ground_truth: what counts as the object.
+        point: (x, y) that it was annotated with, where the dataset has one.
     """
 
     annotated: NDArray[np.bool_]
@@ -116,6 +118,7 @@ class Target:
     box: NDArray[np.float64]
     key: tuple[int, ...]
     ground_truth: GroundTruth = "exact"
+    point: tuple[float, float] | None = None
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -190,8 +193,10 @@ def targets_of(
     name = zlib.crc32(sample_id.encode())
     # What seeds an object's draws is its image and its id, whatever the order or the batch.
     keys = {i: (name, truth.ids[i] & 0xFFFFFFFF) for i in objects}
+    points = {i: (float(x), float(y)) for i, (x, y) in enumerate(truth.extra.get("points", ()))}
     return objects, [
-        Target(masks[i], truth.ignore, truth.boxes[i], keys[i], ground_truth) for i in objects
+        Target(masks[i], truth.ignore, truth.boxes[i], keys[i], ground_truth, points.get(i))
+        for i in objects
     ]
 
 
@@ -336,6 +341,7 @@ def _first(target: Target, rules: Rules, rng: np.random.Generator) -> Click | No
         "center": lambda: _centre(target, rules),
         "random": lambda: random_click(target.mask, target.mask, rng),
         "box": lambda: None,
+        "annotated": lambda: target.point and Click(*target.point, positive=True),
     }
     return starts[rules.first]()
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Histogram
+from sambench.truths import Instances
 
 GroundTruth = Literal["exact", "dilated"]
 """What counts as an object: its annotated mask, or every pixel that this touches once it went to
@@ -34,6 +35,21 @@ def require_objects(dataset: Dataset, ids: Sequence[str], remedy: str) -> None:
             f"all {crowds} annotations of dataset {dataset.card.name} are crowd regions (iscrowd), "
             f"which do not count, so there is nothing to score; {remedy}."
         )
+
+
+def require_points(dataset: Dataset, ids: Sequence[str]) -> None:
+    """Refuse images whose objects were annotated without a point, for a task that clicks on it.
+
+    Raises:
+        UserError: an image has none.
+    """
+    for id in ids:
+        truth = dataset.read_truth(id, Instances)
+        if len(truth) and "points" not in truth.extra:
+            raise UserError(
+                f"{id} of dataset {dataset.card.name} has no annotated points, as SA-1B has them; "
+                "click elsewhere first, such as --first center."
+            )
 
 
 def object_mask(annotated: NDArray[np.bool_], ground_truth: GroundTruth) -> NDArray[np.bool_]:

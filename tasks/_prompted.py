@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,11 @@ class PromptedTask(Task):
     def needs(self) -> frozenset[str]:
         """Kind of prompt that these options use."""
         return frozenset({"boxes" if self.prompt == "box" else "points"})
+
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, that of the click where there is one."""
+        return {k: v for k, v in self.facts.items() if k != "click" or self.prompt == "point"}
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Segments:
         """One mask for each segment, laid over each other."""

@@ -104,6 +104,12 @@ class Cells(ClickTask):
         kinds |= {"boxes"} if self.first != "point" else set()
         return frozenset(kinds | ({"masks"} if self.feedback and self.iterations > 1 else set()))
 
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, those of clicks where they are made."""
+        made = {"centre": self.first != "box", "click": self.iterations > 1}
+        return {k: v for k, v in self.facts.items() if made.get(k, True)}
+
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object."""
         require_objects(dataset, ids, SINGLE)

@@ -91,6 +91,14 @@ class Foreground(Task):
         "S": "alpha 0.5",
     }
 
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, of the rank those factors that these options keep."""
+        dropped = {1: self.center == 0, 2: not self.border}
+        factors = self.facts["rank"].split(" x ")
+        kept = [factor for place, factor in enumerate(factors) if not dropped.get(place)]
+        return {**self.facts, "rank": " x ".join(kept)}
+
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> NDArray[np.float32]:
         """Map (H, W) float32 in [0, 1] in steps of 1/65535; zero where no mask is left."""
         if (find := model.direct(self.direct)) is not None:

@@ -170,6 +170,7 @@ class Instances(Task):
         "efficientsam-annotated": {"mask": "confident"},
         "hq-sam": {"mask": "single", "view": "stretched"},
     }
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {"efficientsam-annotated": ("crowd",)}
 
     def __getstate__(self) -> dict[str, Any]:
         """The options: a detector's boxes stay behind when a task goes to a scoring process."""

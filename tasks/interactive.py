@@ -31,7 +31,7 @@ from sambench.metrics.statistics import TOTAL, Statistic, by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
-from ._clicking import Choice, Clicked, ClickTask, Rules, click_on_all
+from ._clicking import Choice, Clicked, ClickTask, Right, Rules, click_on_all
 from ._objects import SINGLE, iou_histogram, require_objects
 
 TARGETS = (80, 85, 90, 95)
@@ -80,6 +80,8 @@ class Interactive(ClickTask):
             the first click and the single one after.
         feedback: give the previous logits back with the next click.
         repeat: whether a pixel may be clicked twice.
+        no_error: where no error is left to click on, or none that was not clicked before, an object
+            keeps its mask, or gets a negative click at (0, 0).
     """
 
     clicks: Annotated[int, Range(1)] = 20
@@ -87,6 +89,7 @@ class Interactive(ClickTask):
     mask: Choice = "confident"
     feedback: bool = True
     repeat: bool = False
+    no_error: Right = "stop"
 
     truth: ClassVar[type] = Instances
     metrics = (
@@ -103,7 +106,8 @@ class Interactive(ClickTask):
         "mIoU@k": "an object that has stopped keeps its last IoU",
     }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "segnext": {"stop": 2.0},
+        "ritm": {"no_error": "corner"},
+        "segnext": {"stop": 2.0, "no_error": "corner"},
         "sam": {"mask": "confident-then-single", "repeat": True},
     }
 
@@ -112,13 +116,22 @@ class Interactive(ClickTask):
         """Kinds of prompt that these options use."""
         return frozenset({"points", "masks"} if self.feedback else {"points"})
 
+    @property
+    def stated(self) -> Mapping[str, Any]:
+        """The facts, that of an object that has stopped where one may."""
+        never = self.stop > 1 and self.no_error == "corner"
+        return {k: v for k, v in self.facts.items() if k != "mIoU@k" or not never}
+
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
         """Refuse images without a single object."""
         require_objects(dataset, ids, SINGLE)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object until it is right."""
-        rules = Rules(mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop)
+        rules = Rules(
+            mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop,
+            no_error=self.no_error,
+        )  # fmt: skip
         return click_on_all(model, embedding, sample.id, sample.truth, rules, self.clicks)
 
     def score(self, prediction: Clicked, truth: Instances) -> JSON:

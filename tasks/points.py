@@ -44,7 +44,7 @@ from ._clicking import (
     Where,
     click_on_all,
 )
-from ._objects import GroundTruth, iou_histogram, object_mask, require_objects
+from ._objects import GroundTruth, iou_histogram, object_mask, require_objects, require_points
 from ._sizes import BINS, by_size, of_size
 
 REPORTED = (1, 2, 3, 5, 9)
@@ -76,7 +76,8 @@ class Points(ClickTask):
 
     Attributes:
         points: number of prompts for each object.
-        first: the first prompt: the object's centre, a random pixel of it, or its box.
+        first: the first prompt: the object's centre, a random pixel of it, its box, or the point
+            that it was annotated with, which SA-1B has.
         next: the following clicks: centre of the larger error, random in the error, random in
             the object.
         mask: the mask taken: the most confident of three for the first prompt and the single one
@@ -149,6 +150,11 @@ class Points(ClickTask):
             "points": 3, "next": "error-random", "center": "convolved", **_EDGESAM,
         },
         "edgesam-box": {"points": 3, "first": "box", "next": "error-random", **_EDGESAM},
+        "slimsam": {"first": "annotated"},
+    }  # fmt: skip
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "efficientsam": ("crowd", "seed"), "edgesam": ("seed",), "edgesam-box": ("seed",),
+        "slimsam": ("mask",),
     }  # fmt: skip
 
     @property
@@ -168,9 +174,11 @@ class Points(ClickTask):
         return {k: v for k, v in self.facts.items() if k != "click" or clicked}
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
-        """Refuse images without a single object."""
+        """Refuse images without a single object, or without annotated points to click on."""
         if not self.crowd:
             require_objects(dataset, ids, "count them with --crowd true")
+        if self.first == "annotated":
+            require_points(dataset, ids)
 
     def predict(self, model: Model, embedding: Embedding, sample: Sample) -> Clicked:
         """Click on every object."""

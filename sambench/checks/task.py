@@ -92,6 +92,14 @@ def declared(task: Task) -> Iterator[Finding]:
             yield Finding(
                 "declared", f"preset {preset} sets {strange}", "Presets set options of the task."
             )
+    for preset, names in task.left_open.items():
+        settled = {*task.presets.get(preset, names), *(set(names) - own)} & set(names)
+        if settled:
+            yield Finding(
+                "declared",
+                f"left_open of preset {preset} names {', '.join(sorted(settled))}",
+                "Name options there that a preset does not set.",
+            )
     if task.scoring - own:
         strange = ", ".join(sorted(task.scoring - own))
         yield Finding("declared", f"scoring names {strange}", "Name options of the task there.")

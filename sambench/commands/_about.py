@@ -58,6 +58,7 @@ def _of_task(cls: type[Task]) -> JSON:
         "paper": cls.paper,
         "protocol": {name: str(value) for name, value in cls.facts.items()},
         "presets": {name: _plain(preset) for name, preset in cls.presets.items()},
+        "left_open": {name: list(open_) for name, open_ in cls.left_open.items()},
     }
 
 
@@ -90,7 +91,7 @@ def lines(known: JSON) -> Iterator[str]:
         value = facts[key]
         if value and value != name:
             yield f"  {label}: {_words(value)}"
-    for title, key in {"metrics": "metrics", "protocol": "protocol", "presets": "presets"}.items():
+    for title, key in ENTRIES.items():
         entries = known.get(key, {})
         yield from [f"  {title}:"] if entries else []
         for one, text in entries.items():
@@ -112,6 +113,11 @@ FACTS = {
     },
 }  # fmt: skip
 """What is shown of each kind, by label, before its options."""
+ENTRIES = {
+    "metrics": "metrics", "protocol": "protocol", "presets": "presets",
+    "what the papers of presets leave open": "left_open",
+}  # fmt: skip
+"""What is shown entry by entry, by title."""
 
 
 def _words(value: Any) -> str:

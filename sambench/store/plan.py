@@ -181,12 +181,14 @@ def protocol(header: JSON, ids: tuple[str, ...]) -> JSON:
 
 
 def _preset(task: Task) -> JSON:
-    """The preset that was asked for, and which of its options were given otherwise."""
+    """The preset that was asked for, which of its options were given otherwise, what is open."""
     name = preset_of(task)
     if not name:
         return {}
     other = [key for key, value in task.presets[name].items() if getattr(task, key) != value]
-    return {"preset": f"{name}, but for {', '.join(other)}" if other else name}
+    words = f"{name}, but for {', '.join(other)}" if other else name
+    unknown = task.left_open.get(name, ())
+    return {"preset": f"{words}; its paper leaves open {', '.join(unknown)}" if unknown else words}
 
 
 def _foreign(header: JSON) -> JSON:

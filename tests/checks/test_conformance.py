@@ -1,5 +1,6 @@
 """The checks of plug-ins: a broken one is caught for the right reason, a sound one passes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -316,6 +317,13 @@ class SilentTask(NewTask):
 
 
 @dataclass(frozen=True)
+class OpenTask(NewTask):
+    """Leaves open what is no option."""
+
+    left_open: ClassVar[Mapping[str, tuple[str, ...]]] = {"theirs": ("luck",)}
+
+
+@dataclass(frozen=True)
 class SmallTask(NewTask):
     """Draws what does not fit the image."""
 
@@ -327,6 +335,7 @@ class SmallTask(NewTask):
     ("task", "check", "said"),
     [
         (SilentTask, "numbers", "metric mIoU is not declared"),
+        (OpenTask, "declared", "left_open of preset theirs names luck"),
         (SmallTask, "drawings", "layer Prediction of image"),
         (OrderTask, "resampling", "with count 0 still moves the numbers"),
         (ArrayTask, "plain records", "is not JSON"),

@@ -49,7 +49,9 @@ def test_a_task_shows_its_presets(capsys):
     [points] = listed(capsys, "points")
     presets = {name: {k: str(v) for k, v in p.items()} for name, p in points["presets"].items()}
     assert presets.keys() == find("task", "points").presets.keys()
-    assert "  presets:\n" in said(capsys, "points")
+    shown = said(capsys, "points")
+    assert "  presets:\n" in shown
+    assert "leave open:\n    efficientsam: crowd, seed\n" in shown
 
 
 def test_a_model_shows_what_it_needs_and_can_do(capsys):

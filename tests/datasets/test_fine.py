@@ -48,6 +48,17 @@ def test_the_four_are_a_suite(release):
     assert [part.card.name for part in chosen.datasets] == list(SUITES["hqseg44k"]) == list(PLACES)
 
 
+def test_as_one_set_each_image_counts_and_any_value_but_black_is_the_object(release):
+    dataset = load("dataset", f"hqseg44k_val:root={release}")
+    assert dataset.ids == ("dis/a", "thinobject/a", "coift/a", "hrsod/a")
+    assert dataset.read_truth("coift/a", Instances).mask(0).sum() == 12 * 20
+    assert dataset.read_image("hrsod/a").shape == (30, 40, 3)
+    before = dataset.fingerprint
+    file = release / "thin_object_detection/COIFT/masks/a.png"
+    Image.fromarray(np.full((30, 40), 255, np.uint8)).save(file)
+    assert load("dataset", f"hqseg44k_val:root={release}").fingerprint != before
+
+
 def test_a_release_that_lacks_a_part_is_refused(tmp_path):
     with pytest.raises(UserError, match="images"):
         load("dataset", "coift", root=str(tmp_path))

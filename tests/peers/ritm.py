@@ -1,9 +1,10 @@
-"""RITM: GrabCutDataset, evaluate_dataset, Clicker and compute_noc_metric of RITM, as they are.
+"""RITM: its data sets, evaluate_dataset, Clicker and compute_noc_metric, as they are.
 
 The repository is github.com/SamsungLabs/ritm_interactive_segmentation. The predictor is SAM as in
 SegNext's notebook, by segment-anything with the bundled weights and embeddings: all clicks, the
 previous logits, the most confident of three. What else is put in the place of others is what its
-data set imports to augment images with. An image stands there once for each of its objects.
+data sets import to augment images with. Files in the layout of GrabCut, Berkeley, DAVIS-345 or SBD
+are read by its own data sets; of others each object becomes an image of GrabCut's.
 """
 
 from __future__ import annotations
@@ -15,28 +16,61 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import numpy as np
-from common import Case, Objects, key, module, on_cpu, reference
+from common import Case, Objects, key, module, on_cpu, reference, torchvision
 from PIL import Image
 
 CLICKS, STOP = 20, 0.95
+READERS = {
+    "berkeley": ("berkeley", "BerkeleyDataset"),
+    "davis345": ("davis", "DavisDataset"),
+    "grabcut": ("grabcut", "GrabCutDataset"),
+    "sbd": ("sbd", "SBDEvaluationDataset"),
+}
 
 
 def run(repository: Path, case: Case, folder: Path, arguments: list[str]) -> Objects:
     """Each object's IoU after each click."""
     del arguments
     on_cpu()
-    names = _write(case, folder)
-    _stand_ins()
+    stand_ins()
     sys.path.insert(0, str(repository))
-    evaluate = importlib.import_module("isegm.inference.evaluation").evaluate_dataset
-    data = importlib.import_module("isegm.data.datasets.grabcut").GrabCutDataset(str(folder))
-    curves, _ = evaluate(
+    evaluation = importlib.import_module("isegm.inference.evaluation")
+    data, names = samples_of(case, folder)
+    curves, _ = evaluation.evaluate_dataset(
         data, _Predictor(case), pred_thr=0.49, max_iou_thr=STOP, min_clicks=1, max_clicks=CLICKS
     )
+    report(curves)
     return {
-        names[Path(name).stem]: {"iou": [round(float(value), 7) for value in curve]}
-        for name, curve in zip(data.dataset_samples, curves, strict=True)
+        name: {"iou": [round(float(value), 7) for value in curve]}
+        for name, curve in zip(names, curves, strict=True)
     }
+
+
+def report(curves: Any) -> None:
+    """Print the NoC and NoF of the peer's own function."""
+    utils = importlib.import_module("isegm.inference.utils")
+    values = [np.array(curve) for curve in curves]
+    clicks, *_, failures = utils.compute_noc_metric(values, [0.8, 0.85, 0.9, 0.95], CLICKS)
+    print(f"NoC at .80 .85 .90 .95: {[*map(float, clicks)]}, NoF: {[*map(int, failures)]}")
+
+
+def samples_of(case: Case, folder: Path) -> tuple[Any, list[str]]:
+    """A data set of the peer with the images of a case, and the objects of its samples."""
+    name = case.dataset.card.name
+    file, reader = READERS.get(name, READERS["grabcut"])
+    kind = getattr(importlib.import_module(f"isegm.data.datasets.{file}"), reader)
+    if name not in READERS:
+        names = _write(case, folder)
+        data = kind(str(folder))
+        return data, [names[Path(sample).stem] for sample in data.dataset_samples]
+    # The folder that holds the folder of images.
+    data = kind(str(case.dataset.image_path(case.ids[0]).parents[1]))
+    wanted = set(case.ids)
+    if name == "sbd":
+        data.dataset_samples = [s for s in data.dataset_samples if s[0] in wanted]
+        return data, [key(*sample) for sample in data.dataset_samples]
+    data.dataset_samples = [s for s in data.dataset_samples if Path(s).stem in wanted]
+    return data, [key(Path(sample).stem, 1) for sample in data.dataset_samples]
 
 
 class _Predictor:
@@ -72,12 +106,15 @@ def _write(case: Case, folder: Path) -> dict[str, str]:
     return names
 
 
-def _stand_ins() -> None:
+def stand_ins() -> None:
+    """Modules that a data set imports to augment images with."""
     np.int = int  # a name that NumPy no longer has
+    torchvision()
+    module("torch.utils.tensorboard", SummaryWriter=type("SummaryWriter", (), {}))
     base = type("Transform", (), {})
     for name in ("", ".core", ".augmentations", ".augmentations.geometric"):
         made = module(f"albumentations{name}", ReplayCompose=base, DualTransform=base)
         made.__getattr__ = lambda _: MagicMock
     module("albumentations.core.serialization", SERIALIZABLE_REGISTRY={})
-    module("albumentations.core.transforms_interface", DualTransform=base)
+    module("albumentations.core.transforms_interface", DualTransform=base, to_tuple=None)
     module("albumentations.augmentations.functional")

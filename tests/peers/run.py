@@ -28,7 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("peer", choices=peers())
     parser.add_argument("repository", type=Path)
     parser.add_argument("--dataset", default="mini")
-    parser.add_argument("--images", type=int, default=3)
+    parser.add_argument("--images", type=int, default=3, help="so many of the first")
+    parser.add_argument("--ids", nargs="+", default=(), help="these instead")
+    parser.add_argument("--detections", type=Path, help="a detector's boxes, COCO results JSON")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -37,7 +39,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     peer: Peer = peers()[given.peer]
-    case = case_of(given.dataset, given.images)
+    case = case_of(given.dataset, given.images, given.ids, given.detections)
     script = importlib.import_module(peer.module)
     own = ours(case, peer)
     target = given.json.resolve() if given.json else None

@@ -5,7 +5,9 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sambench.cli import main
 from sambench.errors import UserError
@@ -14,6 +16,8 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import Claim, compare, find_claims, show, summary, to_json
 from sambench.store.result import Result, write_result
+
+from ..peers.layouts import FINE
 
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -223,6 +227,54 @@ class TestCommand:
     def test_masks_from_boxes_need_the_boxes(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["reproduce", "sam:table-5-coco", "sam_vit_h", "--dataset", "coco"]) == 2
         assert "--detections" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("table", "model", "metric", "measured"),
+        [
+            # Objects of a half and of three quarters of an image: the mean of four means.
+            ("hq_sam:fine", "sam_vit_l", "mIoU", (3 * 0.5 + 0.75) / 4),
+            # One set of five images, whose objects are all that is not black.
+            ("segnext:hqseg", "segnext_sax1", "mIoU@5", (4 * 0.5 + 1) / 5),
+        ],
+    )
+    def test_fine_grained_sets_are_averaged_as_each_paper_does(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        table: str,
+        model: str,
+        metric: str,
+        measured: float,
+    ) -> None:
+        dark = np.zeros((8, 8), dtype=np.uint8)
+        dark[:4] = 255
+        grey = dark.copy()
+        grey[4:6], grey[6:] = 200, 100
+        dis, coift, *others = FINE
+        for (images, masks), name, label in (
+            (dis, "a", dark), (dis, "b", dark), (coift, "a", grey),
+            *((place, "a", dark) for place in others),
+        ):  # fmt: skip
+            (tmp_path / images).mkdir(parents=True, exist_ok=True)
+            (tmp_path / masks).mkdir(exist_ok=True)
+            Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / images / f"{name}.jpg")
+            Image.fromarray(label).save(tmp_path / masks / f"{name}.png")
+        dataset = "hqseg44k" if table == "hq_sam:fine" else "hqseg44k_val"
+        words = [
+            "reproduce",
+            table,
+            model,
+            "--with",
+            "whole_image",
+            "--output",
+            str(tmp_path / "r"),
+        ]
+        words += ["--dataset", f"{dataset}:root={tmp_path}", "--workers", "0", "--json"]
+        assert main(words) == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        values = {line["metric"]: line["measured"] for line in found["lines"]}
+        assert values[metric] == pytest.approx(measured)
+        assert not any("published, hqseg44k" in words for words in found["differing"])
 
     def test_a_stand_in_runs_the_published_protocol(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

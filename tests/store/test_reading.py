@@ -162,3 +162,5 @@ def test_the_card_names_the_preset_and_what_was_given_otherwise(tmp_path):
     other = measure("superpixel", tmp_path / "other", preset="efficientvit", points=2).protocol
     assert other["preset"] == "efficientvit, but for points"
     assert "preset" not in measure("superpixel", tmp_path / "none").protocol
+    left_open = measure("superpixel", tmp_path / "open", preset="efficientsam").protocol
+    assert left_open["preset"] == "efficientsam; its paper leaves open crowd, seed"

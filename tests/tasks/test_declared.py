@@ -42,6 +42,41 @@ def test_every_number_that_a_task_gives_is_declared(case):
     assert task.metric == declared[0]
 
 
+@pytest.mark.parametrize(
+    ("spec", "absent"),
+    {
+        "cells": set(),
+        "cells:preset=micro-sam-box": {"centre"},
+        "cells:iterations=1": {"click"},
+        "instances": {"category", "AP", "BoundaryAP", "boxAP"},
+        "instances:source=elsewhere": {"mIoU", "BoundaryIoU"},
+        "interactive": set(),
+        "interactive:preset=ritm": set(),
+        "interactive:preset=segnext": {"mIoU@k"},
+        "panoptic": {"click"},
+        "panoptic:prompt=point": set(),
+        "points": set(),
+        "points:first=random": {"click"},
+        "points:preset=slimsam": {"click"},
+        "points:points=2,first=random": set(),
+        "semantic": {"click"},
+    }.items(),
+)
+def test_a_card_states_only_what_is_true_of_its_options(spec, absent):
+    task = load("task", spec)
+    assert task.stated.keys() == task.facts.keys() - absent
+
+
+def test_the_rank_of_foreground_names_the_factors_that_are_multiplied():
+    def rank(**options):
+        return load("task", "foreground", **options).stated["rank"]
+
+    assert rank() == load("task", "foreground").facts["rank"]
+    assert rank(center=0, border=False) == "predicted IoU"
+    assert rank(center=0).endswith("IoU x part of the image's border that is not covered")
+    assert rank(border=False).endswith("IoU x mean of the centre prior over the mask")
+
+
 @pytest.mark.parametrize(("name", "task"), list(tasks()))
 def test_declarations_are_whole(name, task):
     for metric in task.metrics:

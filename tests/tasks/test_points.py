@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Sample
 from sambench.masks.rle import encode
 from sambench.registry import load
@@ -111,6 +112,21 @@ def test_presets_choose_masks_and_feedback(square, preset, multimask, feedback):
     run(task, model, sample_of(square))
     assert [asked for _, asked in model.asked] == multimask
     assert (model.asked[1][0].masks is not None) == feedback
+
+
+def test_the_annotated_point_is_clicked_first(square):
+    sample = sample_of(square)
+    truth = replace(sample.truth, extra={"points": [[4.5, 6]]})
+    model = Recording([square])
+    record = run(load("task", "points", preset="slimsam"), model, replace(sample, truth=truth))
+    assert record["clicks"] == [[(4.5, 6, True)]]
+    assert model.asked[0][0].points.tolist() == [[[4.5, 6]]]
+
+
+def test_a_dataset_without_annotated_points_is_refused_before_it_is_run():
+    mini = load("dataset", "mini")
+    with pytest.raises(UserError, match="mini has no annotated points"):
+        load("task", "points:first=annotated").check_images(mini, mini.ids[:1])
 
 
 def test_random_points_lie_in_the_object_and_depend_on_the_seed_alone(square):
@@ -298,9 +314,26 @@ def test_the_card_states_the_rule_of_the_click_only_where_it_holds():
     assert load("task", "points").stated == load("task", "points").facts
 
 
-def test_a_perfect_mask_gets_a_negative_click_at_the_corner_where_efficientvit_does(square):
+@pytest.mark.parametrize(
+    ("name", "preset", "count"),
+    [("points", "efficientvit", "points"), ("interactive", "segnext", "clicks")],
+)
+def test_a_perfect_mask_gets_a_negative_click_at_the_corner_where_a_peer_does(
+    square, name, preset, count
+):
     model = Recording([square] * 3)
-    task = replace(load("task", "points", preset="efficientvit"), points=3)
+    task = replace(load("task", name, preset=preset), **{count: 3})
     record = run(task, model, sample_of(square))
     assert record["clicks"][0][1:] == [(0, 0, False)] * 2
     assert model.asked[2][0].labels.tolist() == [[1, 0, 0]]
+
+
+def test_an_error_whose_pixels_were_all_clicked_gets_the_corner_where_ritm_does(square):
+    dot = np.zeros_like(square)
+    dot[8, 7] = True
+    found = {}
+    for preset in ("ritm", "sam"):
+        task = replace(load("task", "interactive", preset=preset), clicks=3, repeat=False)
+        found[preset] = run(task, Recording([np.zeros_like(dot)] * 3), sample_of(dot))["clicks"]
+    assert found["ritm"] == [[(7, 8, True), (0, 0, False), (0, 0, False)]]
+    assert found["sam"] == [[(7, 8, True)]]

@@ -489,6 +489,7 @@ ELSEWHERE = {
             "center", "errors", "error_unit", "ground_truth", "no_error", "small_error",
         )
     ),
+    ("interactive", "no_error"),
     # Of annotated boxes: test_instances.py and, against the scripts, test_peers.py.
     ("instances", "ground_truth"), ("instances", "view"),
     # test_cells.py
