@@ -136,7 +136,7 @@ BAD = {
     "run --task points --point 3": "sambench run has no option --point; did you mean --points?",
     "run --task points --out x": "sambench run has no option --out; did you mean --output?",
     "run --task points --first bogus": "--first bogus is not known; did you mean box? Known are "
-        "box, center, random.",
+        "annotated, box, center, random.",
     "run --task points --min_error 3":
         "sambench run has no option --min_error; did you mean --min-error?",
     "run --task points --limt 3": "sambench run has no option --limt; did you mean --limit?",
