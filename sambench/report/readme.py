@@ -17,8 +17,9 @@ only what was measured under one protocol, which its key names. Intervals are 95
 with Holm's correction for all pairs of a table, any false rank in it has a probability of 5 % or
 less. The records of single images lie packed beside each result, so that models are compared on the
 same images, `sambench compare` works from a clone, and `sambench report results --check` computes
-every number anew. Published numbers stand apart, ranked by the printed value if they have no
-interval; how they were obtained is in the last column.
+every number anew; `sambench reproduce mini` measures the rows on mini, which anyone has, again and
+says whether a printed digit differs. Published numbers stand apart, ranked by the printed value if
+they have no interval; how they were obtained is in the last column.
 """
 
 REPRODUCED = f"""\
