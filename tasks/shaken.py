@@ -26,6 +26,7 @@ from sambench.interfaces import (
     Dataset,
     Embedding,
     Estimator,
+    Histogram,
     Layer,
     Marks,
     Metric,
@@ -42,7 +43,7 @@ from sambench.options import Range
 from sambench.truths import Instances
 
 from ._clicking import Target, targets_of
-from ._objects import SINGLE, category_counts, require_objects
+from ._objects import SINGLE, category_counts, iou_histogram, require_objects
 
 Floats = NDArray[np.float64]
 Shake = Literal["sides", "outward", "click"]
@@ -210,15 +211,19 @@ class Shaken(Task):
         """Objects of each category."""
         return category_counts(records)
 
-    def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
-        """The mean and the worst of the draws against the size of the shake."""
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """Mean and worst of the draws against the shake; the IoU of prompts that lie still."""
         measured = self.estimator(records)(np.ones(len(records)))
-        units = {"outward": "pixels outward", "sides": "part of a side", "click": "part of a side"}
+        units = {
+            "outward": "pixels outward",
+            "sides": "part of a side",
+            "click": "part of the root of the area",
+        }
         labels = {
             "mIoU": ("mIoU-shake", "mIoU, mean of the draws"),
             "mIoU_worst": ("worst-shake", "mIoU, worst of the draws"),
         }
-        return [
+        drawn = [
             Curve(
                 title,
                 (0.0, *self.sizes),
@@ -233,6 +238,7 @@ class Shaken(Task):
             )
             for name, (title, words) in labels.items()
         ]
+        return [*drawn, iou_histogram(value for record in records for value in record["still"])]
 
     def layers(self, prediction: Answers) -> Mapping[str, Layer]:
         """The masks of prompts that lie still, and of the last draw of the largest shake."""

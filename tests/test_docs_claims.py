@@ -57,6 +57,7 @@ OPTION_TABLES = [
     ("points.md", "option", 0, ("task", "points")),
     ("points.md", "option", 1, ("task", "interactive")),
     ("proposals.md", "option", 0, ("task", "proposals")),
+    ("robustness.md", "option", 0, ("task", "shaken")),
     ("text.md", "option", 0, ("model", "clip_rank")),
 ]
 

