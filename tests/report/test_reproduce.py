@@ -23,8 +23,6 @@ from sambench.store.run import find_runs
 
 from ..peers.layouts import FINE
 
-from ..peers.layouts import FINE
-
 TABLES = read_published(published_folder())
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
