@@ -73,11 +73,13 @@ class Statistic:
         one: counts (n,) of how often each record is taken -> metrics.
         many: the same for many counts at once, equal but for rounding; None: one at a time.
         kinds: of metrics by name; others are `MEAN`.
+        part: places of records -> the estimator of these alone, without reading them again.
     """
 
     one: Estimator
     many: Many | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    part: Callable[[NDArray[np.int64]], Statistic] | None = None
 
     def __call__(self, counts: Floats) -> dict[str, float]:
         """The metrics where record i is taken counts[i] times."""
@@ -382,7 +384,10 @@ def quotients(names: Sequence[str], above: Floats, below: Floats) -> Statistic:
         values = np.divide(totals, numbers, out=np.full(totals.shape, np.nan), where=numbers != 0)
         return {names[row]: values[i] for i, row in enumerate(rows)}
 
-    return Statistic(one, many)
+    def part(places: NDArray[np.int64]) -> Statistic:
+        return quotients(names, above[:, places], below[:, places])
+
+    return Statistic(one, many, part=part)
 
 
 def _integers(row: Sequence[int]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Task
+from sambench.interfaces import JSON, Estimator, Task
 from sambench.metrics.significance import holm, p_of_apart, p_values, swaps_for
-from sambench.metrics.statistics import LEVEL, Estimate
+from sambench.metrics.statistics import LEVEL, Estimate, Statistic
 from sambench.shown import Metric
 from sambench.store.run import Run
 
@@ -105,20 +105,41 @@ def paired_tests(runs: Sequence[Run], metric: Metric) -> dict[Pair, float]:
         metric: to rank by.
     """
     records = _records(runs)
-    pairs = list(combinations(records, 2))
-    swaps = swaps_for(len(runs) * (len(runs) - 1) // 2)
-    return {(i, j): _tested(records[i], records[j], metric.name, swaps) for i, j in pairs}
+    swaps, names = swaps_for(len(runs) * (len(runs) - 1) // 2), frozenset({metric.name})
+    estimators = _estimators(records)
+    return {
+        (i, j): p_values(*estimators(i, j), len(records[i][1]), swaps=swaps, names=names).get(
+            metric.name, math.nan
+        )
+        for i, j in combinations(records, 2)
+    }
 
 
 _Recorded = tuple[Task, list[JSON]]
 
 
-def _tested(first: _Recorded, second: _Recorded, metric: str, swaps: int) -> float:
-    both = [*first[1], *second[1]]
-    a = first[0].estimator(both)
-    b = a if first[0] == second[0] else second[0].estimator(both)
-    found = p_values(a, b, len(first[1]), swaps=swaps, names=frozenset({metric}))
-    return found.get(metric, math.nan)
+def _estimators(
+    records: Mapping[int, _Recorded],
+) -> Callable[[int, int], tuple[Estimator, Estimator]]:
+    """For two runs, the estimator of each for the records of both: the first's, then the second's.
+
+    Runs of one task share an estimator of all records, if it can be had in parts.
+    """
+    tasks = [task for task, _ in records.values()]
+    if tasks and all(task == tasks[0] for task in tasks):
+        every = tasks[0].estimator([record for _, own in records.values() for record in own])
+        part = every.part if isinstance(every, Statistic) else None
+        if part is not None:
+            size = len(next(iter(records.values()))[1])
+            places = {i: np.arange(size) + k * size for k, i in enumerate(records)}
+            return lambda i, j: (part(np.concatenate([places[i], places[j]])),) * 2
+
+    def made(i: int, j: int) -> tuple[Estimator, Estimator]:
+        (task, own), (other, others) = records[i], records[j]
+        first = task.estimator([*own, *others])
+        return first, first if task == other else other.estimator([*own, *others])
+
+    return made
 
 
 def noise(run: Run, metric: str) -> Estimate | None:

@@ -214,6 +214,17 @@ def test_many_weightings_at_once_are_as_one_at_a_time(name):
         np.testing.assert_allclose(some[metric], values, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["ratios", "groups"])
+def test_a_part_is_the_estimator_where_nothing_else_counts(name):
+    images, estimator = estimators()[name]
+    places = np.array([3, 0])
+    weights = np.zeros(images)
+    weights[places] = [1, 3]
+    assert estimator.part is not None
+    part = estimator.part(places)(np.array([1.0, 3.0]))
+    assert part == pytest.approx(estimator(weights), nan_ok=True)
+
+
 def test_weights_repeat_images_at_the_same_place():
     """Which of two equal scores comes first is open; a weight repeats both where they are."""
     record = {

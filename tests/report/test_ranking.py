@@ -178,6 +178,21 @@ class TestRecords:
         assert {show_ranks(e) for e in board.entries} == {"1\u201310"}
         assert "Holm" in tie_rule(board)
 
+    def test_runs_that_share_an_estimator_are_tested_as_each_two(
+        self, tmp_path: Path, records_of, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs = [
+            write_run(records_of, tmp_path, name, values)
+            for name, values in (("a", self.hard), ("b", self.noisy), ("c", self.hard[::-1].copy()))
+        ]
+        shared = paired_tests(runs, Metric("mIoU", "overlap"))
+        task = type(runs[0].task)
+        monkeypatch.setattr(
+            task, "estimator", lambda self, records, of=task.estimator: of(self, records).one
+        )
+        assert paired_tests(runs, Metric("mIoU", "overlap")) == shared
+        assert len(set(shared.values())) == 3
+
     def test_one_image_tells_nothing_of_noise(self, tmp_path: Path, records_of) -> None:
         (board,) = make_boards(
             [
