@@ -68,6 +68,11 @@ def settled(boards: Sequence[Board]) -> list[Settled]:
     return [_in_words(found) for found in reproductions(boards)]
 
 
+def _of_one(number: str, row: str) -> str:
+    """What is said of one number: a row is reproduced, or not, as a whole."""
+    return f"{row}: {number}" if row.startswith("reproduced") else f"{number}; the row is {row}"
+
+
 def _in_words(found: Reproduction) -> Settled:
     table, row = found.claim.table, found.claim.row
     head = found.verdict.partition(":")[0]
@@ -77,7 +82,7 @@ def _in_words(found: Reproduction) -> Settled:
             show_value(line.metric, line.published.value),
             show_value(line.metric, line.measured.value),
             show_interval(line.metric, line.measured),
-            f"{head}: {WORDS[line.verdict]}",
+            _of_one(WORDS[line.verdict], head),
         )
         for line in found.lines
         if line.measured is not None
