@@ -36,25 +36,21 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Have PyTorch compute operations in the thread that calls them, in full precision.
+    """Have PyTorch compute operations in the thread that calls them; restored for the process.
 
-    What is set here holds for the whole process, and is restored: models that set and restore the
-    same for each call, in several threads, would restore each other's.
+    The arithmetic of float32 is left alone: a model that may be called by several threads sees to
+    its own, and PyTorch's older flags cannot even be read where a user has set the current ones.
     """
     torch = sys.modules.get("torch")
     if torch is None:
         yield
         return
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    tf32 = torch.backends.cudnn.allow_tf32
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision(precision)
-        torch.backends.cudnn.allow_tf32 = tf32
 
 
 @contextlib.contextmanager

