@@ -68,21 +68,17 @@ def settled(boards: Sequence[Board]) -> list[Settled]:
     return [_in_words(found) for found in reproductions(boards)]
 
 
-def _of_one(number: str, row: str) -> str:
-    """What is said of one number: a row is reproduced, or not, as a whole."""
-    return f"{row}: {number}" if row.startswith("reproduced") else f"{number}; the row is {row}"
-
-
 def _in_words(found: Reproduction) -> Settled:
     table, row = found.claim.table, found.claim.row
-    head = found.verdict.partition(":")[0]
+    head = found.verdict.partition(":")[0]  # a row is reproduced, or not, as a whole
+    said = f"{{}}; the row is {head}" if found.contradicts else f"{head}: {{}}"
     lines = (
         Line(
             show_metric(line.metric),
             show_value(line.metric, line.published.value),
             show_value(line.metric, line.measured.value),
             show_interval(line.metric, line.measured),
-            _of_one(WORDS[line.verdict], head),
+            said.format(WORDS[line.verdict]),
         )
         for line in found.lines
         if line.measured is not None

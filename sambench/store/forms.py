@@ -12,13 +12,13 @@ import contextlib
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from sambench.data.download import cache_dir
+from sambench.files import write_json
 from sambench.registry import imports
 from sambench.registry.imports import Imported
 from sambench.store import normal
@@ -62,17 +62,9 @@ def normal_form(content: bytes, own: Callable[[Imported], list[str]], *, texts: 
     maker = normal.Normal(ask)
     digest = maker.digest(ast.parse(content))
     form = Form(digest, list(maker.imports), sorted(maker.texts) if texts else [])
-    _keep(path, json.dumps({"asked": list(asked.items()), "form": vars(form)}))
+    with contextlib.suppress(OSError):  # where nothing can be written, it is made again
+        write_json(path, {"asked": list(asked.items()), "form": vars(form)}, sync=False)
     return form
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file at once; where nothing can be written, it is made again the next time."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-            file.write(text)
-        Path(file.name).replace(path)
 
 
 @cache
