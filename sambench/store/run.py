@@ -112,6 +112,7 @@ class Run:
         """The model's label and where the records lie: two runs may be of the same model."""
         return f"{self.index.header['about']['label']} ({self.records_path})"
 
+    @cached_property
     def lines(self) -> list[JSON]:
         """The lines of the records behind the result, in the dataset's order.
 

@@ -1,4 +1,4 @@
-"""Plots with matplotlib: one figure gives SVG for a page or a paper, and PNG.
+"""Plots with matplotlib as SVG, for a page or a paper; a page's script makes PNG of it if asked.
 
 Colours are those of the site's light theme; in a page `inline_svg` turns them into its variables,
 so that the plots follow the dark theme.
@@ -16,7 +16,6 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
@@ -63,13 +62,11 @@ class Plot:
         name: file name without ending.
         caption: one sentence.
         svg: SVG of the light theme, without background.
-        png: PNG on white.
     """
 
     name: str
     caption: str
     svg: str
-    png: bytes
 
 
 def inline_svg(plot: Plot) -> Markup:
@@ -94,13 +91,9 @@ def _draw(name: str, caption: str, paint: Callable[[Axes], None], size: Any = SI
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         paint(figure.subplots())
-        svg, png = io.StringIO(), io.BytesIO()
+        svg = io.StringIO()
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]  # untyped
-        figure.set_layout_engine("none")  # as it is laid out now: that takes half of drawing
-        figure.set_facecolor("white")
-        figure.set_dpi(160)
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]  # untyped
-    return Plot(name, caption, _transparent(svg.getvalue()), png.getvalue())
+    return Plot(name, caption, _transparent(svg.getvalue()))
 
 
 def _transparent(svg: str) -> str:

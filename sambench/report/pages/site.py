@@ -110,4 +110,3 @@ def _write_plots(plots: Sequence[Plot], folder: Path) -> None:
     for plot in plots:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{plot.name}.svg").write_text(plot.svg, encoding="utf-8")
-        (folder / f"{plot.name}.png").write_bytes(plot.png)
