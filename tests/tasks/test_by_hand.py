@@ -308,6 +308,7 @@ CASES = {
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
     "shaken:steps=2": shaken,
+    "open_vocabulary": average_precision, "open_semantic": semantic,
     "everything": everything, "agreement": agreement,
 }  # fmt: skip
 
