@@ -104,8 +104,8 @@ class Tracks(Truth):
         if not self.masks:
             yield "no objects"
         for id, own in self.masks.items():
-            if isinstance(id, bool) or not isinstance(id, int) or id < 1:
-                yield f"an object has the id {id!r}, not a whole number from 1"
+            if isinstance(id, bool) or not isinstance(id, int) or id < 0:
+                yield f"an object has the id {id!r}, not a whole number from 0"
             yield from self._of(f"object {id}", own, size)
         if self.void:
             yield from self._of("void", self.void, size)

@@ -66,7 +66,7 @@ def test_void_is_what_no_object_is_known_of():
         (tracks({}), "no objects"),
         (tracks({1: ()}, frames=()), "no frames"),
         (tracks({1: (SEEN, SEEN)}), "object 1 has 2 masks, the clip 3 frames"),
-        (tracks({0: (SEEN,) * 3}), "id 0, not a whole number from 1"),
+        (tracks({-1: (SEEN,) * 3}), "id -1, not a whole number from 0"),
         (tracks({True: (SEEN,) * 3}), "id True"),
         (tracks({1: (SEEN,) * 3}, frames=("a", "b", "a")), "frame 'a' is there twice"),
         (tracks({1: (SEEN, rle(size=(6, 4)), None)}), "object 1, frame b: mask of (6, 4)"),
