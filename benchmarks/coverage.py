@@ -32,7 +32,14 @@ from .populations import Population, made_up, make_runs, real, ten_models
 
 SIZES = (5, 10, 30, 100, 300)
 SIMULATIONS = {
-    "intervals": {"mean": 2000, "edges": 2000, "AR": 2000, "AP": 300, "category": 300},
+    "intervals": {
+        "mean": 2000,
+        "edges": 2000,
+        "AR": 2000,
+        "AP": 300,
+        "category": 300,
+        "labels": 1000,
+    },
     "stars": {"mean": 2000, "edges": 500, "AP": 500},
 }
 """Samples of each cell, by kind of metric."""

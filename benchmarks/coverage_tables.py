@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sambench.metrics.statistics import MEAN, ONE_CATEGORY, PRECISION, RECALL
+from sambench.metrics.statistics import CATEGORIES, MEAN, ONE_CATEGORY, PRECISION, RECALL
 
 from .intervals_tried import METHODS
 
@@ -17,9 +17,16 @@ PLOT = Path(__file__).parent.parent / "docs" / "pictures" / "coverage.png"
 TITLES = {
     "mean": "means over objects", "edges": "ODS, OIS, AP of edges", "AR": "AR",
     "AP": "AP, mean over categories", "category": "AP of one category",
+    "labels": "PQ and semantic mIoU",
 }  # fmt: skip
-KINDS = {"mean": MEAN, "edges": MEAN, "AR": RECALL, "AP": PRECISION, "category": ONE_CATEGORY}
-BARS = {"mean": (10, 93), "edges": (10, 93), "AR": (30, 92), "AP": (100, 90), "category": (30, 90)}
+KINDS = {
+    "mean": MEAN, "edges": MEAN, "AR": RECALL, "AP": PRECISION, "category": ONE_CATEGORY,
+    "labels": CATEGORIES,
+}  # fmt: skip
+BARS = {
+    "mean": (10, 93), "edges": (10, 93), "AR": (30, 92), "AP": (100, 90), "category": (30, 90),
+    "labels": (30, 92),
+}  # fmt: skip
 """Images from which intervals are to cover so many percent."""
 Row = dict[str, Any]
 Share = Callable[[Row], tuple[float, int] | None]

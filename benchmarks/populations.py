@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sambench.cli import main
 from sambench.interfaces import JSON, Estimator
 from sambench.metrics.detection.coco import average_precision
+from sambench.metrics.panoptic import panoptic_estimator, semantic_estimator
 from sambench.metrics.statistics import MEAN, Floats, Statistic, kinds_of, ratios
 from sambench.store.run import read_run
 
@@ -78,7 +79,7 @@ class Population:
         found = self.estimator(records)
         assert isinstance(found, Statistic)
         kinds = {n: replace(kinds_of(found).get(n, MEAN), fewest=0) for n in self.metrics}
-        return Statistic(found.one, found.many, kinds)
+        return replace(found, kinds=kinds)
 
 
 def make_runs(data: Path, folder: Path) -> None:
@@ -149,7 +150,7 @@ RUNS = (
     ("BSDS Sobel", CURVES, f"edges/{BSDS}/sobel", f"edges/{BSDS}/canny"),
     ("BSDS minisam", CURVES, f"edges-{GRID}/{BSDS}/minisam", f"edges/{BSDS}/canny"),
     ("COCO proposals", AR, f"proposals/{COCO}/felzenszwalb", f"proposals/{COCO}/box_grid"),
-    ("LVIS proposals", AR, f"proposals-{GRID}/{LVIS}/minisam", f"proposals-{GRID}/{LVIS}/box_grid"),
+    ("LVIS proposals", AR, f"proposals-{GRID}/{LVIS}/minisam", f"proposals/{LVIS}/box_grid"),
     ("COCO boxes", {"boxAP": "AP"}, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
     ("COCO masks", MASKS, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
     ("LVIS masks", {"AP": "AP"}, f"{ON_LVIS}/box_mask", f"{ON_LVIS}/box_mask"),
@@ -187,6 +188,8 @@ DETECTED = {
     "made-up, one category": Made(1, 1),
 }
 """The range of biases that intervals of AP hold was chosen with a look at the first alone."""
+LABELLED = {"80 labels": 80, "19 labels": 19}
+"""Made-up populations of segments and of labelled pixels, by their number of categories."""
 
 
 def made_up(seed: int = 0) -> list[Population]:
@@ -202,6 +205,13 @@ def made_up(seed: int = 0) -> list[Population]:
         kinds = {"AP": "AP" if made.categories > 1 else "category", "AR@100": "AR"}
         records = _detected(made, rng), _detected(made, rng)
         found.append(Population(name, kinds, records, average_precision, alike=True))
+    for name, categories in LABELLED.items():
+        segments = _segments(categories, rng), _segments(categories, rng)
+        kinds = dict.fromkeys(("PQ", "SQ", "RQ"), "labels")
+        found.append(Population(f"{name}, segments", kinds, segments, panoptic_estimator, True))
+        pixels = _pixels(categories, rng), _pixels(categories, rng)
+        kinds = {"mIoU": "labels", "mean_accuracy": "labels", "accuracy": "mean"}
+        found.append(Population(f"{name}, pixels", kinds, pixels, semantic_estimator, True))
     return found
 
 
@@ -250,6 +260,51 @@ def _image(made: Made, rng: np.random.Generator, share: Floats) -> JSON:
         record["matched"] += [_bits(value) for value in overlap[order]]
         record["skipped"] += [0] * len(order)
     return record
+
+
+def _segments(categories: int, rng: np.random.Generator) -> list[JSON]:
+    """Records of PQ: 1 to 12 categories of an image, each with a quality of its own."""
+    quality = rng.beta(4, 2, categories)
+    return [_matched(quality, *_occurring(categories, rng), rng) for _ in range(MADE_UP)]
+
+
+def _matched(quality: Floats, names: list[int], hard: float, rng: np.random.Generator) -> JSON:
+    record: dict[str, list[Any]] = {key: [] for key in ("iou_sum", "tp", "fp", "fn")}
+    for name in names:
+        mean = quality[name] * hard
+        overlap = rng.beta(8 * mean + 0.2, 8 * (1 - mean) + 0.2, rng.geometric(0.4))
+        true = overlap > 0.5
+        record["iou_sum"].append(float(overlap[true].sum()))
+        record["tp"].append(int(true.sum()))
+        record["fp"].append(int((~true & (overlap > 0.1)).sum()))
+        record["fn"].append(int((~true).sum()))
+    return {"categories": names, "things": [name % 2 == 0 for name in names], **record}
+
+
+def _pixels(categories: int, rng: np.random.Generator) -> list[JSON]:
+    """Records of semantic mIoU: areas differ by orders of magnitude, also within a category."""
+    quality = rng.beta(4, 2, categories)
+    size = rng.lognormal(8, 1, categories)
+    found = []
+    for _ in range(MADE_UP):
+        names, hard = _occurring(categories, rng)
+        area = rng.lognormal(np.log(size[names]), 1)
+        mean = quality[names] * hard
+        common = area * rng.beta(6 * mean + 0.2, 6 * (1 - mean) + 0.2)
+        marked = common + (area - common) * rng.uniform(0.2, 1.5, len(names))
+        columns = {"common": common, "marked": marked, "truth": area}
+        found.append({
+            "categories": names, **{key: values.tolist() for key, values in columns.items()}
+        })  # fmt: skip
+    return found
+
+
+def _occurring(categories: int, rng: np.random.Generator) -> tuple[list[int], float]:
+    """The categories of an image, the k-th with a frequency of 1 / k, and how easy it is."""
+    share = 1 / np.arange(1, categories + 1)
+    number = rng.integers(1, min(12, categories) + 1)
+    names = rng.choice(categories, number, replace=False, p=share / share.sum())
+    return sorted(names.tolist()), float(rng.beta(6, 1.5))
 
 
 def _bits(overlap: float) -> int:

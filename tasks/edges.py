@@ -27,7 +27,7 @@ from sambench.interfaces import (
     Sample,
     Task,
 )
-from sambench.metrics.edges import boundaries
+from sambench.metrics.edges import boundaries, f_measure
 from sambench.metrics.edges import nms as edge_nms
 from sambench.metrics.edges.maps import Boundary, edge_map
 from sambench.options import Range
@@ -144,11 +144,11 @@ class Edges(Task):
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """ODS, OIS, AP, R50."""
-        return boundaries.boundary_estimator(np.array([record["counts"] for record in records]))
+        return f_measure.boundary_estimator(np.array([record["counts"] for record in records]))
 
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve]:
         """Precision against recall over the thresholds."""
-        scores = boundaries.boundary_scores(np.array([record["counts"] for record in records]))
+        scores = f_measure.boundary_scores(np.array([record["counts"] for record in records]))
         known = scores.curve[scores.curve[:, 0] > 0]  # thresholds that leave any pixel
         curve = Curve(
             "precision-recall",

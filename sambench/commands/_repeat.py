@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sambench.commands._options import load_model, run_settings
 from sambench.errors import UserError
-from sambench.registry import load
+from sambench.registry import load, split_spec
 from sambench.report.numbers import DASH, declared_by, show_value
 from sambench.report.reproduction import dataset_of
 from sambench.shown import find_metric
@@ -25,35 +25,58 @@ if TYPE_CHECKING:
 def repeat(folder: Path, arguments: Namespace) -> int:
     """Measure each result of a dataset again and print both; 1 if a printed digit differs.
 
+    Results of a model that cannot be loaded here, such as one whose files are not, are named and
+    left out, unless it is the one asked for.
+
     Args:
         folder: of the committed results.
-        arguments: of ``sambench reproduce``: what is the dataset, model is one of its models or "".
+        arguments: of ``sambench reproduce``: what is the dataset, model is one of its models, with
+            options where it needs some, or "".
 
     Raises:
-        UserError: there are no such results, or one cannot be measured here.
+        UserError: there are no such results, or none can be measured here.
     """
     runs = [
         run
         for run in find_runs([folder])
-        if dataset_of(run.result) == arguments.what and arguments.model in ("", run.result.model)
+        if dataset_of(run.result) == arguments.what and _is_wanted(run.result, arguments.model)
     ]
     if not runs:
         raise UserError(
             f"{folder} has no results on {arguments.what} {arguments.model}".rstrip()
             + "; they are in a checkout of sambench."
         )
-    same = 0
+    same = left_out = 0
     for run, anew in _measured_again(runs, arguments):
+        if isinstance(anew, UserError):
+            left_out += 1
+            print(f"{_about(run)}: not measured, {anew}", flush=True)
+            continue
         lines = list(_differing(run.result, anew))
         same += not lines
-        about = f"{run.path.parent.parent.name}, {run.result.dataset}, {run.result.model}"
-        print(f"{about}: {'; '.join(lines) or 'equal to the printed digit'}", flush=True)
-    print(f"{same} of {len(runs)} results reproduced to the digit.")
-    return 0 if same == len(runs) else 1
+        print(f"{_about(run)}: {'; '.join(lines) or 'equal to the printed digit'}", flush=True)
+    measured = len(runs) - left_out
+    more = f"; {left_out} not measured" if left_out else ""
+    print(f"{same} of {measured} results reproduced to the digit{more}.")
+    return 0 if same == measured else 1
 
 
-def _measured_again(runs: Sequence[Run], arguments: Namespace) -> Iterator[tuple[Run, Result]]:
-    """Each run with its result of now; tasks of one model share the embeddings of images."""
+def _about(run: Run) -> str:
+    return f"{run.path.parent.parent.name}, {run.result.dataset}, {run.result.model}"
+
+
+def _is_wanted(result: Result, model: str) -> bool:
+    """Whether a result is of the model that was named: by its label, or with its options."""
+    return model in ("", result.model) or (":" in model and split_spec(model)[0] == result.model)
+
+
+def _measured_again(
+    runs: Sequence[Run], arguments: Namespace
+) -> Iterator[tuple[Run, Result | UserError]]:
+    """Each run with its result of now, or why its model cannot be loaded.
+
+    Tasks of one model share the embeddings of images.
+    """
     from sambench.engine.evaluation import run as measure
 
     dataset = load("dataset", arguments.dataset or arguments.what)
@@ -62,9 +85,16 @@ def _measured_again(runs: Sequence[Run], arguments: Namespace) -> Iterator[tuple
     settings = run_settings(arguments)
     by_model: dict[str, list[Run]] = {}
     for run in runs:
-        by_model.setdefault(_spec(run.result), []).append(run)
+        spec = arguments.model if ":" in arguments.model else _spec(run.result)
+        by_model.setdefault(spec, []).append(run)
     for spec, own in by_model.items():
-        model = load_model(spec, arguments.device)
+        try:
+            model = load_model(spec, arguments.device)
+        except UserError as error:
+            if len(by_model) == 1:
+                raise
+            yield from ((run, error) for run in own)
+            continue
         tasks: dict[str, Task] = {f"{r.result.task}:{n}": r.task for n, r in enumerate(own)}
         yield from zip(own, measure(tasks, model, dataset, settings), strict=True)
 

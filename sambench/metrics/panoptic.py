@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator
-from sambench.metrics.statistics import CATEGORIES, Statistic
+from sambench.metrics.statistics import CATEGORIES, Kind, Statistic
 from sambench.truths import Segments
 
 THRESHOLD = 0.5
 """Above it a match is unique."""
+MATCHED = Kind(
+    100, True, "SQ of fewer than 100 images is too low: a category counts as 0 until it is matched"
+)
+"""Of the study's populations, intervals from 30 and 50 images held the SQ of one in 79 and 84 %."""
 
 
 def shared_pixels(truth: Segments, answer: Segments) -> NDArray[np.int64]:
@@ -107,8 +111,10 @@ def panoptic_estimator(records: Sequence[JSON]) -> Statistic:
             for name, value in values.items()
         }
 
-    found = estimate(np.ones(len(records)))
-    return Statistic(estimate, None, dict.fromkeys(found, CATEGORIES))
+    kinds = {"PQ": CATEGORIES, "SQ": MATCHED, "RQ": CATEGORIES}
+    return Statistic(
+        estimate, None, {f"{name}{of}": kind for of in groups for name, kind in kinds.items()}
+    )
 
 
 def quality_by_category(records: Sequence[JSON]) -> Estimator:

@@ -5,18 +5,23 @@ So records are swapped, or not, image by image, and the metric's difference is c
 the share of swaps whose difference is as large as the measured one. That holds for any metric and
 any number of images (approximate randomization: Noreen, Computer-Intensive Methods for Testing
 Hypotheses, 1989; of few images all swaps are made, which is Fisher's exact test).
+
+What a metric chooses on all images, as ODS its threshold, is chosen once by each model on its own
+records, and these are swapped as they are there: thresholds of two models need not be on one scale.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sambench.interfaces import Estimator
-from sambench.metrics.statistics import LEVEL, Estimate, Floats, evaluated, image_groups
+from sambench.metrics.statistics import LEVEL, Estimate, Floats, Statistic, evaluated, image_groups
 
 SWAPS = 10_000
 ENOUGH = 50
@@ -32,6 +37,18 @@ FEWEST_IMAGES = math.ceil(1 + math.log2(1 / (1 - LEVEL)))
 _ROUNDING, _ZERO = 1e-9, 1e-12
 """Relative and absolute: what sums in another order may differ by."""
 Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Choosing(Statistic):
+    """An estimator that chooses something on all records, as ODS does a threshold.
+
+    Attributes:
+        settled: sides of records (n,) -> the estimator with what is chosen fixed, for the records
+            of each side to what these alone would choose.
+    """
+
+    settled: Callable[[NDArray[np.int64]], Statistic] = field(kw_only=True)
 
 
 def p_values(
@@ -57,6 +74,9 @@ def p_values(
     Returns:
         p by name; NaN where the difference is not defined.
     """
+    alike = first is second
+    first = _settled(first, images)
+    second = first if alike else _settled(second, images)
     if images > MOST_DIRECT:
         return _linear(first, second, images, swaps, seed, names)
     exact = images - 1 <= math.log2(max(swaps, 1))
@@ -76,6 +96,13 @@ def p_values(
         name: math.nan if math.isnan(least[name]) else (count + more) / (tried + more)
         for name, count in reached.items()
     }
+
+
+def _settled(estimator: Estimator, images: int) -> Estimator:
+    """An estimator of both models' records with each held to what its own model's choose."""
+    if isinstance(estimator, Choosing):
+        return estimator.settled(np.repeat([0, 1], images))
+    return estimator
 
 
 def _all_swaps(images: int) -> Iterator[Floats]:

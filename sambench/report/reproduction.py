@@ -110,6 +110,10 @@ def find_claims(
     """
     rows = [Claim(t, r) for t in tables for r in t.rows if r.model and not r.baseline]
     named = [claim for claim in rows if what in (claim.table.task, claim.table.name)]
+    if not named and what in {table.name for table in tables}:
+        raise UserError(
+            f"{what} is of no model, so there is nothing to run; see results/README.md."
+        )
     if not named:
         known = {claim.table.task for claim in rows} | {claim.table.name for claim in rows}
         raise UserError(f"nothing was published for {what!r}; {nearest(what, known)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sambench.errors import UserError
-from sambench.files import write_lines
+from sambench.files import GZIP, write_lines
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import open_kept, parse_keep
@@ -18,13 +18,13 @@ from sambench.store.manifests import read_manifest
 from sambench.store.paths import PREDICTIONS, RECORDS, beside, file_stem
 from sambench.store.records import Index, as_line, check_plan, scan
 from sambench.store.result import write_result
-from sambench.store.run import Run, placed, predicted_in
+from sambench.store.run import Run, placed, predicted_in, records_below
 from sambench.store.summary import summary
 from sambench.store.tasks import task_of_records
 
 
 def find_records(places: Iterable[Path]) -> list[Index]:
-    """All records files below some folders, or the files given.
+    """All records files below some folders, packed ones too, or the files given.
 
     Raises:
         UserError: there are none, or one is damaged.
@@ -33,7 +33,7 @@ def find_records(places: Iterable[Path]) -> list[Index]:
     for place in places:
         if not place.exists():
             raise UserError(f"{place} does not exist; give a folder of records.")
-        found = [place] if place.is_file() else sorted(place.rglob(f"*{RECORDS}"))
+        found = [place] if place.is_file() else records_below(place)
         paths |= dict.fromkeys(path.resolve() for path in found)
     indices = [index for path in paths if (index := scan(path)).header]
     if not indices:
@@ -138,5 +138,6 @@ def _gather(run: Run, header: JSON, where: Mapping[str, Index]) -> None:
 
 def _predictions_of(index: Index) -> Path:
     """The folder of predictions of a records file, which those of all shards share."""
-    name = re.sub(rf"(\.shard-\d+-of-\d+)?{re.escape(RECORDS)}$", "", index.path.name)
+    name = index.path.name.removesuffix(GZIP)
+    name = re.sub(rf"(\.shard-\d+-of-\d+)?{re.escape(RECORDS)}$", "", name)
     return index.path.with_name(name + PREDICTIONS)

@@ -177,7 +177,7 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
         UserError: there are no records, or records of several runs.
     """
     if path.is_dir():
-        found = sorted([*path.rglob(f"*{RECORDS}"), *path.rglob(f"*{RECORDS}{GZIP}")])
+        found = records_below(path)
         if len(found) != 1:
             raise UserError(f"{path} holds {len(found)} runs with records; name one result.")
         path = found[0]
@@ -187,6 +187,15 @@ def read_run(path: Path, own: Sequence[Path] = ()) -> Run:
             f"{run.records_path} holds no records; give a result with its records next to it."
         )
     return run
+
+
+def records_below(folder: Path) -> list[Path]:
+    """All files of records below a folder; of packed ones those that do not lie there unpacked."""
+    plain = set(folder.rglob(f"*{RECORDS}"))
+    packed = (
+        path for path in folder.rglob(f"*{RECORDS}{GZIP}") if path.with_suffix("") not in plain
+    )
+    return sorted([*plain, *packed])
 
 
 def _results_in(place: Path) -> list[Path]:

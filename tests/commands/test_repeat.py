@@ -1,6 +1,7 @@
 """Committed results are measured again by one command, which says whether a digit differs."""
 
 import json
+import shutil
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_a_digit_that_differs_is_named(folder, tmp_path, capsys):
     assert said.startswith("points, mini, superpixel-segments=40: ")
     assert f"{name} " in said
     assert last == "1 of 2 results reproduced to the digit."
+
+
+def test_what_needs_files_that_are_not_here_is_named_and_left_out(folder, tmp_path, capsys):
+    results = tmp_path / "results"
+    shutil.copytree(folder, results)
+    (path,) = results.glob("points/*/whole_image.json")
+    text = path.read_text().replace('"whole_image"', '"sam"')
+    path.with_name("sam.json").write_text(text)
+    assert reproduce(results, tmp_path) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    (said,) = (line for line in lines if line.startswith("points, mini, sam: "))
+    assert "not measured, sam needs checkpoint" in said
+    assert last == "4 of 4 results reproduced to the digit; 1 not measured."
+    assert reproduce(results, tmp_path, "sam") == 2  # asked for by its name
+    assert reproduce(results, tmp_path, "sam:checkpoint=absent.pth") == 2  # or with its options
+    assert "absent.pth" in capsys.readouterr().err
 
 
 def test_another_number_of_images_is_not_compared(folder, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Parts of a run for the jobs of an array, and what joins them."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from sambench.cli import main
 from sambench.engine.sharding import Shard, parse_shard
 from sambench.errors import UserError
+
+from ..runs import Runner
 
 OWN_TASK = f"--task={Path(__file__).resolve().parents[1] / 'parts/brightness.py'}"
 
@@ -80,6 +83,25 @@ def test_merged_shards_are_the_run_to_the_byte(runner, plain):
     assert runner.scores == plain.scores
     merged(runner, "--resamples=20")  # the joined records are found too, and count once
     assert runner.scores == plain.scores
+
+
+def test_packed_records_are_merged_like_others(runner, plain, tmp_path):
+    """Those of a committed result; where they lie unpacked, too, they count once."""
+    (path,) = plain.output.rglob("*.records.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(b"".join(lines[:5])))
+    path.unlink()
+    runner.run("--shard=2/2")
+    words = ["merge", str(plain.output), str(runner.output), OWN_TASK, "--resamples=20"]
+    scores = []
+    for code in (1, 0):  # what the packed file and the second half have; then the other half
+        assert main([*words, f"--output={tmp_path / 'merged'}"]) == code
+        scores.append(Runner(tmp_path / "merged").scores)
+        runner.run("--shard=1/2")
+    assert json.loads(scores[0]) != json.loads(scores[1])
+    path.write_bytes(b"".join(lines))
+    assert main([*words, f"--output={tmp_path / 'again'}"]) == 0
+    assert Runner(tmp_path / "again").scores == scores[1] == plain.scores
 
 
 def test_another_number_of_shards_goes_on_with_what_is_there(runner, plain, capsys):

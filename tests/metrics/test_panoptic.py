@@ -17,6 +17,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard
 from sambench.masks import rle
 from sambench.metrics import panoptic
+from sambench.metrics.statistics import estimates
 from sambench.registry import load
 from sambench.tasks._prompted import answered, load_segments, save_segments
 from sambench.truths import Instances, Segments
@@ -245,3 +246,17 @@ def test_saved_segments_that_do_not_fit_are_refused(tmp_path):
     path.write_text('{"categories": [7], "things": [true]}')
     with pytest.raises(UserError, match="fewer segments than its PNG"):
         load_segments(tmp_path / "a")
+
+
+def test_intervals_of_sq_wait_for_images_that_pq_does_without() -> None:
+    """A category without a match counts as 0, so that few images give too low an SQ."""
+    records = [
+        {"categories": [1, 2], "things": [True, False], "iou_sum": [0.5 + i / 300, 0.9 - i / 400],
+         "tp": [1, 1], "fp": [i % 2, 1], "fn": [1, i % 3]}
+        for i in range(100)
+    ]  # fmt: skip
+    found = {n: estimates(panoptic.panoptic_estimator(records[:n]), n) for n in (30, 99, 100)}
+
+    assert not any(found[30][name].withheld for name in ("PQ", "RQ", "PQ_stuff"))
+    assert all("SQ of fewer than 100" in found[99][name].withheld for name in ("SQ", "SQ_things"))
+    assert not found[100]["SQ"].withheld

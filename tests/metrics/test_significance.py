@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from sambench.metrics.edges.f_measure import boundary_estimator
 from sambench.metrics.significance import (
     holm,
     images_to_settle,
@@ -13,7 +14,7 @@ from sambench.metrics.significance import (
     p_values,
     swaps_for,
 )
-from sambench.metrics.statistics import Estimate, ratios
+from sambench.metrics.statistics import Estimate, Statistic, ratios
 
 
 def p_of(first, second, **options) -> float:
@@ -129,3 +130,40 @@ def test_p_from_intervals_alone():
 def test_swaps_suffice_for_a_board():
     assert swaps_for(1) == 1000
     assert 1 / (swaps_for(300) + 1) < 0.05 / 300
+
+
+def _counts(hits: int, threshold: int, slope: int = 8) -> list[list[int]]:
+    """Counts of an image at ten thresholds, best at one of them."""
+    found = [max(hits - slope * abs(t - threshold), 0) for t in range(1, 11)]
+    return [[value, 200, value, 200] for value in found]
+
+
+def test_ods_is_tested_at_each_models_own_threshold():
+    """Two models whose thresholds are on different scales: a mixture of both fits no threshold."""
+    rng = np.random.default_rng(5)
+    hard, slopes = rng.integers(80, 190, 10).tolist(), rng.integers(2, 20, (2, 10)).tolist()
+    weaker = [_counts(hits, 2, slope) for hits, slope in zip(hard, slopes[0], strict=True)]
+    better = [_counts(hits + 3, 9, slope) for hits, slope in zip(hard, slopes[1], strict=True)]
+    pooled = boundary_estimator(np.array([*weaker, *better]))
+    mixed = Statistic(pooled.one, pooled.many)
+    p, old = (p_values(each, each, 10) for each in (pooled, mixed))
+
+    assert p["ODS"] == pytest.approx(2 * 0.5**10)  # all ten images speak for one model
+    assert old["ODS"] > 0.5
+    assert p["AP"] == old["AP"]
+
+
+def test_a_settled_estimator_takes_each_side_at_its_best_threshold():
+    counts = np.array([_counts(130, 2), _counts(120, 3), _counts(140, 9)])
+    pooled = boundary_estimator(counts)
+    settled = pooled.settled(np.array([0, 0, 1]))
+    sides = counts[:2].sum(axis=0)[:, 0].argmax(), counts[2, :, 0].argmax()
+    hits = counts[0, sides[0], 0] + 3 * counts[2, sides[1], 0]
+
+    found = settled(np.array([1.0, 0.0, 3.0]))
+    assert found["ODS"] == pytest.approx(hits / 800)
+    assert settled.many is not None
+    for names in (None, frozenset({"ODS"})):
+        again = settled.many(np.array([[1.0, 0.0, 3.0]]), names)
+        assert again["ODS"][0] == found["ODS"]
+    assert found["OIS"] == pooled(np.array([1.0, 0.0, 3.0]))["OIS"]

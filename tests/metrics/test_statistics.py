@@ -8,7 +8,7 @@ from scipy import stats
 
 from sambench.metrics.detection.accumulate import Tally
 from sambench.metrics.detection.coco import average_precision, category_precision
-from sambench.metrics.edges.boundaries import boundary_estimator
+from sambench.metrics.edges.f_measure import boundary_estimator
 from sambench.metrics.statistics import (
     CATEGORIES,
     MEAN,

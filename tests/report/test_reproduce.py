@@ -88,6 +88,52 @@ class TestClaims:
             find_claims(TABLES, *words)
 
 
+class TestNothingToRun:
+    """What was published and cannot be measured is answered in a sentence."""
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (
+                ["sam2:table-15-speed"],
+                "timed on one A100, bf16, torch.compile on the encoder, batch 10; a speed is of "
+                "one machine, so it is not compared: time the model on yours with sambench run "
+                "--task points --model sam_vit_b, ",
+            ),
+            (
+                ["edgetam:speed"],
+                "one A100 (SAM 2.1 Hiera-B+), iPhone 15 Pro Max (EdgeTAM); a speed is of one "
+                "machine, so it is not compared: time the model on yours with sambench run "
+                "--task points --model MODEL, ",
+            ),
+            (["sam3:table-6-speed"], "timed on a machine that the paper does not name; "),
+            (["sam3:video"], "sambench measures single images, and has no task for video."),
+            (["sam:figure-13"], "sambench list sam_vit_b says the parameters"),
+            (["sam3:sizes"], "sam3:sizes is of no model, so there is nothing to run"),
+            (
+                ["edgesam:table-2-sa1k", "--with=whole_image"],
+                "edgesam:table-2-sa1k is on sa1k, which no dataset here reads; give your own with "
+                "--dataset",
+            ),
+        ],
+    )
+    def test_says_why_and_what_to_do(
+        self, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["reproduce", *words]) == 2
+        printed = capsys.readouterr()
+        assert said in printed.err
+        assert "Traceback" not in printed.err
+
+    def test_all_tables_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["reproduce"]) == 0
+        head, *lines = capsys.readouterr().out.splitlines()
+        assert head.split() == ["table", "task", "dataset", "rows"]
+        assert [line.split()[0] for line in lines] == [table.name for table in TABLES]
+        (speed,) = (line for line in lines if line.startswith("sam2:table-15-speed"))
+        assert "none (speed)" in speed
+
+
 class TestVerdict:
     edges = claim("sam:table-3", "sam_vit_h")
     hed = claim("bsds_benchmark:hed", "hed")

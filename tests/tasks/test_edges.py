@@ -12,7 +12,8 @@ from scipy.ndimage import binary_erosion, sobel
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Sample
-from sambench.metrics.edges.boundaries import boundary_scores, edge_counts, thin
+from sambench.metrics.edges.boundaries import edge_counts, thin
+from sambench.metrics.edges.f_measure import boundary_scores
 from sambench.metrics.edges.maps import edge_map, on_boundary
 from sambench.metrics.edges.maps import sobel as torch_sobel
 from sambench.registry import load

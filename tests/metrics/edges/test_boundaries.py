@@ -17,13 +17,12 @@ from skimage.morphology import thin as skimage_thin
 from sambench.errors import UserError
 from sambench.metrics.edges import _assignment, _matching, _outliers, _pairs
 from sambench.metrics.edges.boundaries import (
-    boundary_estimator,
-    boundary_scores,
     edge_counts,
     match,
     thin,
     threshold_values,
 )
+from sambench.metrics.edges.f_measure import boundary_estimator, boundary_scores
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 BENCH = SHARED / "reference" / "bsds_bench_5"
