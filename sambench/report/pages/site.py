@@ -15,9 +15,9 @@ from sambench.report.pages.contents import Contents, gather, runs_of
 from sambench.report.pages.images import browser_page
 from sambench.report.pages.links import task_address
 from sambench.report.pages.overview import overview_page
-from sambench.report.pages.plots import Plot
 from sambench.report.pages.render import Page, render
 from sambench.report.pages.run import run_page
+from sambench.report.pages.svg import Plot
 from sambench.report.pages.task import task_page
 
 log = logging.getLogger(__name__)

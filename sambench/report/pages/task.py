@@ -21,8 +21,8 @@ from sambench.report.pages.cells import (
 )
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.links import file_slug, task_address
-from sambench.report.pages.plots import Plot
 from sambench.report.pages.render import Page
+from sambench.report.pages.svg import Plot
 from sambench.report.published import Paper
 
 MOST_METRICS = 12
