@@ -591,6 +591,9 @@ ELSEWHERE = {
     ("open_semantic", "background"),
     # test_cells.py
     *(("cells", name) for name in ("first", "positives", "negatives")),
+    # Of clips: tests/video.
+    *(("video_object", name) for name in ("prompt", "exclusive", "rule")),
+    *(("video_interactive", name) for name in ("protocol", "frames", "clicks", "pause", "rule")),
     # instances' options for a detector's boxes: test_instances.py has the file they need.
     *(
         ("instances", name)
