@@ -17,7 +17,7 @@ from sambench.truths import Instances as Truth
 
 from ._coco_results import ImageDetections
 from ._objects import GroundTruth, object_mask
-from ._sizes import BINS, by_size, of_size
+from ._sizes import by_size, sized
 from ._surface import object_values
 
 View = Literal["image", "stretched"]
@@ -84,11 +84,7 @@ def overlaps(found: ImageDetections, truth: Truth, ground_truth: GroundTruth) ->
 
 
 def mean_iou(records: Sequence[JSON]) -> Estimator:
-    sized = {
-        f"mIoU{size}": [of_size(record["iou"], record["areas"], size) for record in records]
-        for size in BINS
-    }
     whole = [record["iou"] for record in records]
     boundary = [record["boundary_iou"] for record in records]
-    contours = object_values(records, whole)
-    return ratios({"mIoU": whole, **sized, "BoundaryIoU": boundary, **contours})
+    by_area, contours = sized("mIoU", whole, records), object_values(records, whole)
+    return ratios({"mIoU": whole, **by_area, "BoundaryIoU": boundary, **contours})

@@ -39,7 +39,7 @@ from sambench.options import Range
 from sambench.truths import Instances
 
 from ._objects import SINGLE, category_counts, iou_histogram, require_objects
-from ._sizes import BINS, by_size, of_size
+from ._sizes import by_size, sized
 
 _MEAN = Metric("mIoU", "mean IoU with the teacher's mask of the same prompt", "percent")
 
@@ -214,10 +214,8 @@ class Agreement(Task):
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """Mean over objects of the IoU with the teacher's mask, by size too."""
-        values: dict[str, list[list[float]]] = {"mIoU": [r["iou"] for r in records]}
-        for size in BINS:
-            values[f"mIoU{size}"] = [of_size(r["iou"], r["areas"], size) for r in records]
-        return ratios(values)
+        values = [r["iou"] for r in records]
+        return ratios({"mIoU": values, **sized("mIoU", values, records)})
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:
         """Mean IoU over the objects of each category."""

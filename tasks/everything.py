@@ -37,7 +37,7 @@ from sambench.truths import Instances
 
 from ._coco_results import ImageDetections, image_id, read_results, require_image, write_results
 from ._objects import SINGLE, category_counts, iou_histogram, require_objects
-from ._sizes import BINS, by_size, of_size
+from ._sizes import by_size, sized
 
 _BEST = Metric("mIoU", "mean over objects of the best IoU of all masks of the image", "percent")
 
@@ -125,11 +125,9 @@ class Everything(Task):
 
     def estimator(self, records: Sequence[JSON]) -> Estimator:
         """Mean over objects of the best IoU, by size too; mean number of masks."""
-        values: dict[str, list[list[float]]] = {"mIoU": [r["iou"] for r in records]}
-        for size in BINS:
-            values[f"mIoU{size}"] = [of_size(r["iou"], r["areas"], size) for r in records]
-        values["masks"] = [[float(r["masks"])] for r in records]
-        return ratios(values)
+        values = [r["iou"] for r in records]
+        masks = [[float(r["masks"])] for r in records]
+        return ratios({"mIoU": values, **sized("mIoU", values, records), "masks": masks})
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:
         """Mean over the objects of each category of the best IoU."""

@@ -45,7 +45,7 @@ from ._clicking import (
     click_on_all,
 )
 from ._objects import GroundTruth, iou_histogram, object_mask, require_objects, require_points
-from ._sizes import BINS, by_size, of_size
+from ._sizes import by_size, sized
 from ._surface import FACTS, declared, object_scores, object_values
 
 REPORTED = (1, 2, 3, 5, 9)
@@ -232,13 +232,9 @@ class Points(ClickTask):
             "BoundaryIoU": [r["boundary_iou"] for r in records],
         }
         for count in (k for k in REPORTED if k <= self.points):
-            at = f"@{count}" if count > 1 else ""
-            after = [_after_prompt(r, count) for r in records]
-            values[f"mIoU{at}"] = after
-            for size in BINS if count in (1, *SIZED) else ():
-                values[f"mIoU{size}{at}"] = [
-                    of_size(own, r["areas"], size) for own, r in zip(after, records, strict=True)
-                ]
+            name = f"mIoU@{count}" if count > 1 else "mIoU"
+            values[name] = [_after_prompt(r, count) for r in records]
+            values |= sized(name, values[name], records) if count in (1, *SIZED) else {}
         values |= object_values(records, [[iou[-1] for iou in r["iou"]] for r in records])
         return ratios(values)
 
