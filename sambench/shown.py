@@ -32,7 +32,8 @@ class Metric:
             needs no word, and "" is the unit of a metric that nobody declared.
         higher_is_better: the direction; None if neither is better: then nothing is ranked by it.
         decimals: of print; None for those usual with the unit.
-        group: what a breakdown is by, such as "size"; "" if the metric is of no breakdown.
+        group: what a breakdown is by, such as "size"; "" if the metric is of no breakdown. Metrics
+            of a group without a member belong together, aside of what a short table shows.
         member: the part of the group that it is of, such as "small". Where members are numbers, as
             of clicks, the breakdown is a curve.
         of: the metric that is broken down; "" where that is this one.
@@ -87,6 +88,7 @@ class Curve:
         unit: of y, as that of a `Metric`.
         log: whether the axis of x is logarithmic.
         equal_f: draw lines of equal F-measure, where x is recall and y precision.
+        diagonal: draw the line of equal x and y, both of which lie in [0, 1].
         points: named points to draw beside it, (x, y).
         caption: what must be said of it beyond its axes, in sentences.
     """
@@ -99,6 +101,7 @@ class Curve:
     unit: str = "fraction"
     log: bool = False
     equal_f: bool = False
+    diagonal: bool = False
     points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     caption: str = ""
 

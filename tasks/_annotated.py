@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Estimator, Metric
+from sambench.interfaces import JSON, Curve, Estimator, Histogram, Metric
 from sambench.masks import rle
 from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
 from sambench.truths import Instances as Truth
 
 from ._coco_results import ImageDetections
-from ._objects import GroundTruth, object_mask
+from ._confidence import Told, with_confidence
+from ._objects import GroundTruth, iou_histogram, object_mask
 from ._sizes import by_size, sized
 from ._surface import object_values
 
@@ -80,11 +81,28 @@ def overlaps(found: ImageDetections, truth: Truth, ground_truth: GroundTruth) ->
         "iou": [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs],
         "boundary_iou": [mask_metrics.boundary_iou(*pair) for pair in pairs],
         "left_out": len(truth) - len(objects),
+        **({"predicted": list(found.predicted)} if len(found.predicted) == len(objects) else {}),
     }
 
 
 def mean_iou(records: Sequence[JSON]) -> Estimator:
+    """Mean IoU and Boundary IoU over objects, and what the predicted IoU says of the IoU."""
     whole = [record["iou"] for record in records]
     boundary = [record["boundary_iou"] for record in records]
     by_area, contours = sized("mIoU", whole, records), object_values(records, whole)
-    return ratios({"mIoU": whole, **by_area, "BoundaryIoU": boundary, **contours})
+    means = ratios({"mIoU": whole, **by_area, "BoundaryIoU": boundary, **contours})
+    return with_confidence(means, _told(records))
+
+
+def overlap_drawings(records: Sequence[JSON]) -> list[Curve | Histogram]:
+    """The IoU of all objects, and what was predicted of it, where that is known."""
+    told = _told(records)
+    objects = iou_histogram(value for record in records for value in record["iou"])
+    return [objects, *([] if told is None else told.drawings())]
+
+
+def _told(records: Sequence[JSON]) -> Told | None:
+    """Predicted and true IoU of the masks, where all are known."""
+    if not all("predicted" in record for record in records):
+        return None
+    return Told.of([r["predicted"] for r in records], [r["iou"] for r in records])

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from sambench.metrics.iou import iou
 from sambench.prompts import BLANK
 from sambench.truths import Instances
 
+from ._around import missing
 from ._objects import GroundTruth, category_counts, object_mask
 
 First = Literal["center", "random", "box", "annotated"]
@@ -61,6 +62,7 @@ class Rules:
         no_error: what a mask without an error gets in place of a click at a centre.
         ground_truth: what counts as the object.
         stop: an object that has reached this IoU gets no more clicks; above 1, none stops.
+        shake: how far clicks at centres miss them, a part of the square root of the region's area.
     """
 
     first: First = "center"
@@ -77,6 +79,7 @@ class Rules:
     no_error: Right = "stop"
     ground_truth: GroundTruth = "exact"
     stop: float = 2.0
+    shake: float = 0.0
 
     def multimask(self, round_number: int) -> bool:
         """Whether several candidates are asked for in a round, counted from 0."""
@@ -92,12 +95,14 @@ class Round:
         clicks: of these objects, so far.
         masks: (B, H, W) bool, the mask taken.
         candidates: (B, C, H, W) bool, all masks that the model gave; first round only.
+        predicted: (B, C) the IoU that it predicted for each; first round only.
     """
 
     objects: NDArray[np.int64]
     clicks: list[list[Click]]
     masks: NDArray[np.bool_]
     candidates: NDArray[np.bool_] | None
+    predicted: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -141,12 +146,15 @@ class Clicked:
         clicks: per object its clicks [x, y, positive], those that were none left out.
         masks: per object the mask taken after each prompt, as RLE; fewer where it left the batch.
         candidates: per object all masks that the model gave for the first prompt, as RLE.
+        predicted: per object the IoU that the model predicted for each of these; empty where that
+            is not known, as of predictions made elsewhere.
     """
 
     objects: list[int]
     clicks: list[list[tuple[float, float, bool]]]
     masks: list[list[JSON]]
     candidates: list[list[JSON]]
+    predicted: list[list[float]] = field(default_factory=list)
 
 
 class ClickTask(Task):
@@ -206,7 +214,13 @@ def click_on_all(
 ) -> Clicked:  # fmt: skip
     """Click on every object of an image, as many at a time as the model likes."""
     objects, targets = targets_of(sample_id, truth, crowd, rules.ground_truth)
-    found = Clicked(objects, [[] for _ in objects], [[] for _ in objects], [[] for _ in objects])
+    found = Clicked(
+        objects,
+        clicks=[[] for _ in objects],
+        masks=[[] for _ in objects],
+        candidates=[[] for _ in objects],
+        predicted=[[] for _ in objects],
+    )
     for start in range(0, len(objects), model.prompt_batch):
         batch = targets[start : start + model.prompt_batch]
         for state in click_rounds(model, embedding, batch, rules, rounds):
@@ -222,6 +236,8 @@ def _keep(found: Clicked, state: Round, start: int) -> None:
         found.masks[index].append(rle)
         if state.candidates is not None:
             found.candidates[index] = encode(state.candidates[row])
+        if state.predicted is not None:
+            found.predicted[index] = state.predicted[row].tolist()
 
 
 def click_rounds(
@@ -253,7 +269,8 @@ def click_rounds(
         taken = answer.most_confident()
         candidates = answer.binary() if number == 0 else None
         masks = taken.binary()[:, 0] if candidates is None else _confident(candidates, answer)
-        yield Round(live, [_made(clicks[i]) for i in live], masks, candidates)
+        predicted = answer.iou.double().cpu().numpy() if number == 0 else None
+        yield Round(live, [_made(clicks[i]) for i in live], masks, candidates, predicted)
         on = [_below(targets[i], mask, rules.stop) for i, mask in zip(live, masks, strict=True)]
         live, logits = live[on], taken.logits[on]
         seen = masks[on] if rules.errors == "image" else _on_grid(taken)[on]
@@ -304,7 +321,10 @@ def _correcting(
     if rules.next == "error-center":
         clicked = () if rules.repeat else [(c.x, c.y) for c in past]
         click = next_click(missed, extra, clicked=clicked)
-        return click or (CORNER if rules.no_error == "corner" else None)
+        if click is None:
+            return CORNER if rules.no_error == "corner" else None
+        region = missed if click.positive else extra
+        return missing(click, region, clicked, rules.shake, rng)
     wrong = missed | extra
     enough = wrong.sum() * _unit(target, rules) >= rules.min_error
     return random_click(wrong, missed, rng) if enough else None
@@ -338,7 +358,7 @@ def _click_on_grid(
 
 def _first(target: Target, rules: Rules, rng: np.random.Generator) -> Click | None:
     starts: dict[str, Callable[[], Click | None]] = {
-        "center": lambda: _centre(target, rules),
+        "center": lambda: _centre(target, rules, rng),
         "random": lambda: random_click(target.mask, target.mask, rng),
         "box": lambda: None,
         "annotated": lambda: target.point and Click(*target.point, positive=True),
@@ -346,9 +366,10 @@ def _first(target: Target, rules: Rules, rng: np.random.Generator) -> Click | No
     return starts[rules.first]()
 
 
-def _centre(target: Target, rules: Rules) -> Click | None:
+def _centre(target: Target, rules: Rules, rng: np.random.Generator) -> Click | None:
     if rules.center == "exact":
-        return first_click(target.mask)
+        click = first_click(target.mask)
+        return click and missing(click, target.mask, (), rules.shake, rng)
     from sambench.masks import frame
 
     there = frame.enlarged(target.annotated)

@@ -29,11 +29,13 @@ class ImageDetections:
         image_id: as in the annotation file.
         detections: masks, scores, categories, and the boxes that were prompted with, if any.
         objects: ids of the annotations that the masks answer to, where each answers to one.
+        predicted: the IoU that the model predicted for each mask, where that is not its score.
     """
 
     image_id: int | str
     detections: Detections
     objects: tuple[int, ...] = ()
+    predicted: tuple[float, ...] = ()
 
     def layer(self) -> Layer:
         """The masks, of hundreds the most confident."""
@@ -74,6 +76,7 @@ def results(found: ImageDetections) -> list[JSON]:
             "score": float(masks.scores[i]),
             **({} if masks.boxes is None else {"prompt": _xywh(masks.boxes[i])}),
             **({"annotation_id": found.objects[i]} if found.objects else {}),
+            **({"predicted_iou": found.predicted[i]} if found.predicted else {}),
         }
         for i, mask in enumerate(masks.rles)
     ]
@@ -122,12 +125,13 @@ def found_in(entries: Sequence[At]) -> ImageDetections:
     Raises:
         UserError: a value is of another type, or the mask is not a run-length encoding.
     """
-    for key in ("prompt", "annotation_id"):
+    for key in ("prompt", "annotation_id", "predicted_iou"):
         _require_all_or_none(entries, key)
     boxes = [entry["prompt"].numbers(4) for entry in entries if "prompt" in entry]
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
     objects = [entry["annotation_id"].id() for entry in entries if "annotation_id" in entry]
+    predicted = [entry["predicted_iou"].number() for entry in entries if "predicted_iou" in entry]
     masks = [_mask(entry) for entry in entries]
     check_runs((entry["segmentation"], mask) for entry, mask in zip(entries, masks, strict=True))
     return ImageDetections(
@@ -139,6 +143,7 @@ def found_in(entries: Sequence[At]) -> ImageDetections:
             corners if boxes or not entries else None,
         ),
         tuple(objects),  # type: ignore[arg-type]  # a few files name annotations by text
+        tuple(predicted),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sambench.interfaces import (
     JSON,
+    Curve,
     Dataset,
     Embedding,
     Estimator,
@@ -36,6 +37,7 @@ from sambench.options import Range
 from sambench.truths import Instances
 
 from ._coco_results import ImageDetections, image_id, read_results, require_image, write_results
+from ._confidence import DECLARED, Told, with_confidence
 from ._objects import SINGLE, category_counts, iou_histogram, require_objects
 from ._sizes import by_size, sized
 
@@ -61,7 +63,12 @@ class Everything(Task):
     box_nms_thresh: Annotated[float, Range(0, 1)] = 0.7
 
     truth: ClassVar[type] = Instances
-    metrics = (_BEST, *by_size(_BEST), Metric("masks", "masks of an image, mean", "count", None))
+    metrics = (
+        _BEST,
+        *by_size(_BEST),
+        Metric("masks", "masks of an image, mean", "count", None),
+        *DECLARED,
+    )
     needs = frozenset({"points"})
     direct: ClassVar[str] = "propose"
     """As that of proposals: image -> N masks as run lengths of the image's size, (N,) scores."""
@@ -110,15 +117,18 @@ class Everything(Task):
         return found.rles, found.iou.astype(np.float64)
 
     def score(self, prediction: ImageDetections, truth: Instances) -> JSON:
-        """The best IoU of each object, and how many masks there were."""
+        """The best IoU of each object, what was predicted for it, and how many masks there were."""
         require_image(prediction, truth)
         single = np.flatnonzero(~truth.crowd).tolist()
         asked = [i for i in single if truth.mask(i).any()]
+        iou, place = best_masks(prediction.detections.rles, truth, asked)
+        scores = prediction.detections.scores
         return {
             "objects": [truth.ids[i] for i in asked],
             "areas": [float(truth.areas[i]) for i in asked],
             "categories": [int(truth.categories[i]) for i in asked],
-            "iou": best_iou(prediction.detections.rles, truth, asked).tolist(),
+            "iou": iou.tolist(),
+            "predicted": [float(scores[i]) if i >= 0 else None for i in place],
             "masks": len(prediction.detections.rles),
             "left_out": len(single) - len(asked),
         }
@@ -127,7 +137,8 @@ class Everything(Task):
         """Mean over objects of the best IoU, by size too; mean number of masks."""
         values = [r["iou"] for r in records]
         masks = [[float(r["masks"])] for r in records]
-        return ratios({"mIoU": values, **sized("mIoU", values, records), "masks": masks})
+        means = ratios({"mIoU": values, **sized("mIoU", values, records), "masks": masks})
+        return with_confidence(means, _told(records))
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:
         """Mean over the objects of each category of the best IoU."""
@@ -137,9 +148,10 @@ class Everything(Task):
         """Objects of each category."""
         return category_counts(records)
 
-    def curves(self, records: Sequence[JSON]) -> Sequence[Histogram]:
-        """The best IoU of all objects."""
-        return (iou_histogram(iou for record in records for iou in record["iou"]),)
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """The best IoU of all objects, and what was predicted of it."""
+        best = iou_histogram(iou for record in records for iou in record["iou"])
+        return [best, *_told(records).drawings()]
 
     def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
         """The masks, of hundreds the most confident."""
@@ -154,10 +166,15 @@ class Everything(Task):
         return read_results(stem)
 
 
-def best_iou(
+def _told(records: Sequence[JSON]) -> Told:
+    """Predicted and true IoU of the best mask of each object that a mask touches."""
+    return Told.of([r["predicted"] for r in records], [r["iou"] for r in records])
+
+
+def best_masks(
     found: Sequence[JSON], truth: Instances, objects: Sequence[int]
-) -> NDArray[np.float64]:
-    """Of each object the IoU with the mask that fits it best, 0 where there is no mask.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Of each object the mask that fits it best, the first of equal ones.
 
     Args:
         found: N masks of the image as run lengths.
@@ -165,13 +182,16 @@ def best_iou(
         objects: K indices of those that are asked for.
 
     Returns:
-        (K,) float64.
+        (K,) its IoU, 0 where no mask touches the object; (K,) its index, -1 where none does.
     """
     wanted = [truth.rles[i] for i in objects]
     if not found or not wanted:
-        return np.zeros(len(wanted))
+        return np.zeros(len(wanted)), np.full(len(wanted), -1)
     if truth.ignore is None:
-        best: NDArray[np.float64] = rle.overlaps(found, wanted).max(axis=0)
-        return best
-    masks, pairs = rle.decode(found), (truth.mask(i) for i in objects)
-    return np.array([mask_metrics.iou(mask[None], masks, truth.ignore).max() for mask in pairs])
+        iou = rle.overlaps(found, wanted)
+    else:
+        masks, pairs = rle.decode(found), (truth.mask(i) for i in objects)
+        rows = [mask_metrics.iou(mask[None], masks, truth.ignore) for mask in pairs]
+        iou = np.stack(rows, axis=1)
+    best = iou.max(axis=0)
+    return best, np.where(best > 0, iou.argmax(axis=0), -1)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 from sambench.interfaces import (
     JSON,
+    Curve,
     Dataset,
     Embedding,
     Estimator,
@@ -48,6 +49,7 @@ from ._annotated import (
     View,
     mean_iou,
     object_boxes,
+    overlap_drawings,
     overlaps,
     require_answers,
 )
@@ -68,7 +70,8 @@ from ._coco_results import (
     require_image,
     write_results,
 )
-from ._objects import SINGLE, GroundTruth, category_counts, iou_histogram, require_objects
+from ._confidence import DECLARED
+from ._objects import SINGLE, GroundTruth, category_counts, require_objects
 from ._prefixed import prefixed
 from ._sizes import by_frequency, by_size
 from ._surface import FACTS, declared, object_scores
@@ -196,7 +199,7 @@ class Instances(Task):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """AP of masks with scores, mIoU of those of annotated boxes."""
-        return AVERAGE_PRECISION if self.scored else (*OVERLAP, *declared("objects"))
+        return AVERAGE_PRECISION if self.scored else (*OVERLAP, *declared("objects"), *DECLARED)
 
     @cached_property
     def boxes(self) -> dict[str, Boxes]:
@@ -241,7 +244,9 @@ class Instances(Task):
             iou[part] = answer.iou[:, 0].double().cpu().numpy()
         scores = given.scores if self.confidence == "detector" else given.scores * iou
         masks = Detections(tuple(rles), scores, given.categories, given.corners)
-        return ImageDetections(image_id(sample), masks, tuple(sample.truth.ids[i] for i in objects))
+        predicted = () if self.scored else tuple(iou.tolist())
+        ids = tuple(sample.truth.ids[i] for i in objects)
+        return ImageDetections(image_id(sample), masks, ids, predicted)
 
     def _detected(self, sample: Sample) -> Boxes:
         limit = self.max_boxes or (None if self.fixed else _limit(sample.truth))
@@ -334,9 +339,9 @@ class Instances(Task):
         """Objects of each category; not known of masks with scores."""
         return {} if self.scored else category_counts(records)
 
-    def curves(self, records: Sequence[JSON]) -> Sequence[Histogram]:
-        """The IoU of all objects, of masks without scores."""
-        return () if self.scored else (iou_histogram(v for r in records for v in r["iou"]),)
+    def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
+        """The IoU of all objects, and what was predicted of it, of masks without scores."""
+        return () if self.scored else overlap_drawings(records)
 
     def layers(self, prediction: Prediction) -> Mapping[str, Layer]:
         """The masks, of hundreds the most confident."""

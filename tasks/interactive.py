@@ -83,6 +83,10 @@ class Interactive(ClickTask):
         repeat: whether a pixel may be clicked twice.
         no_error: where no error is left to click on, or none that was not clicked before, an object
             keeps its mask, or gets a negative click at (0, 0).
+        shake: how far clicks miss the centre that they aim at: each is drawn from the pixels of the
+            error around it, by a Gaussian whose deviation is this part of the square root of the
+            error's area; 0: they hit it.
+        seed: of the draws.
         surface: also measure Dice, NSD and HD95 of the mask after the last click, NSD within this
             tolerance: in pixels, or in the unit of the dataset's spacing.
     """
@@ -93,6 +97,8 @@ class Interactive(ClickTask):
     feedback: bool = True
     repeat: bool = False
     no_error: Right = "stop"
+    shake: Annotated[float, Range(0)] = 0.0
+    seed: Annotated[int, Range(0)] = 0
     surface: Annotated[float | None, Range(0)] = None
 
     truth: ClassVar[type] = Instances
@@ -138,7 +144,7 @@ class Interactive(ClickTask):
         """Click on every object until it is right."""
         rules = Rules(
             mask=self.mask, feedback=self.feedback, repeat=self.repeat, stop=self.stop,
-            no_error=self.no_error,
+            no_error=self.no_error, shake=self.shake, seed=self.seed,
         )  # fmt: skip
         return click_on_all(model, embedding, sample.id, sample.truth, rules, self.clicks)
 

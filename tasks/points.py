@@ -44,6 +44,7 @@ from ._clicking import (
     Where,
     click_on_all,
 )
+from ._confidence import CHOICE, DECLARED, Told, with_confidence
 from ._objects import GroundTruth, iou_histogram, object_mask, require_objects, require_points
 from ._sizes import by_size, sized
 from ._surface import FACTS, declared, object_scores, object_values
@@ -133,6 +134,8 @@ class Points(ClickTask):
         *map(_after, REPORTED[1:]),
         *(metric for count in SIZED for metric in by_size(_after(count))),
         *declared("objects, after the last prompt"),
+        CHOICE,
+        *DECLARED,
     )
     scoring: ClassVar[frozenset[str]] = frozenset({"surface"})
     paper: ClassVar[str] = "sambench run --task points --points 9 --model sam_vit_h --dataset sa23"
@@ -214,10 +217,12 @@ class Points(ClickTask):
             "areas": [float(truth.areas[i]) for i in prediction.objects],
             "categories": [int(truth.categories[i]) for i in prediction.objects],
             "iou": [iou for iou, _, _ in scored],
-            "oracle": [oracle for _, oracle, _ in scored],
+            "oracle": [max(candidates) for _, candidates, _ in scored],
+            "candidates": [candidates for _, candidates, _ in scored],
             "boundary_iou": [boundary for _, _, boundary in scored],
             "clicks": prediction.clicks,
             "left_out": len(truth) - len(prediction.objects),
+            **_predicted(prediction),
             **object_scores(
                 truth, prediction.objects, [masks[-1] for masks in prediction.masks],
                 self.surface, self.ground_truth,
@@ -236,7 +241,11 @@ class Points(ClickTask):
             values[name] = [_after_prompt(r, count) for r in records]
             values |= sized(name, values[name], records) if count in (1, *SIZED) else {}
         values |= object_values(records, [[iou[-1] for iou in r["iou"]] for r in records])
-        return ratios(values)
+        values["choice_cost"] = [
+            [best - taken for best, taken in zip(r["oracle"], first, strict=True)]
+            for r, first in zip(records, values["mIoU"], strict=True)
+        ]
+        return with_confidence(ratios(values), _told(records))
 
     def by_category(self, records: Sequence[JSON]) -> Estimator:
         """Mean over the objects of each category of the IoU after the first prompt."""
@@ -244,7 +253,7 @@ class Points(ClickTask):
         return by_group([r["categories"] for r in records], values)
 
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
-        """Mean IoU after each prompt, and the IoU of all objects after the first."""
+        """Mean IoU after each prompt, the IoU of all objects after the first, and of its claims."""
         objects = [iou for record in records for iou in record["iou"]]
         curve = Curve(
             "mIoU-points",
@@ -254,7 +263,9 @@ class Points(ClickTask):
             y_label="mIoU",
             unit="percent",
         )
-        return curve, iou_histogram(iou[0] for iou in objects)
+        told = _told(records)
+        told_of = [] if told is None else told.drawings()
+        return [curve, iou_histogram(iou[0] for iou in objects), *told_of]
 
     def marks(self, record: JSON, prediction: Clicked | None, truth: Instances) -> Marks:
         """The clicks, and the boxes where these came first."""
@@ -268,12 +279,26 @@ def _object_scores(
     ignore: NDArray[np.bool_] | None,
     masks: Sequence[JSON],
     candidates: Sequence[JSON],
-) -> tuple[list[float], float, float]:
-    """IoU after each prompt, of the best candidate of the first, and Boundary IoU of the first."""
+) -> tuple[list[float], list[float], float]:
+    """IoU after each prompt, of each candidate of the first, and Boundary IoU of the first."""
     taken = decode(masks)
-    oracle = mask_metrics.iou(truth[None], decode(candidates), ignore).max()
+    each: list[float] = mask_metrics.iou(truth[None], decode(candidates), ignore).tolist()
     iou: list[float] = mask_metrics.iou(truth[None], taken, ignore).tolist()
-    return iou, float(oracle), mask_metrics.boundary_iou(truth, taken[0])
+    return iou, each, mask_metrics.boundary_iou(truth, taken[0])
+
+
+def _predicted(prediction: Clicked) -> JSON:
+    """What a record has of the predicted IoU: that of each candidate, where it is known."""
+    known = len(prediction.predicted) == len(prediction.objects)
+    return {"predicted": prediction.predicted} if known else {}
+
+
+def _told(records: Sequence[JSON]) -> Told | None:
+    """Predicted and true IoU of the mask taken for the first prompt, where all are known."""
+    if not all("predicted" in record for record in records):
+        return None
+    predicted = [[max(own) for own in record["predicted"]] for record in records]
+    return Told.of(predicted, [_after_prompt(record, 1) for record in records])
 
 
 def _after_prompt(record: JSON, count: int) -> list[float]:

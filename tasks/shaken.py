@@ -42,6 +42,7 @@ from sambench.metrics.statistics import by_group, ratios
 from sambench.options import Range
 from sambench.truths import Instances
 
+from ._around import around
 from ._clicking import Target, targets_of
 from ._objects import SINGLE, category_counts, iou_histogram, require_objects
 
@@ -296,23 +297,8 @@ def _kept(boxes: Floats, size: tuple[int, int]) -> Floats:
 
 
 def _clicks(target: Target, drawn: Floats) -> tuple[Floats, Callable[[float], Floats]]:
-    """The centre, and pixels of the object around it, of draws (K,) from 0 to below 1.
-
-    A draw is the share of the Gaussian's weight over the object's pixels, nearest first, up to the
-    pixel that it takes: the larger the deviation, the farther that is.
-    """
+    """The centre, and pixels of the object around it, of draws (K,) from 0 to below 1."""
     click = first_click(target.mask)
     assert click is not None  # objects without a pixel are left out
     centre = np.array([click.x, click.y], dtype=np.float64)
-    pixels = np.argwhere(target.mask)[:, ::-1].astype(np.float64)
-    squares = ((pixels - centre) ** 2).sum(axis=1)
-    order = np.argsort(squares, kind="stable")
-    pixels, squares = pixels[order], squares[order]
-
-    def moved(size: float) -> Floats:
-        weights = np.exp(-squares / (2 * size**2 * len(pixels)))
-        reached = np.cumsum(weights) / weights.sum()
-        places = np.searchsorted(reached, drawn, side="right")
-        return pixels[np.minimum(places, len(pixels) - 1)]
-
-    return centre, moved
+    return centre, around((click.x, click.y), target.mask, drawn)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from sambench._compile import compiled
 
 
-@compiled
 def changes(
     mask: NDArray[Any],
     words: NDArray[Any],
@@ -39,13 +38,26 @@ def changes(
     Returns:
         How many were found.
     """
-    height, width = mask.shape
-    flat = mask.ravel()
-    column_ends = np.zeros(width + 1, dtype=np.int64)
+    column_ends = np.zeros(mask.shape[1] + 1, dtype=np.int64)  # made here: numba takes long to
+    return _changes(mask.ravel(), words, words_above, found, positions, column_ends)
+
+
+@compiled
+def _changes(
+    flat: NDArray[Any],
+    words: NDArray[Any],
+    words_above: NDArray[Any],
+    found: NDArray[Any],
+    positions: NDArray[Any],
+    column_ends: NDArray[Any],
+) -> int:
+    """As `changes`, of the mask's pixels row by row, with (W + 1,) zeros."""
+    width = len(column_ends) - 1
+    height = len(flat) // width
     n = 0
     for column in range(width):
-        above = mask[height - 1, column - 1] if column else 0
-        if mask[0, column] != above:
+        above = flat[(height - 1) * width + column - 1] if column else 0
+        if flat[column] != above:
             found[n] = column
             n += 1
     for word in range(len(words)):

@@ -67,7 +67,7 @@ def has_interval(estimate: Estimate) -> bool:
 
 
 def telling(metrics: Sequence[Metric], main: str) -> list[Metric]:
-    """The metrics that a table for reading needs: all but the breakdowns of other metrics.
+    """The metrics that a table for reading needs: no breakdowns of others, no groups of their own.
 
     A part whose whole is not among them stays, such as mIoU@5 where there is no mIoU.
 
@@ -76,7 +76,8 @@ def telling(metrics: Sequence[Metric], main: str) -> list[Metric]:
         main: name of the metric to rank by.
     """
     names = {metric.name for metric in metrics} - {main}
-    return [metric for metric in metrics if metric.of not in names]
+    parts = [metric for metric in metrics if metric.of not in names]
+    return [metric for metric in parts if metric.member or not metric.group]
 
 
 def why_undefined(metric: Metric) -> str:
@@ -107,9 +108,11 @@ def category_labels(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, s
 
 
 def scored(result: Result) -> str:
-    """How much was scored: ``10 images, 93 objects``, objects as far as a histogram counts them."""
+    """How much was scored: ``10 images, 93 objects``, as the first histogram counts objects."""
     told = [drawn for drawn in from_details(result.details) if isinstance(drawn, Histogram)]
-    counts = {drawn.y_label: round(sum(drawn.counts)) for drawn in told}
+    counts = dict[str, int]()
+    for drawn in told:
+        counts.setdefault(drawn.y_label, round(sum(drawn.counts)))
     return ", ".join([images_in_words(result.images), *(f"{n} {of}" for of, n in counts.items())])
 
 

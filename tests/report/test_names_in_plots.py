@@ -101,3 +101,15 @@ def test_the_middle_is_left_out_and_no_two_are_written_alike():
     assert wrapped("word " * 99, 20).count("\n") == 2  # a label does not take the axes' place
     assert in_full({"a": "a"}) == ""
     assert in_full({"abc": "a…c"}) == "a…c is abc."
+
+
+def test_the_line_of_equal_x_and_y_is_drawn_and_said(figure):
+    curve = Curve("reliability", (0.2, 0.9), (0.4, 0.7), diagonal=True)
+    drawn, caption = figure("curves_plot", {"a": curve})
+    axes = drawn.axes[0]
+    lines = [[*line.get_xdata(), *line.get_ydata()] for line in axes.lines]
+    assert [0, 1, 0, 1] in lines
+    assert axes.get_xlim() == (0, 1)
+    assert "both are equal" in caption
+    _, plain = figure("curves_plot", {"a": Curve("c", (0.2, 0.9), (0.4, 0.7))})
+    assert "both are equal" not in plain

@@ -59,6 +59,16 @@ def test_tasks_keep_their_main_numbers() -> None:
     assert telling(every, "NoC@90") == every
 
 
+def test_a_group_of_its_own_is_aside_of_what_was_asked_for() -> None:
+    aside = replace(CLICKS, name="ECE", group="confidence")
+    estimates = {**result().metrics, "ECE": Estimate(0.5, 0.25, 0.75)}
+    both = result(declared=(*DECLARED, aside), metrics=estimates)
+    assert telling((AP, aside, CLICKS), "AP") == [AP, CLICKS]
+    assert "and 3 more with --all" in result_table(both)
+    assert "ECE" not in result_table(both)
+    assert "ECE clicks" in result_table(both, all_metrics=True)
+
+
 def test_numbers_are_in_the_unit_of_their_metric_and_the_legend_says_what_they_are() -> None:
     lines = result_table(result()).splitlines()
     assert lines[0] == "t on d with m: 30 images"

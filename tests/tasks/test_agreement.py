@@ -12,7 +12,7 @@ from sambench.interfaces import Sample
 from sambench.masks import rle
 from sambench.registry import load
 from sambench.tasks.agreement import negative
-from sambench.tasks.everything import best_iou
+from sambench.tasks.everything import best_masks
 from sambench.truths import Instances
 
 SIZE = 40, 60
@@ -95,17 +95,23 @@ def test_a_negative_click_stays_within_the_image_or_is_none():
 
 def test_one_mask_may_be_the_best_of_several_objects():
     found = rle.encode(instances((5, 5, 50, 30), (0, 35, 5, 40)).masks())
-    assert best_iou(found, TRUTH, [0, 1]) == pytest.approx([100 / 1125, 600 / 1125])
-    assert best_iou([], TRUTH, [0, 1]).tolist() == [0, 0]
-    assert best_iou(found, TRUTH, []).tolist() == []
+    iou, place = best_masks(found, TRUTH, [0, 1])
+    assert iou == pytest.approx([100 / 1125, 600 / 1125])
+    assert place.tolist() == [0, 0]
+    for masks, objects in (([], [0, 1]), (found, [])):
+        iou, place = best_masks(masks, TRUTH, objects)
+        assert (iou.tolist(), place.tolist()) == ([0] * len(objects), [-1] * len(objects))
+    apart = rle.encode(instances((40, 0, 50, 4), (20, 10, 50, 30)).masks())
+    iou, place = best_masks(apart, TRUTH, [0, 1])
+    assert (iou.tolist(), place.tolist()) == ([0, 1], [-1, 1])
 
 
 def test_pixels_that_do_not_count_do_not():
     ignore = np.zeros(SIZE, dtype=bool)
     ignore[:, 15:] = True
     found = rle.encode(instances((5, 5, 50, 15)).masks())
-    assert best_iou(found, TRUTH, [0]) == pytest.approx([100 / 450])
-    assert best_iou(found, replace(TRUTH, ignore=ignore), [0]) == pytest.approx([1])
+    assert best_masks(found, TRUTH, [0])[0] == pytest.approx([100 / 450])
+    assert best_masks(found, replace(TRUTH, ignore=ignore), [0])[0] == pytest.approx([1])
 
 
 def test_crowds_and_objects_without_a_pixel_are_not_asked_for():

@@ -56,6 +56,7 @@ def points():
         "objects": [1, 2, 3], "areas": [1023.0, 1024.0, 9216.0], "categories": [1, 1, 2],
         "iou": [[0.5, 0.7, 0.9], [0.8, 0.6], [0.2]], "oracle": [0.6, 0.9, 0.3],
         "boundary_iou": [0.1, 0.3, 0.5],
+        "predicted": [[0.1, 0.9], [0.7, 0.2], [0.3]],
     }  # fmt: skip
     return [objects], {
         "mIoU": 0.5, "mIoU_oracle": 0.6, "BoundaryIoU": 0.3,
@@ -63,6 +64,10 @@ def points():
         "mIoU@2": (0.7 + 0.6 + 0.2) / 3,  # an object without a second prompt keeps its first
         "mIoU@3": (0.9 + 0.6 + 0.2) / 3,
         "mIoUs@3": 0.9, "mIoUm@3": 0.6, "mIoUl@3": 0.2,
+        "choice_cost": 0.1,
+        # .9, .7 and .3 were predicted, each alone in its bin, of .5, .8 and .2: off by .4, .1, .1
+        "ECE": 0.2, "overconfidence": 0.4 / 3, "Spearman": 0.5,
+        "AUC@50": 1, "AUC@75": 0.5, "AUC@90": NAN,
     }, {"1": 0.65, "2": 0.2}  # fmt: skip
 
 
@@ -94,9 +99,14 @@ def edges():
 def instances_of_boxes():
     record = {
         "iou": [0.5, 0.9, 0.1], "boundary_iou": [0.2, 0.4, 0.3], "categories": [1, 1, 2],
-        "areas": [1023.0, 1024.0, 9216.0],
+        "areas": [1023.0, 1024.0, 9216.0], "predicted": [0.9, 0.7, 0.3],
     }  # fmt: skip
-    expected = {"mIoU": 0.5, "mIoUs": 0.5, "mIoUm": 0.9, "mIoUl": 0.1, "BoundaryIoU": 0.3}
+    expected = {
+        "mIoU": 0.5, "mIoUs": 0.5, "mIoUm": 0.9, "mIoUl": 0.1, "BoundaryIoU": 0.3,
+        # Off by .4, .2 and .2; the one that reaches .90 has the second prediction.
+        "ECE": 0.8 / 3, "overconfidence": 0.4 / 3, "Spearman": 0.5,
+        "AUC@50": 1, "AUC@75": 0.5, "AUC@90": 0.5,
+    }  # fmt: skip
     return [record], expected, {"1": 0.7, "2": 0.1}
 
 
@@ -128,7 +138,12 @@ def everything():
     # The small object is found whole; of the medium one, 40 x 40, a half and a quarter.
     task = load("task", "everything")
     found = prediction(BOXES[0], [20, 20, 60, 40], [20, 20, 40, 40])
-    expected = {"mIoU": 0.75, "mIoUs": 1, "mIoUm": 0.5, "mIoUl": NAN, "masks": 3}
+    # The scores of both masks are 1 and .99.
+    expected = {
+        "mIoU": 0.75, "mIoUs": 1, "mIoUm": 0.5, "mIoUl": NAN, "masks": 3,
+        "ECE": 0.245, "overconfidence": 0.245, "Spearman": 1,
+        "AUC@50": NAN, "AUC@75": 1, "AUC@90": 1,
+    }  # fmt: skip
     return [task.score(found, TRUTH)], expected, {"1": 0.75}
 
 
@@ -243,7 +258,7 @@ def points_with_contours():
     records = [{**common, **one, "iou": [[0.1, 0.5]]}, {**common, **other, "iou": [[0.2]]}]
     return records, {
         "mIoU": 0.15, "mIoU_oracle": 0.5, "BoundaryIoU": 0.5, "mIoUs": 0.15, "mIoUm": NAN,
-        "mIoUl": NAN, "mIoU@2": 0.35, **contours()[1],
+        "mIoUl": NAN, "mIoU@2": 0.35, "choice_cost": (0.4 + 0.3) / 2, **contours()[1],
     }, {"1": 0.15}  # fmt: skip
 
 

@@ -12,7 +12,9 @@ from sambench.checks.task import check_task
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Sample
 from sambench.masks import rle
+from sambench.masks.clicks import Click
 from sambench.registry import load
+from sambench.tasks._around import missing
 from sambench.tasks._clicking import Target, targets_of
 from sambench.truths import Instances
 
@@ -237,3 +239,34 @@ def test_a_run_has_intervals_over_images(tmp_path):
     assert shaken.low < shaken.value < shaken.high
     assert shaken.value < still.value
     assert result.metrics["mIoU_worst"].value < shaken.value
+
+
+def test_a_click_that_misses_stays_in_its_region_and_is_new():
+    region, rng = filled(BOXES[0]), np.random.default_rng(0)
+    aim = Click(40, 20, positive=False)
+    assert missing(aim, region, (), 0.0, rng) is aim
+    made = [missing(aim, region, (), 0.5, rng) for _ in range(300)]
+    assert all(region[int(click.y), int(click.x)] for click in made)
+    assert not any(click.positive for click in made)
+    assert len({click.x for click in made}) > 20
+    near = [missing(aim, region, (), 0.005, rng) for _ in range(20)]
+    assert {(click.x, click.y) for click in near} == {(40, 20)}
+    left = {(40, 20), (59, 29)}
+    others = [(x, y) for y, x in np.argwhere(region).tolist() if (x, y) not in left]
+    made = [missing(aim, region, others, 5.0, rng) for _ in range(50)]
+    assert {(click.x, click.y) for click in made} == left
+
+
+def test_interactive_misses_the_centre_by_seed_and_object_alone():
+    def clicks(options):
+        task, model = load("task", f"interactive:clicks=1{options}"), Counting()
+        [embedding] = model.embed([np.zeros((*SIZE, 3), dtype=np.uint8)])
+        image = np.zeros((*SIZE, 3), dtype=np.uint8)
+        return task.predict(model, embedding, Sample("a", image, truth())).clicks
+
+    assert clicks("") == clicks(",seed=3") != clicks(",shake=0.4")
+    assert clicks(",shake=0.4") == clicks(",shake=0.4") != clicks(",shake=0.4,seed=3")
+    for (x0, y0, x1, y1), [[x, y, positive]] in zip(BOXES, clicks(",shake=0.4"), strict=True):
+        assert positive
+        assert x0 <= x < x1
+        assert y0 <= y < y1

@@ -418,6 +418,12 @@ ENTRIES = {
         several_each_time,
     ),
     ("interactive", "feedback"): ("clicks=2", "clicks=2,feedback=false", fed_back),
+    ("interactive", "shake"): ("clicks=4,stop=2", "clicks=4,stop=2,shake=0.5", all_clicks),
+    ("interactive", "seed"): (
+        "clicks=4,stop=2,shake=0.5",
+        "clicks=4,stop=2,shake=0.5,seed=1",
+        all_clicks,
+    ),
     ("interactive", "repeat"): (
         "clicks=9,stop=2,repeat=true",
         "clicks=9,stop=2,repeat=false",

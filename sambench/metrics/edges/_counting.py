@@ -41,7 +41,6 @@ def _matched(predicted: Side, pairs: Ints) -> int:
     return count
 
 
-@compiled
 def count_matches(
     events: Events, predicted: Side, annotated: Side, heap: Heap, work: Work, unmatched: int,
     seeds: NDArray[np.uint64], matched: Bools,
@@ -62,12 +61,25 @@ def count_matches(
         (S,) number of matched pairs at each step, and the pairs (n, 2) of the last step: index into
         the predicted pixels, index into the annotated pixels.
     """
-    steps = len(events.removed) - 1
-    counts = np.zeros(steps, np.int64)
-    within = np.zeros(len(annotated.mate), np.int32)
-    widows = np.empty(len(annotated.mate) + 1, np.int32)
-    pairs, count = np.empty((len(annotated.mate), 2), np.int32), 0
-    for step in range(steps):
+    size = len(annotated.mate)
+    counts, pairs = np.zeros(len(matched), np.int64), np.empty((size, 2), np.int32)
+    within, widows = np.zeros(size, np.int32), np.empty(size + 1, np.int32)
+    count = walk(
+        events, predicted, annotated, heap, work, unmatched, seeds, matched,
+        counts, pairs, within, widows,
+    )  # fmt: skip
+    return counts, pairs[:count].copy()
+
+
+@compiled
+def walk(
+    events: Events, predicted: Side, annotated: Side, heap: Heap, work: Work, unmatched: int,
+    seeds: NDArray[np.uint64], matched: Bools, counts: Longs, pairs: Ints, within: Ints,
+    widows: Ints,
+) -> int:  # fmt: skip
+    """As `count_matches`, into arrays that are made there: numba takes long to make them."""
+    count = 0
+    for step in range(len(counts)):
         begin, middle, end = events.removed[step], events.added[step], events.removed[step + 1]
         if end > begin:
             off, on = events.changes[begin:middle], events.changes[middle:end]
@@ -79,4 +91,4 @@ def count_matches(
         for i in range(count):
             matched[step, pairs[i, 0]] = True
         counts[step] = count
-    return counts, pairs[:count].copy()
+    return count

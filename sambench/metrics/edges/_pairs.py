@@ -59,8 +59,14 @@ def pair_up(
     where = ((rows + border) * width + columns + border).astype(np.int32)
     strides = offsets[:, 0] * np.int32(width) + offsets[:, 1]
     gains = (unmatched - costs.astype(np.int64)) * UNIT
-    of_annotated, of_predicted = _pairs(index.ravel(), count, where, strides, gains, salt)
-    return side(*of_predicted, OFF), side(*of_annotated, 0)
+    start, back_start = np.zeros(len(where) + 1, np.int32), np.zeros(count + 2, np.int32)
+    most = len(where) * len(strides)
+    partner, gain = np.empty(most, np.int32), np.empty(most, np.int64)
+    total = _pairs(index.ravel(), where, strides, gains, salt, start, partner, gain, back_start)
+    partner, gain = partner[:total].copy(), gain[:total].copy()
+    back, back_gain = np.empty(total, np.int32), np.empty(total, np.int64)
+    _reversed(start, partner, gain, back_start, back, back_gain)
+    return side(back_start[:-1], back, back_gain, OFF), side(start, partner, gain, 0)
 
 
 @inner
@@ -75,13 +81,13 @@ def _tie(one: int, other: int, salt: np.uint64) -> np.int64:
 
 @compiled
 def _pairs(
-    index: Ints, count: int, annotated: Ints, strides: Ints, gains: Longs, salt: np.uint64
-) -> tuple[tuple[Ints, Ints, Longs], tuple[Ints, Ints, Longs]]:
-    """Adjacency lists (start, partner, gain) of the annotated and of the predicted pixels."""
-    start = np.zeros(len(annotated) + 1, np.int32)
-    back_start = np.zeros(count + 1, np.int32)
-    partner = np.empty(len(annotated) * len(strides), np.int32)
-    gain = np.empty(len(annotated) * len(strides), np.int64)
+    index: Ints, annotated: Ints, strides: Ints, gains: Longs, salt: np.uint64,
+    start: Ints, partner: Ints, gain: Longs, back_start: Ints,
+) -> int:  # fmt: skip
+    """Adjacency lists (start, partner, gain) of the annotated pixels; returns how many pairs.
+
+    How many pairs each predicted pixel has is counted two places behind it, see `_reversed`.
+    """
     total = 0
     for i in range(len(annotated)):
         for k in range(len(strides)):
@@ -89,16 +95,21 @@ def _pairs(
             if other >= 0:
                 partner[total] = other
                 gain[total] = gains[k] - _tie(annotated[i] + strides[k], annotated[i], salt)
-                back_start[other + 1] += 1
+                back_start[other + 2] += 1
                 total += 1
         start[i + 1] = total
-    for i in range(count):
-        back_start[i + 1] += back_start[i]
-    fill = back_start[:-1].copy()
-    back, back_gain = np.empty(total, np.int32), np.empty(total, np.int64)
-    for i in range(len(annotated)):
+    return total
+
+
+@compiled
+def _reversed(
+    start: Ints, partner: Ints, gain: Longs, back_start: Ints, back: Ints, back_gain: Longs
+) -> None:
+    """Adjacency lists of the predicted pixels: start without its last place, partner, gain."""
+    for i in range(1, len(back_start)):
+        back_start[i] += back_start[i - 1]
+    for i in range(len(start) - 1):
         for e in range(start[i], start[i + 1]):
-            other = partner[e]
-            back[fill[other]], back_gain[fill[other]] = i, gain[e]
-            fill[other] += 1
-    return (start, partner[:total].copy(), gain[:total].copy()), (back_start, back, back_gain)
+            place = back_start[partner[e] + 1]
+            back[place], back_gain[place] = i, gain[e]
+            back_start[partner[e] + 1] += 1

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sambench._compile import compiled, inner, inner_with_arrays
 
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 ON = 256  # bit of a code that says that the pixel itself is on
 
 
@@ -60,6 +61,36 @@ def _table(second: bool) -> NDArray[np.bool_]:
 TABLES = np.stack((_table(False), _table(True)))
 
 
+class Work(NamedTuple):
+    """Scratch for an image of S pixels, C of which are on; made here, as numba takes long to.
+
+    Attributes:
+        full, codes: (S,) zeros; of each pixel the neighbours that are on, before and after thinning.
+        was_on: (S,) zeros; whether the pixel is on in the thinned map before.
+        queued: (S,) zeros; in which queues a pixel stands.
+        queues: (2, C) pixels to be looked at again in each sub-iteration.
+        sizes: (2,) how many.
+        going: (C,) pixels that go off.
+        pixels: (C,) receives those that are on in any thinned map.
+    """
+
+    full: NDArray[np.uint16]
+    codes: NDArray[np.uint16]
+    was_on: NDArray[np.bool_]
+    queued: NDArray[np.uint8]
+    queues: Ints
+    sizes: Ints
+    going: Ints
+    pixels: Ints
+
+
+def _work_for(size: int, on: int) -> Work:
+    some, sizes = np.empty((4, on), np.int32), np.empty(2, np.int32)
+    codes = np.zeros((2, size), np.uint16)
+    flags = np.zeros(size, np.bool_), np.zeros(size, np.uint8)
+    return Work(*codes, *flags, some[:2], sizes, *some[2:])
+
+
 def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
     """Thin a map at each of many thresholds.
 
@@ -77,7 +108,11 @@ def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
     row = width + 2
     around = np.array([1, 1 - row, -row, -1 - row, -1, row - 1, row, row + 1], np.int32)
     name = np.full(padded.size, -1, np.int32)
-    pixels, changes, removed, added = _events(order.astype(np.int32), ends, name, around, TABLES)
+    work, removed, added = _work_for(padded.size, len(order)), *np.zeros((2, steps + 1), np.int64)
+    known, changes, total = _events(
+        order.astype(np.int32), ends, name, around, TABLES, work, removed, added
+    )
+    pixels, changes = work.pixels[:known].copy(), changes[:total].copy()
     rows, columns = np.divmod(pixels, np.int32(row))
     return Events((rows - 1) * np.int32(width) + columns - 1, changes, removed, added)
 
@@ -155,21 +190,17 @@ def _switch_on(pixels: Ints, codes: NDArray[np.uint16], around: Ints) -> None:
 
 @compiled
 def _events(
-    order: Ints, ends: NDArray[np.int64], name: Ints, around: Ints, tables: NDArray[np.bool_]
-) -> tuple[Ints, Ints, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+    order: Ints, ends: Longs, name: Ints, around: Ints, tables: NDArray[np.bool_], work: Work,
+    removed: Longs, added: Longs,
+) -> tuple[int, Ints, int]:  # fmt: skip
     """Thin each prefix of the pixels in order and note the differences (see `Events`).
 
     The name of each pixel of the image, -1, becomes its place among those that are on in any.
+    Returns how many these are, the changes, and how many those are.
     """
-    size = len(name)
-    full, codes = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
-    queues, queued = np.empty((2, len(order)), np.int32), np.zeros(size, np.uint8)
-    sizes = np.empty(2, np.int32)
-    going, was_on = np.empty(len(order), np.int32), np.zeros(size, np.bool_)
-    pixels, known = np.empty(len(order), np.int32), 0
+    full, codes, was_on = work.full, work.codes, work.was_on
     changes, total = np.empty(1024, np.int32), np.int64(0)
-    removed, added = np.zeros(len(ends) + 1, np.int64), np.zeros(len(ends) + 1, np.int64)
-    begin = 0
+    begin, known = 0, 0
     for step in range(len(ends)):
         on = order[: ends[step]]
         removed[step] = added[step] = total
@@ -178,7 +209,7 @@ def _events(
             begin = ends[step]
             for pixel in on:
                 codes[pixel] = full[pixel]
-            _thin(on, codes, around, tables, queues, sizes, queued, going)
+            _thin(on, codes, around, tables, work.queues, work.sizes, work.queued, work.going)
             for pixel in on:
                 if was_on[pixel] and not codes[pixel] & ON:
                     was_on[pixel] = False
@@ -190,9 +221,9 @@ def _events(
                     was_on[pixel] = True
                     if name[pixel] < 0:
                         name[pixel] = known
-                        pixels[known] = pixel
+                        work.pixels[known] = pixel
                         known += 1
                     changes = _append(changes, total, name[pixel])
                     total += 1
     removed[len(ends)] = added[len(ends)] = total
-    return pixels[:known].copy(), changes[:total].copy(), removed, added
+    return known, changes, total

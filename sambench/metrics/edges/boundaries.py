@@ -83,10 +83,10 @@ def edge_counts(
 def compile_ahead() -> None:
     """Begin to compile, beside this process, the larger half of what `edge_counts` needs."""
     from sambench._compile import compiled_beside
-    from sambench.metrics.edges._counting import count_matches
+    from sambench.metrics.edges._counting import walk
 
     parts = ("compile_assignment", "compile_search")
-    compiled_beside(count_matches, "sambench.metrics.edges._assignment", parts)
+    compiled_beside(walk, "sambench.metrics.edges._assignment", parts)
 
 
 def threshold_values(count: int) -> Floats:

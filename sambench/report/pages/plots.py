@@ -253,6 +253,7 @@ def pareto_front(dots: Sequence[Dot], *, more_is_better: bool, lower: bool) -> l
 
 
 EQUAL_F = "Grey lines are of equal F (its value at the right)."
+DIAGONAL = "On the grey line both are equal."
 
 
 def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
@@ -270,6 +271,9 @@ def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
             axes.xaxis.set_major_locator(MaxNLocator(integer=whole))
         if first.equal_f:
             _equal_f(axes)
+        if first.diagonal:
+            axes.plot((0, 1), (0, 1), color=LINE, linewidth=1)
+            axes.set(xlim=(0, 1), ylim=(0, 1.01))
         for label, point in first.points.items():
             axes.plot(*point, "o", color="#2e9e4f", markersize=6)
             beside: Any = {"textcoords": "offset points", "fontsize": 8, "color": MUTED}
@@ -279,10 +283,10 @@ def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
         axes.set(xlabel=wrapped(x, WIDE), ylabel=wrapped(y, HIGH))
 
     said = (
-        f"{y[:1].upper()}{y[1:]} against {x}.", EQUAL_F if first.equal_f else "", first.caption,
-        in_full(names),
+        f"{y[:1].upper()}{y[1:]} against {x}.", EQUAL_F if first.equal_f else "",
+        DIAGONAL if first.diagonal else "", first.caption, in_full(names),
     )  # fmt: skip
-    size = (5.0, 4.2) if first.equal_f else SIZE
+    size = (5.0, 4.2) if first.equal_f or first.diagonal else SIZE
     return _draw(name, " ".join(filter(None, said)), paint, size)
 
 
