@@ -245,8 +245,6 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
     """
     ids = settings.ids(dataset)
     if settings.cache:
-        if isinstance(model, VideoModel):
-            raise UserError(f"{model.card.name} embeds frames as it goes; leave out --cache.")
         model = settings.cache.stated(model)
     headers = headers_of(tasks, model, dataset)
     check_images(tasks.values(), dataset, ids)

@@ -88,7 +88,7 @@ def _said(result: Result, paper: str) -> list[str]:
     if speed := timing.get("frames_per_second"):
         delay = 1000 * timing["latency"]["p95"]
         lines.append(f"{speed:.2f} frames/s for the model on {hardware(result)}; a frame's masks "
-                     f"are there within {delay:.0f} ms for 95 % of them")  # fmt: skip
+                     f"are there within {delay:.3g} ms for 95 % of them")  # fmt: skip
     elif speed := timing.get("images_per_second"):
         lines.append(f"{speed:.2f} images/s for the model on {hardware(result)}")
     return lines

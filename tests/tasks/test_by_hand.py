@@ -298,6 +298,24 @@ def semantic_with_contours():
     return [record, other], {**pixels, **added}, by_category
 
 
+def video_object():
+    # Of four frames that count, two have J > .5; the quarters are frames 1 and 2, and 3 and 4, for
+    # their ends, 1, 1.75, 2.5, 3.25 and 4, are rounded: .7 less .3.
+    own = {"j": [None, 0.8, 0.6, 0.4, 0.2, None], "f": [None, 1.0, 1.0, 1.0, 1.0, None]}
+    return [{"objects": {"1": own}}], {
+        "J&F": 0.75, "J": 0.5, "J-recall": 0.5, "J-decay": 0.4,
+        "F": 1, "F-recall": 1, "F-decay": 0,
+    }, None  # fmt: skip
+
+
+def video_interactive():
+    # Two objects of one clip, after clicks on one, two and three frames.
+    rounds = {"1": [0.2, 0.4, 0.6], "2": [0.4, 0.8, 0.9]}
+    return [{"rounds": rounds, "objects": {}}], {
+        "J&F": (0.4 + 0.7) / 2, "J&F@1": 0.3, "J&F@2": 0.6, "J&F@3": 0.75,
+    }, None  # fmt: skip
+
+
 CASES = {
     "points:points=2,surface=2": points_with_contours,
     "interactive:clicks=2,surface=2": interactive_with_contours,
@@ -309,6 +327,7 @@ CASES = {
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
     "shaken:steps=2": shaken,
     "everything": everything, "agreement": agreement,
+    "video_object": video_object, "video_interactive:frames=3": video_interactive,
 }  # fmt: skip
 
 

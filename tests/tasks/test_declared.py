@@ -24,6 +24,7 @@ LOWER = {
     "shaken": {"spread"},
     "superpixels": {"UE"},
     "text": {"IL_FPR"},
+    "video_object": {"J-decay", "F-decay"},
 }
 FRACTIONS = {"edges", "foreground", "superpixels"}
 
@@ -66,6 +67,10 @@ def test_every_number_that_a_task_gives_is_declared(case):
         "points:surface=2": set(),
         "semantic": {"click"},
         "semantic:surface=2": {"click"},
+        "video_interactive": set(),
+        "video_interactive:protocol=online": {"worst frame"},
+        "video_object": {"clicks"},
+        "video_object:prompt=3-click": set(),
     }.items(),
 )
 def test_a_card_states_only_what_is_true_of_its_options(spec, absent):

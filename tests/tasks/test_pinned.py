@@ -44,10 +44,14 @@ CASES = [
     ("shaken:steps=2,draws=2", "box_mask", "mini"),
     ("text", "oracle:dataset=scenes", "scenes:images=3"),
     ("superpixels", "slic", "scenes:images=3"),
+    ("video_object", "still", "clips"),
+    ("video_interactive:frames=2", "still:model=superpixel", "clips"),
 ]
+CLIPS = Path(__file__).resolve().parents[1] / "parts" / "clips.py"
 
 
 def measure(task, model, dataset):
+    dataset = str(CLIPS) if dataset == "clips" else dataset
     with tempfile.TemporaryDirectory() as folder:
         result = sambench.evaluate(
             task, model=model, dataset=dataset, limit=3, output=folder, progress=False, resamples=0

@@ -583,6 +583,9 @@ ELSEWHERE = {
     ("instances", "ground_truth"), ("instances", "view"),
     # test_cells.py
     *(("cells", name) for name in ("first", "positives", "negatives")),
+    # Of clips: tests/video.
+    *(("video_object", name) for name in ("prompt", "exclusive", "rule")),
+    *(("video_interactive", name) for name in ("protocol", "frames", "clicks", "pause", "rule")),
     # instances' options for a detector's boxes: test_instances.py has the file they need.
     *(
         ("instances", name)

@@ -2,41 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 
 from sambench.errors import UserError
-from sambench.interfaces import Masks, Model, ModelCard
 from sambench.model import _following
 from sambench.registry import load
 from sambench.video.interfaces import BOXES, MASKS, POINTS, FramePrompt, exclusive
 from tests.parts.clips import PATHS, Drawn, square
-
-
-class Greys(Model):
-    """Answers with what has the grey of the middle of the box, or of the first click."""
-
-    prompts = frozenset({"points", "boxes", "masks"})
-
-    def __init__(self):
-        self.card = ModelCard("greys", weights_sha256="0")
-        self.asked = []
-
-    def embed(self, images):
-        return [image[..., 0] for image in images]
-
-    def predict(self, embedding, prompts, *, multimask):
-        self.asked.append((prompts, multimask))
-        if prompts.points is not None:
-            places = prompts.points[:, 0]
-        else:
-            places = prompts.boxes.reshape(-1, 2, 2).mean(axis=1)
-        greys = [embedding[int(y), int(x)] for x, y in places]
-        same = np.stack([embedding == grey if grey > 20 else embedding < 0 for grey in greys])
-        logits = torch.from_numpy(same[:, None].astype(np.float32) * 8 - 4)
-        if multimask:
-            logits = torch.cat([torch.full_like(logits, 4.0), logits], dim=1)
-        iou = torch.linspace(0, 1, logits.shape[1]).repeat(len(logits), 1)
-        return Masks(logits, iou, embedding.shape, torch.clone)
+from tests.parts.greys import Greys
 
 
 @pytest.fixture
