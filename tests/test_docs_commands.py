@@ -67,6 +67,7 @@ STAND_INS = {
 HUB = "a checkpoint of the Hub"
 CORRUPTED = "the extra corruptions; tests of the dataset run it"
 TRAINING = "hours on data that is not here; the page's first block trains a step"
+NAMED = "a training with a text encoder; tests of the model run one"
 CANNOT = {
     "sambench run --task points --dataset mini --model hf:facebook/sam-vit-huge": HUB,
     "sambench run --task points --dataset mini --model hf:facebook/sam2.1-hiera-tiny": HUB,
@@ -75,6 +76,17 @@ CANNOT = {
     "sambench run --task text --model hf:facebook/sam3,text=true "
     "--dataset saco:subset=silver_droid,root=DIR": HUB,
     "sambench run --task text --negatives 5 --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task open_vocabulary --model hf:facebook/sam3,text=true --dataset coco": HUB,
+    "sambench run --task open_vocabulary --ask judged --synonyms best "
+    "--model hf:facebook/sam3,text=true --dataset lvis": HUB,
+    "sambench run --task open_semantic --model hf:facebook/sam3,text=true "
+    "--dataset sceneparsing": HUB,
+    "sambench run --task open_vocabulary --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task text --dataset coco --model sam_text:projection=named/model.safetensors": (
+        NAMED
+    ),
+    "sambench run --task open_semantic --ask shown --background class --dataset coco "
+    "--model sam_text:projection=named/model.safetensors": NAMED,
     "sambench run --task points --model "
     "onnx:encoder=exported/encoder.onnx,decoder=exported/decoder.onnx": (
         "the extra onnx; tests of the exported adapters run it"

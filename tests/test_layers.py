@@ -29,6 +29,7 @@ STAIRS = {
     ("sambench.truths", "sambench.masks.rle"),
     ("sambench.prompts", "sambench.masks.upsampling"),
     ("sambench.commands.train", "sambench.model.training.recipe"),
+    ("sambench.commands.train", "sambench.model.training.text_recipe"),
     ("sambench.commands.train", "sambench.model.training.training"),
 }
 """The imports that do not, all of them when a function is called: truths count the pixels of run

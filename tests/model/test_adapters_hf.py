@@ -436,6 +436,24 @@ def test_what_sam_3_takes_for_absent_has_no_masks(concept_folder):
         assert (before < present).all()
 
 
+def test_sam_3_encodes_a_phrase_once_and_answers_as_its_class_does(concept_folder):
+    model = load("model", f"hf:{concept_folder},text=true")
+    encoded = []
+    model.net.text_encoder.register_forward_hook(lambda *_: encoded.append(1))
+    tokens = transformers.AutoTokenizer.from_pretrained(concept_folder)(
+        ["cat"], return_tensors="pt", padding="max_length", max_length=32
+    )
+    own = transformers.Sam3Model.from_pretrained(concept_folder).eval()
+    for image in (IMAGE, IMAGE[::-1].copy()):
+        [embedding] = model.embed([image])
+        found = model.predict(embedding, Prompts(texts=("cat", "dog", "cat")), multimask=True)
+        with torch.no_grad():
+            answer = own(vision_embeds=embedding.features, **tokens)
+        assert torch.equal(found.logits[0], answer.pred_masks[0])
+        assert torch.equal(found.logits[2], answer.pred_masks[0])
+    assert len(encoded) == 2
+
+
 def test_sam_3_answers_noun_phrases(concept_folder):
     model = load("model", f"hf:{concept_folder},text=true")
     assert model.prompts == {"texts"}

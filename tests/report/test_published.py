@@ -35,12 +35,12 @@ def test_the_folder_is_found_from_the_package() -> None:
 
 
 def test_counts(tables: dict[str, PublishedTable]) -> None:
-    assert len(tables) == 164
-    assert sum(len(table.rows) for table in tables.values()) == 980
+    assert len(tables) == 168
+    assert sum(len(table.rows) for table in tables.values()) == 999
     papers = Counter(table.paper.key for table in tables.values())
-    assert len(papers) == 30
+    assert len(papers) == 31
     assert papers["sam"] == 13
-    assert papers["sam3"] == 14
+    assert papers["sam3"] == 17
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,10 @@ def test_counts(tables: dict[str, PublishedTable]) -> None:
         ("sam2:table-15-sa23", "SAM ViT-H", "mIoU", 0.581),
         ("sam2:table-15-sa23", "SAM ViT-H", "mIoU@5", 0.813),
         ("sam2:table-15-sa23-video", "HQ-SAM ViT-B", "mIoU@5", 0.699),
-        ("sam3:table-1", "SAM 3", "Cityscapes mIoU", 0.652),
+        ("sam3:table-1-ap-coco", "SAM 3", "boxAP", 0.564),
+        ("sam3:table-1-ap-lvis", "SAM 3", "AP", 0.485),
+        ("sam3:table-1-ap-lvis", "APE-D", "boxAP", 0.596),
+        ("sam3:table-1-miou", "SAM 3", "mIoU", 0.138),
         ("sam3:table-1-lvis", "SAM 3", "cgF1", 0.372),
         ("sam3:table-1-silver", "OWLv2*", "boxcgF1", 0.11),
         ("efficientvit_sam:box-coco", "SAM ViT-H", "mIoU", 0.774),

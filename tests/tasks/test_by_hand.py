@@ -326,6 +326,7 @@ CASES = {
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
     "shaken:steps=2": shaken,
+    "open_vocabulary": average_precision, "open_semantic": semantic,
     "everything": everything, "agreement": agreement,
     "video_object": video_object, "video_interactive:frames=3": video_interactive,
 }  # fmt: skip

@@ -43,6 +43,8 @@ CASES = [
     ("semantic", "box_mask", "scenes:images=3"),
     ("shaken:steps=2,draws=2", "box_mask", "mini"),
     ("text", "oracle:dataset=scenes", "scenes:images=3"),
+    ("open_vocabulary", "oracle:dataset=scenes", "scenes:images=3"),
+    ("open_semantic:background=class", "whole_image", "scenes:images=3"),
     ("superpixels", "slic", "scenes:images=3"),
     ("video_object", "still", "clips"),
     ("video_interactive:frames=2", "still:model=superpixel", "clips"),
