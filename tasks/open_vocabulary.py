@@ -1,7 +1,7 @@
 """Open vocabulary: detect all objects of a dataset's classes, asked by their names: AP of masks.
 
 As text-prompted models report COCO and LVIS: Carion et al., SAM 3: Segment Anything with Concepts
-(arXiv 2511.16719), section 6; the measures are COCO's (Lin et al., 2014) and LVIS's (Gupta et al.,
+(arXiv 2511.16719), table 1; the measures are COCO's (Lin et al., 2014) and LVIS's (Gupta et al.,
 2019).
 """
 

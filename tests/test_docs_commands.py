@@ -62,6 +62,12 @@ STAND_INS = {
         "sambench run --task instances --preset sam --detections boxes.json --model whole_image "
         "--dataset coco:root=DIR"
     ),
+    "sambench data check davis2016:root=DAVIS --sheet clips.png": (
+        "sambench data check davis2016:root=DAVIS,split=all --sheet clips.png"
+    ),
+    "sambench data check frames:images=DIR,masks=DIR": (
+        "sambench data check frames:images=DAVIS/JPEGImages/480p,masks=DAVIS/Annotations/480p"
+    ),
 }
 """Command -> what is run in its place."""
 HUB = "a checkpoint of the Hub"
@@ -183,6 +189,11 @@ def place(tmp_path, monkeypatch):
         for folder in map(Path, folders):
             folder.mkdir(parents=True, exist_ok=True)
             (small if name == "1.jpg" else Image.fromarray(mask)).save(folder / name)
+    for number in ("00000", "00001", "00002"):
+        for part, name in (("JPEGImages", f"{number}.jpg"), ("Annotations", f"{number}.png")):
+            path = Path("DAVIS", part, "480p", "bear", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (small if part == "JPEGImages" else Image.fromarray(mask[..., 0])).save(path)
     Path("DIR/edges").mkdir()
     line = np.zeros((40, 60), dtype=np.uint8)
     line[20] = 255

@@ -420,6 +420,17 @@ def test_sam_3_runs_the_task_of_noun_phrases(concept_folder, tmp_path, capsys):
     assert result["protocol"]["task"]["min_score"] == 0.05
 
 
+def test_sam_3_is_asked_for_classes_by_their_names(concept_folder, tmp_path, capsys):
+    words = ["run", "--task", "open_vocabulary,open_semantic", "--dataset", "scenes:images=2"]
+    words += ["--model", f"hf:{concept_folder},text=true", "--workers", "0", "--json"]
+    assert main([*words, "--resamples", "0", "--output", str(tmp_path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["task"], each["images"]) for each in found] == [
+        ("open_vocabulary", 2), ("open_semantic", 2),
+    ]  # fmt: skip
+    assert 0 <= found[0]["metrics"]["AP"]["value"] < 1
+
+
 def test_what_sam_3_takes_for_absent_has_no_masks(concept_folder):
     """A score is that of the query times that of presence, as in the authors' inference."""
     model = load("model", f"hf:{concept_folder},text=true")

@@ -316,6 +316,18 @@ def video_interactive():
     }, None  # fmt: skip
 
 
+def referring():
+    # IoU .8 and 0, nothing answered to 20 pixels; two name nothing, one of which is answered.
+    records = [
+        {"pixels": [[40, 50, True, True], [0, 0, False, False]]},
+        {"pixels": [[0, 20, True, False], [0, 10, False, True]]},
+    ]
+    return records, {
+        "cIoU": 0.5, "gIoU": 0.45, "P@50": 0.5, "P@60": 0.5, "P@70": 0.5, "P@80": 0.5, "P@90": 0,
+        "N_acc": 0.5, "T_acc": 0.5,
+    }, None  # fmt: skip
+
+
 CASES = {
     "points:points=2,surface=2": points_with_contours,
     "interactive:clicks=2,surface=2": interactive_with_contours,
@@ -329,6 +341,7 @@ CASES = {
     "open_vocabulary": average_precision, "open_semantic": semantic,
     "everything": everything, "agreement": agreement,
     "video_object": video_object, "video_interactive:frames=3": video_interactive,
+    "referring": referring,
 }  # fmt: skip
 
 

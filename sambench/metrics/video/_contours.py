@@ -1,4 +1,8 @@
-"""Kernel: contours of two masks over many frames, and how much of each is near the other."""
+"""Kernel: contours of two masks over many frames, and how much of each is near the other.
+
+A column of a mask is a row of bits, 64 to a word, so that neighbours above and below are shifts,
+and those beside are the words of the next column: no pixel is looked at by itself.
+"""
 
 from __future__ import annotations
 
@@ -11,77 +15,123 @@ from sambench._compile import compiled, inner
 
 Mask = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 """Begins, ends, splits and boxes of T masks, as `sambench.masks.rle.Runs` has them."""
+Bits = NDArray[Any]
+"""(columns, words) uint64; bit b of word w is row 64 w + b."""
+ONE, TOP, ALL = np.uint64(1), np.uint64(63), np.uint64(2**64 - 1)
+PAIRS, FOURS, BYTES = np.uint64(2**64 // 3), np.uint64(2**64 // 5), np.uint64(2**64 // 17)
+SUM = np.uint64(2**64 // 255)
+TWO, FOUR, HIGH = np.uint64(2), np.uint64(4), np.uint64(56)
 
 
 @inner
-def _paint(mask: Mask, frame: int, height: int, left: int, filled: NDArray[Any]) -> None:
+def _count(word: Any) -> Any:
+    """Bits that are set, summed in pairs, fours, bytes and all of them."""
+    word = word - ((word >> ONE) & PAIRS)
+    word = (word & FOURS) + ((word >> TWO) & FOURS)
+    return (((word + (word >> FOUR)) & BYTES) * SUM) >> HIGH
+
+
+@inner
+def _paint(mask: Mask, frame: int, height: int, left: int, filled: Bits) -> None:
     """Set the runs of one frame in columns of zeros, of which the first is column `left`."""
     begins, ends, splits, _ = mask
     for run in range(splits[frame], splits[frame + 1]):
-        position, end = begins[run], ends[run]
-        while position < end:
+        position = begins[run]
+        while position < ends[run]:
             column = position // height
-            stop = min(end, (column + 1) * height)
-            for row in range(position - column * height, stop - column * height):
-                filled[column - left, row] = 1
-            position = stop
+            row = position - column * height
+            stop = min(ends[run] - column * height, height)
+            position += stop - row
+            for word in range(row >> 6, ((stop - 1) >> 6) + 1):
+                bits = ALL
+                if row > word << 6:
+                    bits &= ALL << np.uint64(row - (word << 6))
+                if stop < (word + 1) << 6:
+                    bits &= ALL >> np.uint64(((word + 1) << 6) - stop)
+                filled[column - left, word] |= bits
 
 
 @inner
-def _trace(
-    filled: NDArray[Any],
-    part: tuple[int, int, int, int],
-    edge: NDArray[Any],
-    pad: int,
-    places: NDArray[Any],
-) -> int:
-    """Mark a mask's contour in `edge`; how many pixels it has.
+def _below(column: Bits, word: int, last: Any) -> Any:
+    """Of each row of a word the one below; of the last row of the image itself."""
+    bits = column[word] >> ONE
+    if word + 1 < len(column):
+        return bits | (column[word + 1] << TOP)
+    return bits | (column[word] & last)
+
+
+@inner
+def _trace(filled: Bits, columns: int, known: int, last: Any, edge: Bits) -> int:
+    """Find a mask's contour; how many pixels it has.
 
     Args:
         filled: the columns of the mask from the first one to look at, to the one after the last one
             to look at, or to the last of the image.
-        part: how many columns to look at, how many there are, the row to begin and that to end at.
-        edge: zeros, receives 1 where the contour is, `pad` columns and rows further.
-        pad: see there.
-        places: (P, 2) receives columns and rows of the contour.
+        columns: how many to look at.
+        known: how many there are.
+        last: the bit of the image's last row in its last word.
+        edge: receives the contour.
     """
-    columns, known, top, bottom = part
-    last, count = filled.shape[1] - 1, 0
+    count = 0
     for column in range(columns):
-        right = min(column + 1, known - 1)
-        for row in range(top, bottom):
-            below, own = min(row + 1, last), filled[column, row]
-            same = own == filled[right, row] and own == filled[column, below]
-            if not (same and own == filled[right, below]):
-                edge[column + pad, row + pad] = 1
-                places[count, 0] = column + pad
-                places[count, 1] = row + pad
-                count += 1
+        own, right = filled[column], filled[min(column + 1, known - 1)]
+        for word in range(filled.shape[1]):
+            bits = own[word]
+            differs = (bits ^ right[word]) | (bits ^ _below(own, word, last))
+            edge[column, word] = differs | (bits ^ _below(right, word, last))
+            count += _count(edge[column, word])
     return count
 
 
 @inner
-def _near(places: NDArray[Any], count: int, other: NDArray[Any], disc: NDArray[Any]) -> int:
-    """How many places have a pixel of the other contour within the disc."""
-    near = 0
-    for place in range(count):
-        column, row = places[place, 0], places[place, 1]
-        for step in range(len(disc)):
-            if other[column + disc[step, 0], row + disc[step, 1]]:
-                near += 1
-                break
-    return near
+def _grow(column: Bits) -> None:
+    """Add what is above and below of a column, in place."""
+    words, before = len(column), np.uint64(0)
+    for word in range(words):
+        own = column[word]
+        bits = own | (own << ONE) | (own >> ONE) | (before >> TOP)
+        if word + 1 < words:
+            bits |= column[word + 1] << TOP
+        column[word], before = bits, own
 
 
 @inner
-def _clear(places: NDArray[Any], count: int, edge: NDArray[Any]) -> None:
-    for place in range(count):
-        edge[places[place, 0], places[place, 1]] = 0
+def _reach(edge: Bits, columns: int, halves: NDArray[Any], column: Bits, reached: Bits) -> None:
+    """Add all that is within the distance of a contour to zeros, `reached`.
+
+    A contour's column is grown up and down step by step; what it has grown to is within the
+    distance in the columns that are so far away. `column` is scratch.
+    """
+    for place in range(columns):
+        found = np.uint64(0)
+        for word in range(len(column)):
+            column[word] = edge[place, word]
+            found |= column[word]
+        height = 0
+        for step in range(len(halves) - 1, -1, -1) if found else range(0):
+            while height < halves[step]:
+                _grow(column)
+                height += 1
+            for target in (place - step, place + step):
+                if 0 <= target < columns:
+                    for word in range(len(column)):
+                        reached[target, word] |= column[word]
+
+
+@inner
+def _within(edge: Bits, columns: int, reached: Bits) -> int:
+    """How many pixels of a contour are reached; `reached` is zeros afterwards."""
+    within = 0
+    for place in range(columns):
+        for word in range(edge.shape[1]):
+            within += _count(edge[place, word] & reached[place, word])
+            reached[place, word] = 0
+    return within
 
 
 @compiled
 def agreement(
-    first: Mask, second: Mask, size: tuple[int, int], disc: NDArray[Any], counts: NDArray[Any]
+    first: Mask, second: Mask, size: tuple[int, int], halves: NDArray[Any], counts: NDArray[Any]
 ) -> None:
     """Count the pixels of both contours, and those within a distance of the other one.
 
@@ -89,35 +139,32 @@ def agreement(
         first: T masks.
         second: T masks of the same size.
         size: (H, W).
-        disc: (K, 2) offsets of the pixels within the distance, nearest first.
+        halves: (R + 1,) int64, how many rows up and down are within the distance R at 0 to R
+            columns.
         counts: (T, 4) int64; receives the pixels of the first contour, those of them that are near
             the second, the pixels of the second, and those of them that are near the first.
     """
     height, width = size
-    pad = disc.max()
-    filled = np.zeros((width, height), np.uint8)
-    edge = np.zeros((width + 2 * pad, height + 2 * pad), np.uint8)
-    other = np.zeros_like(edge)
-    places = np.empty((width * height, 2), np.int32)
-    others = np.empty_like(places)
+    words = (height + 63) >> 6
+    last = ONE << np.uint64((height - 1) & 63)
+    filled = np.zeros((width, words), np.uint64)
+    edge, other = np.empty_like(filled), np.empty_like(filled)
+    reached, scratch = np.zeros_like(filled), np.empty(words, np.uint64)
     for frame in range(len(counts)):
-        # The box of both masks, and what is left of it and above: no contour is outside.
-        left, top, right, bottom = width, height, 0, 0
+        # The columns of both masks, and the one before: no contour is outside.
+        left, right = width, 0
         for boxes in (first[3], second[3]):
             if boxes[frame, 2] > boxes[frame, 0]:
                 left = min(left, max(boxes[frame, 0] - 1, 0))
-                top = min(top, max(boxes[frame, 1] - 1, 0))
-                right, bottom = max(right, boxes[frame, 2]), max(bottom, boxes[frame, 3])
-        known = min(right + 1, width) - left
-        part = right - left, known, top, bottom
+                right = max(right, boxes[frame, 2])
+        columns, known = max(right - left, 0), max(min(right + 1, width) - left, 0)
         _paint(first, frame, height, left, filled)
-        count = _trace(filled, part, edge, pad, places)
-        filled[: max(known, 0)] = 0
+        counts[frame, 0] = _trace(filled, columns, known, last, edge)
+        filled[:known] = 0
         _paint(second, frame, height, left, filled)
-        other_count = _trace(filled, part, other, pad, others)
-        filled[: max(known, 0)] = 0
-        counts[frame, 0], counts[frame, 2] = count, other_count
-        counts[frame, 1] = _near(places, count, other, disc)
-        counts[frame, 3] = _near(others, other_count, edge, disc)
-        _clear(places, count, edge)
-        _clear(others, other_count, other)
+        counts[frame, 2] = _trace(filled, columns, known, last, other)
+        filled[:known] = 0
+        _reach(other, columns, halves, scratch, reached)
+        counts[frame, 1] = _within(edge, columns, reached)
+        _reach(edge, columns, halves, scratch, reached)
+        counts[frame, 3] = _within(other, columns, reached)

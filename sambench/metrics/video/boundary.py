@@ -12,6 +12,7 @@ Color, and Texture Cues, PAMI 2004; Perazzi et al., CVPR 2016, who took it to vi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,7 +57,8 @@ def boundary_of_runs(predicted: Runs, truth: Runs) -> NDArray[np.float64]:
     counts = np.zeros((len(found), 4), dtype=np.int64)
     first = predicted.begins, predicted.ends, predicted.splits, predicted.boxes
     second = truth.begins, truth.ends, truth.splits, truth.boxes
-    _contours.agreement(first, second, truth.size, disc(reach(truth.size)), counts)
+    halves = half_heights(reach(truth.size))
+    _contours.agreement(first, second, truth.size, halves, counts)
     contour, near, true_contour, true_near = counts.T
     both = (contour > 0) & (true_contour > 0)
     found[(contour > 0) != (true_contour > 0)] = 0
@@ -69,11 +71,6 @@ def boundary_of_runs(predicted: Runs, truth: Runs) -> NDArray[np.float64]:
     return found
 
 
-def disc(radius: int) -> NDArray[np.int64]:
-    """Offsets (K, 2) within a distance in pixels, nearest first."""
-    steps = np.arange(-radius, radius + 1)
-    far = steps[:, None] ** 2 + steps**2
-    offsets = np.argwhere(far <= radius**2)
-    nearest_first = np.argsort(far[tuple(offsets.T)], kind="stable")
-    ordered: NDArray[np.int64] = offsets[nearest_first] - radius
-    return ordered
+def half_heights(radius: int) -> NDArray[np.int64]:
+    """How many rows up and down are within a distance in pixels, at 0 to `radius` columns."""
+    return np.array([math.isqrt(radius**2 - step**2) for step in range(radius + 1)], np.int64)
