@@ -106,7 +106,7 @@ def _real(
     folder: Path, name: str, metrics: Mapping[str, str], first: str, second: str
 ) -> Population:
     runs = [read_run(folder / f"{stem}.json") for stem in (first, second)]
-    lines = [{line["id"]: line["record"] for line in run.lines} for run in runs]
+    lines = [{line["id"]: line["record"] for line in run.lines()} for run in runs]
     records = [[side[id] for id in lines[0]] for side in lines]
     return Population(name, metrics, (records[0], records[1]), runs[0].task.estimator)
 
