@@ -152,7 +152,7 @@ def noise(run: Run, metric: str) -> Estimate | None:
 
 def _records(runs: Sequence[Run]) -> dict[int, _Recorded]:
     """Task and records of each run that has all its records, if there are two or more."""
-    records = {i: [line["record"] for line in run.lines] for i, run in enumerate(runs)}
+    records = {i: [line["record"] for line in run.lines()] for i, run in enumerate(runs)}
     images = max(map(len, records.values()), default=0)
     whole = {i: found for i, found in records.items() if len(found) == images >= FEWEST_IMAGES}
     if len(whole) < 2:

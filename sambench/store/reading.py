@@ -105,7 +105,7 @@ def _with_records(given: Result | str | Path) -> Run:
 def _per_image(run: Run) -> DataFrame:
     import pandas as pd
 
-    lines = run.lines
+    lines = run.lines()
     rows = [
         {
             **run.task.estimator([line["record"]])(np.ones(1)),

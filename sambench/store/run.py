@@ -112,13 +112,16 @@ class Run:
         """The model's label and where the records lie: two runs may be of the same model."""
         return f"{self.index.header['about']['label']} ({self.records_path})"
 
-    @cached_property
     def lines(self) -> list[JSON]:
         """The lines of the records behind the result, in the dataset's order.
 
         There are none where records were not kept; nor, with a warning, where they cannot be read
         or belong to another run than the result.
         """
+        return self._lines
+
+    @cached_property
+    def _lines(self) -> list[JSON]:
         if not self.records_path.is_file():
             return []
         try:

@@ -56,7 +56,7 @@ def recomputed(run: Run, resamples: int = RESAMPLES) -> Result:
     Raises:
         UserError: there are no records, or they are not those of the result.
     """
-    lines = run.lines
+    lines = run.lines()
     if not lines:
         raise UserError(
             f"{run.path} has no records beside it that are its own; bring {run.records_path}."

@@ -93,7 +93,7 @@ def test_images_that_come_and_go_are_counted_as_they_are(score, tmp_path):
         result = score("points", Boxes(ids=ids), fresh=False)
         assert result.protocol["dataset"]["images"] == shown
         (run,) = find_runs([tmp_path])
-        assert [line["id"] for line in run.lines] == list(ids)
+        assert [line["id"] for line in run.lines()] == list(ids)
 
 
 def test_no_more_images_are_embedded_together_than_asked_for(tmp_path):

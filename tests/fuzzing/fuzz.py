@@ -132,13 +132,13 @@ def work(first: int, last: int, seeds: Path, report: Path) -> None:
             file.write(json.dumps({"end": number, "case": told, "wrong": wrong}) + "\n")
 
 
-def write_seeds(folder: Path, *, tried: bool) -> Iterator[str]:
-    """Write all seeds; if tried, gives each command that does not succeed on its seed as it is."""
+def write_seeds(folder: Path) -> Iterator[str]:
+    """Write all seeds; gives each command that does not succeed on its seed as it is."""
     for index, seed in enumerate(SEEDS):
         place, copy = folder / str(index), folder / "copy"
         place.mkdir()
         seed.write(place)
-        for words in seed.commands if seed.whole and tried else ():
+        for words in seed.commands if seed.whole else ():
             shutil.copytree(place, copy)
             with contextlib.chdir(copy), contextlib.redirect_stdout(io.StringIO()):
                 code = main(list(words))
@@ -181,7 +181,7 @@ def run() -> int:
         work(int(first), int(last), Path(seeds), Path(report))
         return 0
     with tempfile.TemporaryDirectory() as place:
-        wrong = list(write_seeds(Path(place), tried=not given.first))  # once for all cases
+        wrong = list(write_seeds(Path(place)))
         if wrong:
             print("\n".join(wrong))
             return 1

@@ -265,7 +265,7 @@ class TestResults:
         text = records_of(own, records, ids) + '{"id": "1", "failed": "why"}\n{"id": "torn'
         (tmp_path / "a.records.jsonl").write_text(text)
         write_result(tmp_path / "a.json", own)
-        found = Run(tmp_path / "a.json").lines
+        found = Run(tmp_path / "a.json").lines()
         assert [line["id"] for line in found] == ["2", "3"]
 
     @pytest.mark.parametrize("damage", ["another model", "another format"])
@@ -277,7 +277,7 @@ class TestResults:
             text = text.replace('"format": 2', '"format": 1')
         (tmp_path / "a.records.jsonl").write_text(text)
         write_result(tmp_path / "a.json", result("a"))
-        assert Run(tmp_path / "a.json").lines == []
+        assert Run(tmp_path / "a.json").lines() == []
         assert "a.json" in caplog.text
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:

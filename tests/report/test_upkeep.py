@@ -50,13 +50,13 @@ def test_update_makes_the_check_pass(kept: Path, capsys: pytest.CaptureFixture[s
 
 def test_records_are_packed_and_read_as_before(kept: Path) -> None:
     (before,) = find_runs([kept])
-    lines = before.lines
+    lines = before.lines()
     assert before.records_path.name == "sobel.records.jsonl"
     report(kept, "--update")
     (after,) = find_runs([kept])
     assert after.records_path.name == "sobel.records.jsonl.gz"
     assert [path.suffix for path in after.path.parent.iterdir()].count(".jsonl") == 0
-    assert after.lines == lines
+    assert after.lines() == lines
     assert read_run(after.records_path) == read_run(after.path.parent) == after
     assert main(["compare", str(after.path), str(after.records_path)]) == 0
     first = after.records_path.read_bytes()

@@ -394,7 +394,7 @@ class TestListsOfImages:
         ids = {}
         for name in ("all", "first", "alone"):
             (found,) = find_runs([tmp_path / name])
-            ids[name] = [line["id"] for line in found.lines]
+            ids[name] = [line["id"] for line in found.lines()]
         assert ids == {"all": [], "first": ["a", "b"], "alone": ["c"]}
         assert "covers other images than the records next to it" in capsys.readouterr().err
 

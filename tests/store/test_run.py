@@ -45,8 +45,8 @@ def test_a_path_of_any_of_its_files_names_it(folder):
 
 def test_it_holds_result_records_and_task(folder):
     run = read_run(folder)
-    assert run.result.images == len(run.lines) == 2
-    assert [line["id"] for line in run.lines] == list(run.index.offsets)
+    assert run.result.images == len(run.lines()) == 2
+    assert [line["id"] for line in run.lines()] == list(run.index.offsets)
     assert run.task.seed == 3
 
 
@@ -55,7 +55,7 @@ def test_its_task_is_made_again_from_the_result_alone(folder, tmp_path):
     alone = Run(tmp_path / "x.json")
     alone.path.write_bytes(found.path.read_bytes())
     assert alone.task == found.task
-    assert alone.lines == []
+    assert alone.lines() == []
     data = json.loads(alone.path.read_text())
     for name in ("nothing", "points.py"):
         alone.path.write_text(json.dumps({**data, "task": name}))

@@ -60,7 +60,7 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     scored: dict[Path, ScoredRun] = {}
     for run in {run.path: run for board in boards for run in runs_of(board)}.values():
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
-        lines = run.lines
+        lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
         # A dataset need not have names of categories.
         categories = getattr(dataset, "categories", None)
