@@ -33,19 +33,23 @@
   const ordered = () => [...data.clips.keys()].sort((a, b) =>
     (data.clips[a].scores[run.value] ?? 9) - (data.clips[b].scores[run.value] ?? 9));
 
-  const picture = (address, alt, over) => make("img", { src: address, alt, className: over ? "over" : "" });
+  // The pictures stay where they are and change their source: the one before is seen until the next is there.
+  const [photo, masks, outlines] = ["", "over", "over"].map((className) => make("img", { className, alt: "" }));
+  const empty = make("span", { className: "empty", textContent: data.why });
+  screen.append(photo, masks, outlines, empty);
+  const put = (image, address) => {
+    image.hidden = !address;
+    if (address && image.getAttribute("src") !== address) image.src = address;
+  };
   const show = () => {
     const { photos, truth, predicted, names, width, height } = now(), place = slider.value;
     screen.style.aspectRatio = `${width || 16} / ${height || 9}`;
     screen.style.setProperty("--ratio", (width || 16) / (height || 9));
-    const layers = [];
-    if (!photos) layers.push(make("span", { className: "empty", textContent: data.why }));
-    else {
-      layers.push(picture(photos[place], `frame ${names[place]}`, false));
-      if (at("prediction").checked && predicted[run.value][place]) layers.push(picture(predicted[run.value][place], "", true));
-      if (at("truth").checked && truth[place]) layers.push(picture(truth[place], "", true));
-    }
-    screen.replaceChildren(...layers);
+    empty.hidden = Boolean(photos);
+    put(photo, photos && photos[place]);
+    photo.alt = photos ? `frame ${names[place]}` : "";
+    put(masks, photos && at("prediction").checked && predicted[run.value][place]);
+    put(outlines, photos && at("truth").checked && truth[place]);
     const here = Object.values(objects()), j = mean(here.map((own) => own.j[frame()] ?? null)), f = mean(here.map((own) => own.f[frame()] ?? null));
     const values = j === null ? "does not count" : `J ${number(j)}, F ${number(f)}`;
     const kept = photos && !predicted[run.value].length ? "; no prediction was kept" : "";
@@ -150,8 +154,8 @@
   at("play").addEventListener("click", () => play(timer === null));
   addEventListener("resize", () => { draw(); show(); });
   document.addEventListener("keydown", (event) => {
-    if (event.target.matches("select, button, input:not([type=range])") && event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    if (event.target.matches("select") || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.matches?.("select, button, input:not([type=range])") && event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    if (event.target.matches?.("select") || event.altKey || event.ctrlKey || event.metaKey) return;
     const moves = { ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => move(0), End: () => move(Number(slider.max)), " ": () => play(timer === null) };
     if (!(event.key in moves)) return;
     event.preventDefault();
