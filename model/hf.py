@@ -70,6 +70,7 @@ class HuggingFace(Framed):
         self.tokenizer: Any = None
         if text:
             self.prompt_batch = TEXT_BATCH
+            self.net.get_text_features = _once(self.net.get_text_features)
             self.tokenizer = read_part(
                 checkpoint, transformers.AutoTokenizer.from_pretrained, place
             )
@@ -136,6 +137,19 @@ def _decode_texts(
         return masks, iou
     rows, best = torch.arange(len(iou), device=iou.device), iou.argmax(dim=1)
     return masks[rows, best][:, None], iou[rows, best][:, None]
+
+
+def _once(encode: Callable[..., Any]) -> Callable[..., Any]:
+    """SAM 3's encoding of phrases, each once: the same are asked of every image."""
+    known: dict[tuple[int, ...], Any] = {}
+
+    def remembered(input_ids: Tensor, attention_mask: Tensor, **options: Any) -> Any:
+        key = tuple(input_ids.flatten().tolist())
+        if key not in known:
+            known[key] = encode(input_ids=input_ids, attention_mask=attention_mask, **options)
+        return known[key]
+
+    return remembered
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ OPTION_TABLES = [
     ("proposals.md", "option", 0, ("task", "proposals")),
     ("robustness.md", "option", 0, ("task", "shaken")),
     ("text.md", "option", 0, ("model", "clip_rank")),
+    ("text.md", "option", 1, ("task", "open_vocabulary")),
 ]
 
 

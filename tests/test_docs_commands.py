@@ -62,11 +62,18 @@ STAND_INS = {
         "sambench run --task instances --preset sam --detections boxes.json --model whole_image "
         "--dataset coco:root=DIR"
     ),
+    "sambench data check davis2016:root=DAVIS --sheet clips.png": (
+        "sambench data check davis2016:root=DAVIS,split=all --sheet clips.png"
+    ),
+    "sambench data check frames:images=DIR,masks=DIR": (
+        "sambench data check frames:images=DAVIS/JPEGImages/480p,masks=DAVIS/Annotations/480p"
+    ),
 }
 """Command -> what is run in its place."""
 HUB = "a checkpoint of the Hub"
 CORRUPTED = "the extra corruptions; tests of the dataset run it"
 TRAINING = "hours on data that is not here; the page's first block trains a step"
+NAMED = "a training with a text encoder; tests of the model run one"
 CANNOT = {
     "sambench run --task points --dataset mini --model hf:facebook/sam-vit-huge": HUB,
     "sambench run --task points --dataset mini --model hf:facebook/sam2.1-hiera-tiny": HUB,
@@ -75,6 +82,17 @@ CANNOT = {
     "sambench run --task text --model hf:facebook/sam3,text=true "
     "--dataset saco:subset=silver_droid,root=DIR": HUB,
     "sambench run --task text --negatives 5 --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task open_vocabulary --model hf:facebook/sam3,text=true --dataset coco": HUB,
+    "sambench run --task open_vocabulary --ask judged --synonyms best "
+    "--model hf:facebook/sam3,text=true --dataset lvis": HUB,
+    "sambench run --task open_semantic --model hf:facebook/sam3,text=true "
+    "--dataset sceneparsing": HUB,
+    "sambench run --task open_vocabulary --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task text --dataset coco --model sam_text:projection=named/model.safetensors": (
+        NAMED
+    ),
+    "sambench run --task open_semantic --ask shown --background class --dataset coco "
+    "--model sam_text:projection=named/model.safetensors": NAMED,
     "sambench run --task points --model "
     "onnx:encoder=exported/encoder.onnx,decoder=exported/decoder.onnx": (
         "the extra onnx; tests of the exported adapters run it"
@@ -171,6 +189,11 @@ def place(tmp_path, monkeypatch):
         for folder in map(Path, folders):
             folder.mkdir(parents=True, exist_ok=True)
             (small if name == "1.jpg" else Image.fromarray(mask)).save(folder / name)
+    for number in ("00000", "00001", "00002"):
+        for part, name in (("JPEGImages", f"{number}.jpg"), ("Annotations", f"{number}.png")):
+            path = Path("DAVIS", part, "480p", "bear", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (small if part == "JPEGImages" else Image.fromarray(mask[..., 0])).save(path)
     Path("DIR/edges").mkdir()
     line = np.zeros((40, 60), dtype=np.uint8)
     line[20] = 255

@@ -15,8 +15,9 @@ FLOORS = (
     {"interfaces"},
     {"masks", "registry"},
     {"metrics", "data"},
+    {"video"},
     {"store"},
-    {"engine", "report", "templates"},
+    {"engine", "report"},
     {"checks"},
     {"commands"},
     {"cli"},
@@ -28,6 +29,7 @@ STAIRS = {
     ("sambench.truths", "sambench.masks.rle"),
     ("sambench.prompts", "sambench.masks.upsampling"),
     ("sambench.commands.train", "sambench.model.training.recipe"),
+    ("sambench.commands.train", "sambench.model.training.text_recipe"),
     ("sambench.commands.train", "sambench.model.training.training"),
 }
 """The imports that do not, all of them when a function is called: truths count the pixels of run

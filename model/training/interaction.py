@@ -23,6 +23,7 @@ from torch import Tensor
 from sambench.interfaces import Masks
 
 from ..nn.sam import SamNet, input_size, to_input_pixels, upsampling
+from ..nn.text_projection import TextProjection, with_texts
 from .losses import Terms, losses
 from .objects import Objects, grid_valid, on_grid
 from .simulation import correction, later_rounds, noised_box, point_in
@@ -37,17 +38,20 @@ class Prompted:
         labels: (P, K) 1 foreground, 0 background.
         boxes: (P, 4) XYXY, or None.
         masks: (P, 1, s, s) logits of the previous answer, or None.
+        texts: (P, D) embeddings of length 1 of the texts they gave, or None.
     """
 
     points: NDArray[np.float64]
     labels: NDArray[np.int64]
     boxes: NDArray[np.float64] | None = None
     masks: Tensor | None = None
+    texts: Tensor | None = None
 
     @property
     def ambiguous(self) -> bool:
-        """Whether one point is all that was told: then the network answers with three masks."""
-        return self.points.shape[1] == 1 and self.boxes is None and self.masks is None
+        """Whether one point or text is all that was told: the network then gives three masks."""
+        told = self.points.shape[1] + (self.texts is not None)
+        return told == 1 and self.boxes is None and self.masks is None
 
 
 class Round(NamedTuple):
@@ -67,7 +71,11 @@ class Answer(NamedTuple):
 
 
 def decode(
-    net: SamNet, features: Tensor, prompts: Prompted, size: tuple[int, int]
+    net: SamNet,
+    features: Tensor,
+    prompts: Prompted,
+    size: tuple[int, int],
+    projection: TextProjection | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Answer prompts with gradients.
 
@@ -76,6 +84,7 @@ def decode(
         features: (1, C, h, w) of the image.
         prompts: of P users.
         size: (H, W) of the image.
+        projection: of texts to tokens, where there are texts.
 
     Returns:
         Logits (P, 3 or 1, s, s) and predicted IoU (P, 3 or 1), float32.
@@ -89,7 +98,11 @@ def decode(
     if prompts.boxes is not None:
         corners = to_input_pixels(prompts.boxes.reshape(-1, 2, 2), size, side)
         given["boxes"] = torch.from_numpy(corners.reshape(-1, 4)).to(features.device)
-    sparse, dense = encoder(**given)
+    if prompts.texts is None:
+        sparse, dense = encoder(**given)
+    else:
+        assert projection is not None
+        sparse, dense = with_texts(encoder, projection(prompts.texts), given)
     no_mask = encoder.no_mask() if dense is None else None
     prepared = net.mask_decoder.prepare(features, encoder.dense_positions(), no_mask)
     logits, iou = net.mask_decoder(prepared, sparse, dense, multimask=prompts.ambiguous)
@@ -106,6 +119,7 @@ class Interaction:
         chunk: how many users at a time: bounds memory.
         every_iou: see `losses`.
         arithmetic: context in which the network computes.
+        projection: of texts to tokens, where texts are given.
     """
 
     net: SamNet
@@ -113,6 +127,7 @@ class Interaction:
     chunk: int
     every_iou: bool
     arithmetic: AbstractContextManager[object]
+    projection: TextProjection | None = None
 
     def rounds(
         self, features: Tensor, objects: Objects, random: Generator, seeds: Sequence[int]
@@ -128,11 +143,39 @@ class Interaction:
         schedule = later_rounds(self.clicks, random)
         users = [np.random.default_rng([*seeds, number]) for number in range(len(objects))]
         boxed = np.array([user.random() < 0.5 for user in users], bool)
-        for group, box in ((np.flatnonzero(~boxed), False), (np.flatnonzero(boxed), True)):
+        for group, first in (
+            (np.flatnonzero(~boxed), first_points),
+            (np.flatnonzero(boxed), first_boxes),
+        ):
             for start in range(0, len(group), self.chunk):
                 rows = group[start : start + self.chunk]
-                some = [users[row] for row in rows]
-                yield from self._interact(features, objects.take(rows), some, schedule, box=box)
+                some, own = [users[row] for row in rows], objects.take(rows)
+                yield from self._interact(features, own, some, schedule, first(own, some))
+
+    def text_rounds(
+        self,
+        features: Tensor,
+        objects: Objects,
+        texts: Tensor,
+        random: Generator,
+        seeds: Sequence[int],
+    ) -> Iterator[Round]:
+        """As `rounds`, of users who begin with a text each; without clicks there is one round.
+
+        Args:
+            features: (1, C, h, w) of the image.
+            objects: N objects, one user each.
+            texts: (N, D) embeddings of length 1.
+            random: of the image: the order of the rounds.
+            seeds: what the users' own generators start from, with the number of each.
+        """
+        schedule = later_rounds(self.clicks, random) if self.clicks else ()
+        users = [np.random.default_rng([*seeds, number]) for number in range(len(objects))]
+        for start in range(0, len(objects), self.chunk):
+            part = slice(start, start + self.chunk)
+            first = Prompted(*no_points(len(texts[part])), texts=texts[part])
+            own = objects.take(part)
+            yield from self._interact(features, own, users[part], schedule, first)
 
     def _interact(
         self,
@@ -140,14 +183,12 @@ class Interaction:
         objects: Objects,
         users: Sequence[Generator],
         schedule: Sequence[bool],
-        *,
-        box: bool,
+        prompts: Prompted,
     ) -> Iterator[Round]:
-        """All rounds of some users who begin with a point each, or a box each."""
+        """All rounds of some users, from their first prompts on."""
         side = self.net.prompt_encoder.image_size // 4
         valid = grid_valid(objects.valid, side)
         target = on_grid(objects.masks, side)[:, valid].to(features.device)
-        prompts = (first_boxes if box else first_points)(objects, users)
         seen = np.zeros_like(objects.masks)
         for number, click in enumerate((False, *schedule)):
             if click:
@@ -166,7 +207,7 @@ class Interaction:
     def _answer(self, features: Tensor, prompts: Prompted, size: tuple[int, int]) -> Answer:
         side = self.net.prompt_encoder.image_size
         with self.arithmetic:
-            logits, iou = decode(self.net, features, prompts, size)
+            logits, iou = decode(self.net, features, prompts, size, self.projection)
         with torch.no_grad():
             resize = upsampling(input_size(*size, side), size, logits.shape[-1], side)
             binary = Masks(logits.detach(), iou.detach(), size, resize).binary()
@@ -183,8 +224,12 @@ def first_boxes(objects: Objects, users: Sequence[Generator]) -> Prompted:
     """A noised box for each of P objects."""
     pairs = zip(objects.boxes, users, strict=True)
     boxes = np.array([noised_box(box, objects.size, user) for box, user in pairs])
-    none = np.zeros((len(boxes), 0, 2)), np.zeros((len(boxes), 0), np.int64)
-    return Prompted(*none, boxes)
+    return Prompted(*no_points(len(boxes)), boxes)
+
+
+def no_points(count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points (P, 0, 2) and labels (P, 0) of P users who gave none."""
+    return np.zeros((count, 0, 2)), np.zeros((count, 0), np.int64)
 
 
 def corrected(

@@ -75,9 +75,8 @@ def draw(lines: Sequence[JSON], folder: Path) -> None:
     ):
         curves = _curves(lines, parts, y)
         if curves:
-            plot = curves_plot(name, curves)
+            plot = curves_plot(name, curves, folder / f"{name}.png")
             (folder / f"{name}.svg").write_text(plot.svg, encoding="utf-8")
-            (folder / f"{name}.png").write_bytes(plot.png)
 
 
 def _curves(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset
@@ -23,9 +23,9 @@ from ..sam import Sam
 from . import state
 from .distributed import Team
 from .features import FrozenFeatures, Image, LearnedFeatures
-from .interaction import Interaction
+from .interaction import Interaction, Round
 from .losses import FOCAL_WEIGHT
-from .objects import Objects, choose
+from .objects import choose
 from .optimizer import make_optimizer, rate, set_rate, trainable
 from .pixels import DIGEST, SeenPixels
 from .recipe import Recipe
@@ -64,10 +64,8 @@ class Trainer:
     between_steps: bool = True
 
     def __post_init__(self) -> None:
-        if Instances not in self.dataset.truths:
-            raise UserError(f"dataset {self.dataset.card.name} has no object masks to train on.")
         recipe, net = self.recipe, self.model.net
-        self.parameters = trainable(net, whole=recipe.whole)
+        self.parameters = self._learning()
         for parameter in self.parameters.values():
             parameter.requires_grad = True
             parameter.grad = torch.zeros_like(parameter)
@@ -82,6 +80,16 @@ class Trainer:
         self._interaction = Interaction(
             net, recipe.clicks, chunk, recipe.every_iou, self._arithmetic()
         )
+
+    def _learning(self) -> dict[str, nn.Parameter]:
+        """The parameters that learn, by name.
+
+        Raises:
+            UserError: the dataset has nothing to learn from.
+        """
+        if Instances not in self.dataset.truths:
+            raise UserError(f"dataset {self.dataset.card.name} has no object masks to train on.")
+        return trainable(self.model.net, whole=self.recipe.whole)
 
     def _choose_features(self) -> Callable[[str, Callable[[], Image]], Tensor]:
         if self.recipe.whole:
@@ -101,7 +109,7 @@ class Trainer:
             "dataset": self.dataset.card.name,
             "fingerprint": self.dataset.fingerprint,
             "images": hashlib.sha256("\n".join(self.ids).encode()).hexdigest(),
-            "code": digest_of(modules_of(self.model, self.dataset, also=(__name__,))),
+            "code": digest_of(modules_of(self.model, self.dataset, also=(type(self).__module__,))),
         }
 
     def run(self) -> Iterator[JSON]:
@@ -170,7 +178,9 @@ class Trainer:
             features = self._features(id, partial(self._read, id, place))
         leaf = features.detach().requires_grad_(recipe.whole)
         with self._seeded(DECODER, place), dropout(self.model.net, recipe.dropout):
-            self._learn(leaf, objects, random, place, sums)
+            seeds = (recipe.seed, USERS, self.step, place)
+            rounds = self._interaction.rounds(leaf, objects, random, seeds)
+            self._learn(rounds, len(objects), recipe.clicks + 2, sums)
         if recipe.whole:
             features.backward(leaf.grad)  # type: ignore[no-untyped-call]  # torch's
 
@@ -181,24 +191,25 @@ class Trainer:
         return image
 
     def _learn(
-        self,
-        features: Tensor,
-        objects: Objects,
-        random: np.random.Generator,
-        place: int,
-        sums: dict[str, float],
+        self, rounds: Iterable[Round], count: int, last: int, sums: dict[str, float]
     ) -> None:
-        """Backpropagate the rounds of one image: the mean over its objects and rounds."""
-        seeds, last = (self.recipe.seed, USERS, self.step, place), self.recipe.clicks + 2
-        share = 1 / (len(objects) * (last + 1) * self.recipe.batch)
-        for turn in self._interaction.rounds(features, objects, random, seeds):
+        """Backpropagate the rounds of one image: the mean over its objects and rounds.
+
+        Args:
+            rounds: of all objects.
+            count: how many objects there are.
+            last: number of the last round.
+            sums: what is added to.
+        """
+        share = 1 / (count * (last + 1) * self.recipe.batch)
+        for turn in rounds:
             terms = turn.terms
             (terms.total.sum() * share).backward()  # type: ignore[no-untyped-call]  # torch's
             for name, part in (("focal", terms.focal), ("dice", terms.dice)):
                 sums[name] += float(part.detach().sum()) / (last + 1)
             sums["iou_error"] += float(terms.iou.detach().sum()) / (last + 1)
-            if turn.number in (0, last):
-                sums["last_iou" if turn.number else "first_iou"] += float(turn.quality.sum())
+            for name, number in (("first_iou", 0), ("last_iou", last)):
+                sums[name] += float(turn.quality.sum()) * (turn.number == number)
         sums["loss"] = FOCAL_WEIGHT * sums["focal"] + sums["dice"] + sums["iou_error"]
 
     @contextmanager
@@ -216,9 +227,17 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Write the model under its official names, and what it takes to go on, after a step."""
         about = {"step": self.step, "plan": self.plan()}
-        state.save(folder / state.MODEL, self.model.net.state_dict(), about)
+        state.save(folder / state.MODEL, self._weights(), {**about, **self._note()})
         packed = state.pack(self.parameters, self.optimizer, self.pixels.digests)
         state.save(folder / state.STATE, packed, about)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """What the file of the model holds."""
+        return self.model.net.state_dict()
+
+    def _note(self) -> JSON:
+        """What the file of the model says beside its plan."""
+        return {}
 
     def resume(self, folder: Path) -> None:
         """Go on from what `save` wrote, if it did.

@@ -17,11 +17,12 @@ from sambench.interfaces import JSON, Dataset, Model
 
 from ..sam import Sam
 from . import state
-from .distributed import team
+from .distributed import Team, team
 from .features import FrozenFeatures
 from .log import CURVES, LOG, as_line, draw, open_log
 from .mae import sam_from_mae
 from .recipe import Recipe as Recipe
+from .text_recipe import TextRecipe as TextRecipe
 from .trainer import Trainer
 
 TRAINED, HELD_OUT = "trained_ids.txt", "held_out_ids.txt"
@@ -44,6 +45,7 @@ class Training:
         cache: where embeddings of a frozen encoder are kept, beside memory.
         held_out: images that are kept for evaluation; they are only written down.
         progress: show on stderr how far it is.
+        texts: how to teach texts, if they are what is taught.
     """
 
     recipe: Recipe
@@ -55,6 +57,7 @@ class Training:
     cache: CacheOptions | None = None
     held_out: tuple[str, ...] = ()
     progress: bool = True
+    texts: TextRecipe | None = None
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -80,7 +83,7 @@ class Training:
             frozen = None
             if not self.recipe.whole:
                 frozen = FrozenFeatures(sam, self.cache.open(sam) if self.cache else None)
-            trainer = Trainer(sam, self.dataset, self.ids, self.recipe, processes, frozen)
+            trainer = self._trainer(sam, processes, frozen)
             if not self.fresh:
                 trainer.resume(self.output)
             if processes.first:
@@ -88,6 +91,14 @@ class Training:
             for _ in trainer.run():
                 pass
             return []
+
+    def _trainer(self, sam: Sam, processes: Team, frozen: FrozenFeatures | None) -> Trainer:
+        given = sam, self.dataset, self.ids, self.recipe, processes, frozen
+        if self.texts is None:
+            return Trainer(*given)
+        from .text_trainer import TextTrainer  # it imports transformers
+
+        return TextTrainer(*given, texts=self.texts)
 
     def _write(self, trainer: Trainer) -> list[JSON]:
         """Do the steps that are left, and keep what they give."""

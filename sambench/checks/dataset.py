@@ -6,6 +6,7 @@ with such a truth; doubts, and what is looked at here beside, no run refuses.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from sambench.findings import Finding
 from sambench.interfaces import Dataset, Sample
 from sambench.store.sources import digest_pixels
 from sambench.truths import Instances, Truth, problems
+from sambench.video import ClipDataset, Tracks
 
 READABLE = "Return (H, W, 3) uint8 RGB and its truth, the same at every reading."
 LABELS = "Take what is brighter than a threshold as the object, or store labels without loss."
@@ -36,15 +38,18 @@ def check_dataset(
             with the card.
         look: called with each image and its truth of the first type, where both can be read.
     """
-    images = _Images(dataset, look)
+    clips = isinstance(dataset, ClipDataset)
+    items = _Clips(dataset, look) if isinstance(dataset, ClipDataset) else _Images(dataset, look)
     ids = dataset.ids[: limit or None]
     findings = [*_card(dataset), *_ids(dataset), *_fingerprint(dataset)]
-    findings += (finding for id in ids for finding in images.findings(id))
-    facts = {"images": len(ids), "masks": images.found["masks"]}
+    findings += (finding for id in ids for finding in items.findings(id))
+    facts = {"clips": len(ids)} if clips else {"images": len(ids)}
+    facts |= {name: items.found[name] for name in items.counted}
     if not limit:
-        findings += _counts(dataset, images.found)
+        findings += _counts(dataset, items.found)
     kinds = (kind.__name__.lower() for kind in dataset.truths)
-    names = ("card", "ids", "fingerprint", "images", "duplicates", "labels", *kinds)
+    looked = ("frames", "duplicates") if clips else ("images", "duplicates", "labels")
+    names = ("card", "ids", "fingerprint", *looked, *kinds)
     return Report(tuple(findings), names, facts)
 
 
@@ -89,7 +94,8 @@ def _fingerprint(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _counts(dataset: Dataset, found: Counter[str]) -> Iterator[Finding]:
-    have = {"images": len(dataset), **found}
+    what = "clips" if isinstance(dataset, ClipDataset) else "images"
+    have = {what: len(dataset), **found}
     for what, wanted in dataset.card.expected.items():
         if what in have and have[what] != wanted:
             yield Finding(
@@ -102,6 +108,9 @@ def _counts(dataset: Dataset, found: Counter[str]) -> Iterator[Finding]:
 class _Images:
     """Looks at images one by one; remembers how many objects they have, and which pixels."""
 
+    counted: tuple[str, ...] = ("masks",)
+    """What is told of how much was found."""
+
     def __init__(self, dataset: Dataset, look: Callable[[Sample], None] | None) -> None:
         self.dataset, self.look = dataset, look
         self.found = Counter({"images with masks": 0, "masks": 0})
@@ -109,25 +118,30 @@ class _Images:
 
     def findings(self, id: str) -> Iterator[Finding]:
         """What is wrong or doubtful about an image and its truths, each said once."""
-        found = dict.fromkeys(_caught(self._image(id)))
+        found = dict.fromkeys(_caught(self._item(id)))
         return (replace(finding, problem=f"{id}: {finding.problem}") for finding in found)
 
-    def _image(self, id: str) -> Iterator[Finding]:
+    def _item(self, id: str) -> Iterator[Finding]:
+        """What is wrong with an image and its truths, one by one."""
         image = self.dataset.read_image(id)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             yield Finding("images", f"the image is {image.shape} {image.dtype}", READABLE)
             return
         if not np.array_equal(image, self.dataset.read_image(id)):
             yield Finding("images", "the image differs when it is read again", READABLE)
-        twin = self._digests.setdefault(digest_pixels(image), id)
-        if twin != id:
-            remedy = "Keep one of each, or say in the card's note why they are there."
-            yield Finding("duplicates", f"the same pixels as {twin}", remedy, minor=True)
+        yield from self._twin(digest_pixels(image), id)
         counted: list[Instances] = []
         for kind in self.dataset.truths:
             yield from _caught(self._truth(Sample(id, image, None), kind, counted))
         for objects in counted[:1]:
             self.found += Counter({"masks": len(objects), "images with masks": bool(len(objects))})
+
+    def _twin(self, digest: str, id: str) -> Iterator[Finding]:
+        """That another one has the same pixels."""
+        twin = self._digests.setdefault(digest, id)
+        if twin != id:
+            remedy = "Keep one of each, or say in the card's note why they are there."
+            yield Finding("duplicates", f"the same pixels as {twin}", remedy, minor=True)
 
     def _truth(self, sample: Sample, kind: type, counted: list[Instances]) -> Iterator[Finding]:
         truth: Any = self.dataset.read_truth(sample.id, kind)
@@ -144,6 +158,44 @@ class _Images:
         grey = "" if objects is None else taken_for_labels(objects)
         if grey:
             yield Finding("labels", f"its objects may not be objects: {grey}", LABELS)
+
+
+class _Clips(_Images):
+    """Looks at clips one by one, at every frame of each."""
+
+    counted = ("frames", "objects")
+
+    def __init__(self, dataset: ClipDataset, look: Callable[[Sample], None] | None) -> None:
+        super().__init__(dataset, look)
+        self.clips = dataset
+        self.found = Counter({"frames": 0, "objects": 0})
+
+    def _item(self, id: str) -> Iterator[Finding]:
+        """What is wrong with the frames of a clip and its tracks."""
+        clip, whole = self.clips.clip(id), hashlib.sha256()
+        self.found["frames"] += len(clip)
+        for name, frame in zip(clip.names, clip, strict=True):
+            if frame.dtype != np.uint8 or frame.shape != (*clip.size, 3):
+                yield Finding("frames", f"frame {name} is {frame.shape} {frame.dtype}", READABLE)
+                return
+            whole.update(digest_pixels(frame).encode())
+        first = clip.frame(0)
+        if not np.array_equal(first, clip.frame(0)):
+            yield Finding("frames", "its first frame differs when it is read again", READABLE)
+        yield from self._twin(whole.hexdigest(), id)
+        truth = self.clips.read_truth(id, Tracks)
+        wrong = list(problems(truth, Tracks, clip.size))
+        yield from wrong
+        if wrong:
+            return
+        if truth.frames != clip.names:
+            problem = "its tracks are of other frames than its clip"
+            yield Finding("tracks", problem, "Give tracks the names of the clip's frames.")
+            return
+        self.found["objects"] += len(truth)
+        if self.look is not None:
+            self.look(Sample(id, first, truth))
+        yield from truth.doubts()
 
 
 def _caught(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sambench.interfaces import Dataset
 from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
+from sambench.video import Tracks
 
 LOOKS: dict[type, tuple[str, ...]] = {
     Instances: (
@@ -19,6 +20,10 @@ LOOKS: dict[type, tuple[str, ...]] = {
     ),
     Boundaries: ("each person's lines lie on the outlines of objects, one pixel wide",),
     Regions: ("each person's regions cover the image, and meet where objects meet",),
+    Tracks: (
+        "each object keeps its number, and so its colour, over all frames of its clip",
+        "an object that is out of sight has an empty mask, and a frame that nobody annotated none",
+    ),
     Concepts: ("each phrase has the masks that it names, and negative phrases have none",),
 }
 """What can go wrong with each type of truth though nothing is refused."""

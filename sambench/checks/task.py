@@ -63,6 +63,7 @@ def check_task(task: Task, model: Model, dataset: Dataset, images: int = 3) -> R
 
 
 def _trial(task: Task, model: Model, dataset: Dataset, images: int) -> Trial:
+    task.check(dataset)
     samples = [dataset.sample(id, task.truth) for id in dataset.ids[:images]]
 
     def predict(sample: Sample) -> Prediction:

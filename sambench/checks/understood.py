@@ -9,6 +9,7 @@ import numpy as np
 
 from sambench.interfaces import Dataset, Sample
 from sambench.truths import Instances, Segments
+from sambench.video import Tracks
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}
 """COCO's sizes by area in pixels, from the first number to below the second."""
@@ -33,9 +34,13 @@ class Understood:
         self._crowd = 0
         self._segments: Counter[str] = Counter()
         self._twins: list[str] = []
+        self._tracks: Counter[str] = Counter()
 
     def add(self, sample: Sample) -> None:
         """Count the objects or segments of one image, where its truth knows of any."""
+        if isinstance(sample.truth, Tracks):
+            self._add_tracks(sample.id, sample.truth)
+            return
         if isinstance(sample.truth, Segments):
             self._add_segments(sample.truth)
         truth: Instances | None = sample.truth.objects()
@@ -57,8 +62,18 @@ class Understood:
         self._segments["stuff"] += int((~truth.things & counted).sum())
         self._categories.update(truth.categories[counted].tolist())
 
+    def _add_tracks(self, id: str, truth: Tracks) -> None:
+        self.objects[id] = len(truth)
+        known = {frame for each in truth.ids for frame in truth.annotated(each)}
+        later = sum(truth.first(each) > min(known) for each in truth.ids)
+        found = {"frames": len(truth.frames), "annotated": len(known), "later": later}
+        self._tracks += Counter(found)
+
     def lines(self) -> Iterator[str]:
         """What there is, one fact a line."""
+        if self._tracks:
+            yield from self._of_clips()
+            return
         yield f"images: {len(self.dataset)}"
         if self._segments:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self._segments.items())
@@ -78,6 +93,15 @@ class Understood:
         if self._twins:
             count, first = len(self._twins), self._twins[0]
             yield f"objects of the same mask as another: {count} (first in {first})"
+        if self.dataset.card.note:
+            yield f"note: {self.dataset.card.note}"
+
+    def _of_clips(self) -> Iterator[str]:
+        found = self._tracks
+        yield f"clips: {len(self.dataset)}"
+        yield f"frames: {found['frames']} ({found['annotated']} annotated)"
+        later = f" ({found['later']} of them come after the first annotated frame)"
+        yield f"objects: {sum(self.objects.values())}" + (later if found["later"] else "")
         if self.dataset.card.note:
             yield f"note: {self.dataset.card.note}"
 

@@ -15,6 +15,7 @@ from sambench.commands._arguments import Parser
 from sambench.errors import UserError
 from sambench.interfaces import Dataset
 from sambench.registry import entries, find, load
+from sambench.video import ClipDataset
 
 
 def add(parser: Parser) -> None:
@@ -94,7 +95,8 @@ def _check(spec: str, sheet: Path | None) -> int:
         print(line)
     if sheet:
         _draw(dataset, understood.chosen(), sheet)
-    print(f"{dataset.card.name}: {len(dataset)} images, {len(problems)} problems", file=sys.stderr)
+    what = "clips" if isinstance(dataset, ClipDataset) else "images"
+    print(f"{dataset.card.name}: {len(dataset)} {what}, {len(problems)} problems", file=sys.stderr)
     return 1 if problems else 0
 
 

@@ -7,7 +7,6 @@ import argparse
 import re
 from pathlib import Path
 
-import sambench
 from sambench.commands._arguments import Parser
 from sambench.errors import UserError
 
@@ -41,7 +40,7 @@ def write_template(kind: str, name: str, folder: Path) -> Path:
     path = folder / f"{name}.py"
     if path.exists():
         raise UserError(f"{path} exists; give another name or folder.")
-    template = Path(sambench.__file__).parent / "templates" / f"{kind}.py"
+    template = Path(__file__).parent / "templates" / f"{kind}.py"
     text = template.read_text(encoding="utf-8")
     camel = "".join(part.capitalize() for part in name.split("_"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from sambench.commands._arguments import Parser, Typed, add_fields, given_option
 from sambench.commands._options import add_device, add_limit, load_model
 from sambench.errors import UserError
 from sambench.files import parse_size
-from sambench.options import Range
+from sambench.options import Range, option_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +52,16 @@ def add(parser: Parser) -> None:
     cache.add_argument("--cache-size", default="20GB", help="the oldest are deleted first")
     recipe = parser.add_argument_group("training recipe; defaults are the paper's")
     add_fields(recipe, _recipe_module().Recipe)
+    texts = parser.add_argument_group("texts as prompts; the result is for model sam_text")
+    add_fields(texts, _text_module().TextRecipe)
 
 
 def _recipe_module() -> Any:
     return import_module("sambench.model.training.recipe")  # a plug-in folder: by name only
+
+
+def _text_module() -> Any:
+    return import_module("sambench.model.training.text_recipe")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -65,14 +71,14 @@ def main(arguments: argparse.Namespace) -> int:
     from sambench.registry import find, load
 
     training = import_module("sambench.model.training.training")
-    recipe = _recipe(given_options(arguments))
+    recipe, texts = _recipes(given_options(arguments))
     part, folder = _held_out_part(arguments.hold_out), arguments.embedding_cache
     cache = CacheOptions(folder, parse_size(arguments.cache_size)) if folder else None
     dataset: Dataset = load("dataset", arguments.dataset)
     ids, held_out = _split(arguments, dataset, part)
     run = training.Training(
         recipe, dataset, ids, arguments.output, arguments.save_every, arguments.fresh, cache,
-        held_out, progress=not arguments.quiet,
+        held_out, progress=not arguments.quiet, texts=texts,
     )  # fmt: skip
     if arguments.mae:
         device = own_device(find("model", "sam"), arguments.device)
@@ -83,6 +89,21 @@ def main(arguments: argparse.Namespace) -> int:
     if lines:
         _say(arguments, lines, training.HELD_OUT)
     return 0
+
+
+def _recipes(given: Mapping[str, Any]) -> tuple[Any, Any]:
+    """How to train, and how to teach texts, which is None where no encoder of texts is given.
+
+    Raises:
+        UserError: there is none, but what is for texts alone is given.
+    """
+    cls = _text_module().TextRecipe
+    own = {name: value for name, value in given.items() if name in option_types(cls)}
+    if own and not own.get("text"):
+        flag = f"--{next(iter(own)).replace('_', '-')}"
+        raise UserError(f"{flag} is for texts; give --text minilm, or another encoder of texts.")
+    rest = {name: value for name, value in given.items() if name not in own}
+    return _recipe(rest), cls(**own) if own else None
 
 
 def _recipe(given: Mapping[str, Any]) -> Any:
@@ -131,7 +152,9 @@ def _say(arguments: argparse.Namespace, lines: list[dict[str, Any]], held_out: s
         print(f"{empty} of the images that were drawn had no mask to train on")
     print(f"model: {folder / 'model.safetensors'}; curves: {folder / 'loss.png'}")
     kept = f" --ids {folder / held_out}" if arguments.hold_out else ""
+    text = bool(given_options(arguments).get("text"))
+    option = "sam_text:projection" if text else "sam:checkpoint"
     print(
-        f"evaluate: sambench run --task points --dataset {arguments.dataset}{kept} "
-        f"--model sam:checkpoint={folder / 'model.safetensors'}"
+        f"evaluate: sambench run --task {'text' if text else 'points'} "
+        f"--dataset {arguments.dataset}{kept} --model {option}={folder / 'model.safetensors'}"
     )

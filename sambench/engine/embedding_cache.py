@@ -27,6 +27,7 @@ from sambench.registry import with_option
 from sambench.store.code import digest_of, modules_of
 from sambench.store.options import parts_of
 from sambench.store.plan import identity
+from sambench.video.interfaces import VideoModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -154,7 +155,15 @@ class CacheOptions:
         return EmbeddingCache(self.folder, model, self.size, half=self.half)
 
     def stated(self, model: Model) -> Model:
-        """The model with a card that says what the cache does to its precision."""
+        """The model with a card that says what the cache does to its precision.
+
+        Raises:
+            UserError: it is a model of clips, which embeds no image for others to keep.
+        """
+        if isinstance(model, VideoModel):
+            raise UserError(
+                f"{model.card.name} embeds frames as it goes; leave out --embedding-cache."
+            )
         if not self.half or type(model).pack is Model.pack:
             return model
         stated: Model = with_option(model, "embeddings", "float16")

@@ -49,6 +49,7 @@ from sambench.store.options import changed_options
 from sambench.store.plan import describe, is_direct
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
+from sambench.video.interfaces import VideoModel
 
 log = logging.getLogger(__name__)
 Tasks = Mapping[str, Task]
@@ -354,7 +355,9 @@ def check_fit(name: str, task: Task, model: Model, dataset: Dataset) -> None:
 
 
 def _way_out(task: Any, model: Model) -> str:
-    """The first option of a task, if there is one, under which the model's prompts will do."""
+    """What to give for the model's prompts to do: an option of the task, or what follows by it."""
+    if task.needs & VideoModel.prompts and not isinstance(model, VideoModel):
+        return "give --model propagate:model=NAME, which follows objects by boxes, or "
     for option, kind in option_types(type(task)).items():
         values = get_args(kind) if get_origin(kind) is Literal else (False,) if kind is bool else ()
         for value in values:

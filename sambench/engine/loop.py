@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from sambench.engine.clock import Seconds
 from sambench.engine.lanes import cores, lanes_for, one_thread_each
 from sambench.engine.settings import Settings
-from sambench.engine.timed_model import Predictor
+from sambench.engine.timed_video import latencies_of, predictor_of
 from sambench.engine.workers import AHEAD, READERS, Files, Score, Scorer, ahead, score_image
 from sambench.interfaces import JSON, Dataset, Embedding, Model, Prediction, Sample, Task
 from sambench.store.kept import saves
 from sambench.store.paths import file_stem
 from sambench.store.records import Provenance
-from sambench.store.sources import digest_pixels
+from sambench.store.sources import digest_item, read_item, size_of
 from sambench.store.timing import WARMUP
 from sambench.truths import require_sound
 
@@ -74,6 +74,7 @@ class Pending(NamedTuple):
         seconds: of each step so far.
         tasks: how many share the embedding.
         warmup: the steps that were the first of their process.
+        frames: seconds of each frame over which a clip was followed; none of an image.
     """
 
     task: int
@@ -82,6 +83,7 @@ class Pending(NamedTuple):
     seconds: dict[str, float]
     tasks: int = 1
     warmup: tuple[str, ...] = ()
+    frames: tuple[float, ...] = ()
 
     def line(self, score: Score, *, first: bool) -> JSON:
         """The scored image as `store.records` has it, but for the id.
@@ -98,6 +100,7 @@ class Pending(NamedTuple):
             "record": score.record,
             **({"prediction": score.digest} if score.digest else {}),
             "seconds": {**self.seconds, "score": score.seconds},
+            **({"frames": list(self.frames)} if self.frames else {}),
             **({"tasks": self.tasks} if self.tasks > 1 else {}),
             **({WARMUP: warmup} if warmup else {}),
         }
@@ -229,22 +232,21 @@ class Loop:
         dataset = self._parts.dataset
         kinds = {self._parts.tasks[task].truth for task in item.tasks}
         stamp = dataset.stamp(item.id)  # before it is read: a change meanwhile shows later
-        sample = Sample(item.id, dataset.read_image(item.id), None)
-        height, width = sample.image.shape[:2]
+        sample = Sample(item.id, read_item(dataset, item.id), None)
         truths: dict[type, Any] = {
-            kind: require_sound(dataset.read_truth(item.id, kind), kind, (height, width))
+            kind: require_sound(dataset.read_truth(item.id, kind), kind, size_of(sample.image))
             for kind in kinds
         }
         prepared = self._parts.model.prepare(sample.image)
         seconds = time.perf_counter() - start
-        provenance = Provenance(digest_pixels(sample.image), stamp)
+        provenance = Provenance(digest_item(sample.image), stamp)
         return _Read(item, sample, provenance, truths, seconds, prepared)
 
     def _answer(self, batch: list[_Read]) -> Iterator[_Answer]:
         """Embed images together, or one by one if that fails: it may be the fault of one."""
         if not hasattr(self._own, "predictor"):
             model, self._own.warm = self._parts.model, False
-            self._own.predictor = Predictor(model, self._cache, self._stopped)
+            self._own.predictor = predictor_of(model, self._cache, self._stopped)
         images = [read.sample.image for read in batch]
         try:
             made = self._own.predictor.embed(images, [read.prepared for read in batch])
@@ -278,7 +280,8 @@ class Loop:
                 yield _Answer(pending, error=error)
                 continue
             spent = {"read": read.seconds, **seconds(), **spent}
-            yield _Answer(pending._replace(seconds=spent), prediction, sample.truth)
+            pending = pending._replace(seconds=spent, frames=latencies_of(self._own.predictor))
+            yield _Answer(pending, prediction, sample.truth)
 
     def _hand_on(self, answer: _Answer) -> None:
         """To the scorer, or to the sink what went wrong."""

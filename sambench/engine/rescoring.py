@@ -29,13 +29,15 @@ from sambench.interfaces import (
     Prompts,
     Task,
 )
+from sambench.prompts import KINDS
 from sambench.store.manifests import read_manifest
-from sambench.store.paths import SHORT, file_stem
+from sambench.store.paths import SHORT, file_stem, files_by_stem
 from sambench.store.plan import describe
 from sambench.store.records import Provenance, differences
 from sambench.store.result import Result
 from sambench.store.sources import PredictionFiles, Sources, digest_files
 from sambench.truths import require_sound
+from sambench.video.interfaces import VideoModel
 
 
 class Saved(Model):
@@ -46,7 +48,7 @@ class Saved(Model):
         manifest: what the run noted that saved the predictions; empty if they are from elsewhere.
     """
 
-    prompts = frozenset({"points", "boxes", "masks", "texts"})  # whatever was asked, was answered
+    prompts = frozenset({*KINDS, *VideoModel.prompts})  # whatever was asked, was answered
 
     def __init__(self, card: ModelCard, manifest: JSON | None = None) -> None:
         self.card, self.manifest = card, manifest or {}
@@ -170,7 +172,7 @@ def _check_whole(folder: Path, model: Saved, ids: Sequence[str]) -> None:
     """
     if not model.manifest or model.manifest.get("kept") == "all":
         return
-    stems = {path.stem for path in folder.iterdir()}
+    stems = files_by_stem(folder)
     there = [id for id in ids if file_stem(id) in stems]
     if len(there) < len(ids):
         raise UserError(
@@ -237,6 +239,6 @@ def _score(
 def _digest(folder: Path) -> str:
     """SHA-256 over the names and contents of a folder's files."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{path.name} {sha256(path)}\n".encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256(path)}\n".encode())
     return digest.hexdigest()

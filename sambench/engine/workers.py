@@ -68,7 +68,7 @@ def ahead(
 
 
 Files = dict[str, bytes]
-"""The files of an image's prediction, by their names."""
+"""The files of an image's prediction, by their names, in which slashes part folders."""
 
 
 class Score(NamedTuple):
@@ -121,8 +121,10 @@ def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
                 f"its prediction cannot be saved ({type(error).__name__}: {error}); mend "
                 f"{type(task).__name__}.save, or give --predictions none."
             ) from error
-        paths = sorted(path for path in Path(folder).iterdir() if path.is_file())
-        return {path.name: path.read_bytes() for path in paths}, digest_files(paths)
+        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        contents = [path.read_bytes() for path in paths]
+        return dict(zip(names, contents, strict=True)), digest_files(paths)
 
 
 def score_saved(task: Task, stem: Path, truth: Any) -> Score:

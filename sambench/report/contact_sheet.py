@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from sambench.report.pages.layers import draw_prediction, fit
 from sambench.report.pages.overlay import BOX
 from sambench.shown import Layer
 from sambench.truths import Instances, Truth
+from sambench.video import ClipDataset, Tracks
 
 CELL = 420
 """Longest side of an image, in pixels."""
@@ -27,7 +28,7 @@ TINY = 10
 
 
 def contact_sheet(dataset: Dataset, ids: Sequence[str]) -> NDArray[np.uint8]:
-    """Images with all their objects, each in a colour of its own.
+    """Images, or frames of clips, with all their objects, each in a colour of its own.
 
     Args:
         dataset: where they are from; the first of its truths is drawn.
@@ -36,18 +37,32 @@ def contact_sheet(dataset: Dataset, ids: Sequence[str]) -> NDArray[np.uint8]:
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    columns = min(COLUMNS, max(len(ids), 1))
-    rows = math.ceil(len(ids) / columns)
+    samples = [sample for id in ids for sample in _samples(dataset, id)]
+    columns = min(COLUMNS, max(len(samples), 1))
+    rows = math.ceil(len(samples) / columns)
     width, height = CELL + GAP, CELL + CAPTION + GAP
     sheet = Image.new("RGB", (GAP + columns * width, GAP + rows * height), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    for place, id in enumerate(ids):
-        sample = dataset[id]
+    for place, sample in enumerate(samples):
         picture = _drawn(sample)
         left, top = GAP + place % columns * width, GAP + place // columns * height
         sheet.paste(picture, (left, top))
         pen.text((left, top + picture.height + 2), _caption(sample), fill="black", font=font)
     return np.asarray(sheet)
+
+
+def _samples(dataset: Dataset, id: str) -> Iterator[Sample]:
+    """What to draw of an id: its image; of a clip four annotated frames, the first and the last."""
+    if not isinstance(dataset, ClipDataset):
+        yield dataset[id]
+        return
+    clip, truth = dataset.clip(id), dataset.read_truth(id, Tracks)
+    known = sorted({frame for each in truth.ids for frame in truth.annotated(each)})
+    steps = {round(part * (len(known) - 1) / (COLUMNS - 1)) for part in range(COLUMNS)}
+    for step in sorted(steps):
+        frame = known[step]
+        name = f"{id}, {clip.names[frame]}"
+        yield Sample(name, clip.frame(frame), truth.instances(frame))
 
 
 def _drawn(sample: Sample) -> Image.Image:

@@ -15,6 +15,7 @@ from sambench.report.leaderboard import Board, Entry, caution, show_ranks, witho
 from sambench.report.matrix import UNSTATED, Cell, make_matrix
 from sambench.report.numbers import (
     DASH,
+    central,
     direction_unknown,
     legend,
     show_estimate,
@@ -70,7 +71,7 @@ def board_markdown(board: Board) -> str:
     """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
-    metrics = board.metrics[:MOST_METRICS]
+    metrics = central(board.metrics)[:MOST_METRICS]
     said = [*board.notes, *unranked(board), *filter(None, [caution(board).strip()])]
     said += without_intervals(board, metrics)
     words = [f"<sub>{md('; '.join(lines))}</sub>"] if (lines := legend(metrics)) else []
@@ -137,7 +138,7 @@ def unranked(board: Board) -> list[str]:
 
 def cells(board: Board) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a board for reading, as plain text."""
-    metrics = board.metrics[:MOST_METRICS]
+    metrics = central(board.metrics)[:MOST_METRICS]
     several = len({entry.dataset for entry in board.entries}) > 1
     head = ["rank", "model", *(["dataset"] if several else [])]
     head += [*(show_metric(metric) for metric in metrics), "source"]
@@ -273,7 +274,7 @@ def _latex_table(board: Board) -> str:
 
 def _latex_notes(board: Board) -> list[str]:
     """What the metrics are, and why there are no ranks or intervals where there are none."""
-    metrics = board.metrics[:MOST_METRICS]
+    metrics = central(board.metrics)[:MOST_METRICS]
     words = "; ".join(legend(metrics))
     said = (*unranked(board), *without_intervals(board, metrics))
     notes = [word for word in (f"{words}." if words else "", *said) if word]

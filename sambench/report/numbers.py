@@ -76,8 +76,12 @@ def telling(metrics: Sequence[Metric], main: str) -> list[Metric]:
         main: name of the metric to rank by.
     """
     names = {metric.name for metric in metrics} - {main}
-    parts = [metric for metric in metrics if metric.of not in names]
-    return [metric for metric in parts if metric.member or not metric.group]
+    return [metric for metric in central(metrics) if metric.of not in names]
+
+
+def central(metrics: Iterable[Metric]) -> list[Metric]:
+    """The metrics without those of groups of their own, which no short table shows."""
+    return [metric for metric in metrics if metric.member or not metric.group]
 
 
 def why_undefined(metric: Metric) -> str:

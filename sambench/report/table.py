@@ -84,6 +84,11 @@ def _said(result: Result, paper: str) -> list[str]:
         lines.append(f"{few_images(1)}.")
     if result.note:
         lines.append(result.note + (f" The paper's protocol: {paper}" if paper else ""))
-    if speed := result.timing.get("images_per_second"):
+    timing = result.timing
+    if speed := timing.get("frames_per_second"):
+        delay = 1000 * timing["latency"]["p95"]
+        lines.append(f"{speed:.2f} frames/s for the model on {hardware(result)}; a frame's masks "
+                     f"are there within {delay:.3g} ms for 95 % of them")  # fmt: skip
+    elif speed := timing.get("images_per_second"):
         lines.append(f"{speed:.2f} images/s for the model on {hardware(result)}")
     return lines

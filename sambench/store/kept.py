@@ -23,7 +23,7 @@ from sambench.interfaces import JSON, Task
 from sambench.shown import find_metric
 from sambench.store.comparing import of_one_image
 from sambench.store.manifests import read_manifest
-from sambench.store.paths import MANIFEST, file_stem
+from sambench.store.paths import MANIFEST, file_stem, files_by_stem
 from sambench.store.records import Index
 from sambench.store.run import Run
 
@@ -98,7 +98,7 @@ class Kept:
         keep: which stay.
         task: tells what an image scores.
         index: the records of the run, or of its shard: only their images are looked after.
-        files: of each image that has any, their bytes by name.
+        files: of each image that has any, their bytes by name; slashes part folders in it.
     """
 
     folder: Path
@@ -110,9 +110,10 @@ class Kept:
 
     def __post_init__(self) -> None:
         stems = {file_stem(id): id for id in self.index.offsets}
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if path.stem in stems:
-                self.files.setdefault(stems[path.stem], {})[path.name] = path.stat().st_size
+        there = files_by_stem(self.folder) if self.folder.is_dir() else {}
+        for stem in there.keys() & stems.keys():
+            names = {path.relative_to(self.folder).as_posix(): path for path in there[stem]}
+            self.files[stems[stem]] = {name: path.stat().st_size for name, path in names.items()}
 
     def put(self, id: str, files: Mapping[str, bytes]) -> None:
         """Keep the files of an image by their names, in place of any that are there.
@@ -157,6 +158,9 @@ class Kept:
             self._scores.pop(id, None)
             for name in self.files.pop(id, ()):
                 (self.folder / name).unlink(missing_ok=True)
+            own = self.folder / file_stem(id)
+            if own.is_dir():  # what is not noted is of a run that was killed at it
+                shutil.rmtree(own)
 
 
 def open_kept(

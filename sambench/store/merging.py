@@ -131,7 +131,8 @@ def _gather(run: Run, header: JSON, where: Mapping[str, Index]) -> None:
     for id, index in where.items():
         folder = folders[index.path]
         for path in there[folder].get(file_stem(id), ()) if folder != run.predictions else ():
-            write_lines(run.predictions / path.name, [path.read_bytes()], sync=False)
+            name = path.relative_to(folder)
+            write_lines(run.predictions / name, [path.read_bytes()], sync=False)
     open_kept(run, run.task, header, run.index, keep).prune()
 
 

@@ -118,3 +118,17 @@ def beside(stem: Path, ending: str) -> Path:
 def file_stem(id: str) -> str:
     """An image's id as the name of its prediction, without an ending."""
     return shortened(quote(id, safe=""))
+
+
+def files_by_stem(folder: Path) -> dict[str, list[Path]]:
+    """The files of a folder of predictions by the image's `file_stem`, in order.
+
+    A prediction of many files, as that of a clip, has a folder of its own.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            found[path.name] = sorted(file for file in path.rglob("*") if file.is_file())
+        elif path.name != MANIFEST:
+            found.setdefault(path.stem, []).append(path)
+    return found

@@ -18,7 +18,7 @@ from sambench.errors import UserError
 from sambench.files import GZIP, packed, write_lines
 from sambench.interfaces import JSON, Task
 from sambench.store.manifests import read_manifest
-from sambench.store.paths import MANIFEST, PREDICTIONS, RECORDS, beside, stem_of
+from sambench.store.paths import PREDICTIONS, RECORDS, beside, files_by_stem, stem_of
 from sambench.store.plan import ids_digest
 from sambench.store.records import Index, scan
 from sambench.store.result import Result, read_result
@@ -118,6 +118,10 @@ class Run:
         There are none where records were not kept; nor, with a warning, where they cannot be read
         or belong to another run than the result.
         """
+        return self._lines
+
+    @cached_property
+    def _lines(self) -> list[JSON]:
         if not self.records_path.is_file():
             return []
         try:
@@ -132,11 +136,7 @@ def predicted_in(folder: Path, plan: JSON) -> dict[str, list[Path]]:
     made = read_manifest(folder)
     if not made or made["predictions"] != plan.get("predictions"):
         return {}
-    found: dict[str, list[Path]] = {}
-    for file in folder.iterdir():
-        if file.name != MANIFEST:
-            found.setdefault(file.stem, []).append(file)
-    return found
+    return files_by_stem(folder)
 
 
 def placed(output: Path, header: JSON, task: Task) -> Run:

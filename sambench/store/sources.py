@@ -8,20 +8,45 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.files import file_stamp, sha256
+from sambench.findings import Size
 from sambench.interfaces import Dataset
-from sambench.store.paths import file_stem
+from sambench.store.paths import file_stem, files_by_stem
 from sambench.store.records import REMEDY, Provenance, RecordFile
+from sambench.video.clips import Clip, ClipDataset
 
 PREDICTION = "prediction "
 """How the content of a record begins that was made from a prediction's file, not from an image."""
 READERS = 4
+MANY = 8
+"""Files of one prediction from which on their stamps are not listed in its record."""
 log = logging.getLogger(__name__)
+
+
+def read_item(dataset: Dataset, id: str) -> Any:
+    """What a model is given of an id: its image (H, W, 3) uint8, or its clip, of no frame read."""
+    return dataset.clip(id) if isinstance(dataset, ClipDataset) else dataset.read_image(id)
+
+
+def size_of(item: Any) -> Size:
+    """(H, W) of an image, or of the frames of a clip."""
+    return item.size if isinstance(item, Clip) else (item.shape[0], item.shape[1])
+
+
+def digest_item(item: Any) -> str:
+    """SHA-256 over the pixels of an image, or over those of a clip, one frame at a time."""
+    if not isinstance(item, Clip):
+        return digest_pixels(item)
+    whole = hashlib.sha256(repr(item.names).encode())
+    for frame in item:
+        whole.update(digest_pixels(frame).encode())
+    return whole.hexdigest()
 
 
 def digest_pixels(image: NDArray[np.uint8]) -> str:
@@ -47,8 +72,9 @@ class Sources:
 
 
 def images_of(dataset: Dataset) -> Sources:
-    """The images of a dataset."""
-    return Sources(dataset.stamp, lambda id: digest_pixels(dataset.read_image(id)), "images")
+    """The images or clips of a dataset."""
+    what = "clips" if isinstance(dataset, ClipDataset) else "images"
+    return Sources(dataset.stamp, lambda id: digest_item(read_item(dataset, id)), what)
 
 
 def digest_files(paths: Iterable[Path]) -> str:
@@ -65,13 +91,13 @@ class PredictionFiles:
     _files: dict[str, list[Path]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path in sorted(self.folder.iterdir()):
-            self._files.setdefault(path.stem, []).append(path)
+        self._files.update(files_by_stem(self.folder))
 
     def stamp(self, id: str) -> str | None:
-        """Sizes and times of an image's files."""
-        stamps = [file_stamp(path) for path in self._files.get(file_stem(id), [])]
-        return "; ".join(stamp or "" for stamp in stamps) or None
+        """Sizes and times of an image's files; of many, a digest of them."""
+        stamps = [file_stamp(path) or "" for path in self._files.get(file_stem(id), [])]
+        whole = "; ".join(stamps)
+        return (whole if len(stamps) < MANY else hashlib.sha256(whole.encode()).hexdigest()) or None
 
     def digest(self, id: str) -> str:
         """SHA-256 over the content of an image's files."""

@@ -5,7 +5,8 @@ encoder and its preprocessing; ``load`` where a cache had it), ``decode`` (all c
 answer prompts), ``post`` (the rest of the task's prediction: choosing prompts, suppression,
 encoding masks), ``score``. On a GPU CUDA events are read, so that the work is measured and not its
 start. The first image of a process, and the first score of each scoring process, is a warm-up: it
-is scored like any other, and left out of the times.
+is scored like any other, and left out of the times. Of a clip ``embed`` is its beginning, and all
+that prompts and frames take is ``decode``; the seconds of each frame stand beside the steps.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def summarize(records: Sequence[JSON]) -> JSON:
         Each step's ``median`` and ``p95``; ``images``, on how many they rest; and
         ``images_per_second`` of the model, as if this task ran alone, with
         ``images_per_second_shared`` where the embedding was shared: each task then bears an equal
-        part of it.
+        part of it. Of clips also ``frames_per_second`` and the ``latency`` of a frame, as a step.
     """
     steps = {step: _taken(records, step) for step in STEPS}
     timing: JSON = {
@@ -43,11 +44,26 @@ def summarize(records: Sequence[JSON]) -> JSON:
     shared = {"images_per_second_shared": _speed(warm, shared=True)} if tasks > 1 else {}
     return {
         **timing,
+        **_pace(warm),
         "images": len(warm),
         "tasks": tasks,
         "images_per_second": _speed(warm, shared=False),
         **shared,
     }
+
+
+def _pace(records: Sequence[JSON]) -> JSON:
+    """Frames a second over all clips, and the seconds until a frame's masks are there."""
+    frames = [seconds for record in records for seconds in record.get("frames", ())]
+    speed = _speed(records, shared=False)
+    if not frames or speed is None:
+        return {}
+    return {
+        "latency": {
+            "median": float(np.median(frames)), "p95": float(np.quantile(frames, 0.95))
+        },
+        "frames_per_second": speed * len(frames) / len(records),
+    }  # fmt: skip
 
 
 def _taken(records: Sequence[JSON], step: str) -> list[float]:

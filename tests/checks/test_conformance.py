@@ -13,11 +13,11 @@ from sambench.checks.dataset import check_dataset
 from sambench.checks.model import check_model
 from sambench.checks.task import check_task
 from sambench.cli import main
+from sambench.commands.templates.model import NewModel
+from sambench.commands.templates.task import NewTask
 from sambench.interfaces import Layer, Masks, ModelCard, Prompts
 from sambench.masks.rle import encode
 from sambench.registry import load
-from sambench.templates.model import NewModel
-from sambench.templates.task import NewTask
 from sambench.truths import Instances
 
 
@@ -248,7 +248,7 @@ def test_the_form_of_an_untrained_model_s_answers_is_looked_at(photographs):
 
 CONSTRUCTOR = '''
 """It."""
-from sambench.templates.model import NewModel
+from sambench.commands.templates.model import NewModel
 
 class Mine(NewModel):
     def __init__(self):

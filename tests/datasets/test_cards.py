@@ -19,12 +19,19 @@ SPLITS = {
     ("coco", "mine"): ({}, "Microsoft COCO 2017 instances"),
     ("coco_panoptic", "val2017"): ({"images": 5000}, None),
     ("coco_panoptic", "train"): ({}, None),
+    ("davis2016", "val"): ({"clips": 20}, None),
+    ("davis2016", "all"): ({}, None),
+    ("davis2017", "trainval"): ({"clips": 90}, None),
     ("duts", "TR"): ({"images": 10553}, None),
     ("duts", "TE"): ({"images": 5019}, None),
+    ("lvos", "test"): ({"clips": 160}, None),
+    ("mose", "train"): ({"clips": 1507}, None),
     ("lvis", "train"): ({}, "LVIS v1"),
     ("pascal_voc", "train"): ({"images": 1464, "masks": 3507}, None),
+    ("sav", "test"): ({"clips": 150}, None),
     ("sbd", "train"): ({"images": 8498, "masks": 20172}, None),
     ("sceneparsing", "validation"): ({"images": 2000}, None),
+    ("youtube_vos", "valid"): ({"clips": 507}, None),
     ("sceneparsing", "mine"): ({"images": 0}, None),
 }
 OWN = {"voc", "yolo"}
@@ -34,9 +41,9 @@ OWN = {"voc", "yolo"}
 def made(name, root, monkeypatch, **options):
     """A dataset of which no file is there but what its constructor reads."""
     cls = find("dataset", name)
-    module = sys.modules[cls.__module__]
-    if hasattr(module, "require"):
-        monkeypatch.setattr(module, "require", lambda path, cls: Path(path))
+    for module in {sys.modules[base.__module__] for base in cls.__mro__}:
+        if hasattr(module, "require"):
+            monkeypatch.setattr(module, "require", lambda path, cls: Path(path))
     return cls(root=str(root), **options)
 
 

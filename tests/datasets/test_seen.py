@@ -50,8 +50,8 @@ def test_what_is_called_verified_says_what_was_seen(name):
 
 def test_readers_that_have_seen_real_files():
     assert {name for name, card in CARDS.items() if card.seen} == {
-        "ade20k", "bbbc038v1", "bsds500", "cityscapes", "coco", "coco_panoptic", "ecssd",
-        "grabcut", "lvis", "lvis_v05", "ppdls", "sceneparsing",
+        "ade20k", "bbbc038v1", "bsds500", "cityscapes", "coco", "coco_panoptic", "davis2016",
+        "ecssd", "grabcut", "lvis", "lvis_v05", "ppdls", "sceneparsing",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from sambench.metrics.edges.boundaries import edge_counts
 from sambench.metrics.edges import _counting, _pairs, _thinning
 edge_counts(np.random.default_rng(0).random((9, 11)), [np.eye(9, 11), np.eye(9, 11)])
-for kernel in (_counting.count_matches, _pairs._pairs, _thinning._events):
+for kernel in (_counting.walk, _pairs._pairs, _thinning._events):
     print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
 """
 

@@ -420,6 +420,17 @@ def test_sam_3_runs_the_task_of_noun_phrases(concept_folder, tmp_path, capsys):
     assert result["protocol"]["task"]["min_score"] == 0.05
 
 
+def test_sam_3_is_asked_for_classes_by_their_names(concept_folder, tmp_path, capsys):
+    words = ["run", "--task", "open_vocabulary,open_semantic", "--dataset", "scenes:images=2"]
+    words += ["--model", f"hf:{concept_folder},text=true", "--workers", "0", "--json"]
+    assert main([*words, "--resamples", "0", "--output", str(tmp_path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["task"], each["images"]) for each in found] == [
+        ("open_vocabulary", 2), ("open_semantic", 2),
+    ]  # fmt: skip
+    assert 0 <= found[0]["metrics"]["AP"]["value"] < 1
+
+
 def test_what_sam_3_takes_for_absent_has_no_masks(concept_folder):
     """A score is that of the query times that of presence, as in the authors' inference."""
     model = load("model", f"hf:{concept_folder},text=true")
@@ -434,6 +445,24 @@ def test_what_sam_3_takes_for_absent_has_no_masks(concept_folder):
         present = model.predict(embedding, Prompts(texts=("cat",)), multimask=True).iou
         torch.testing.assert_close(halved, present * presence, atol=1e-4, rtol=1e-4)
         assert (before < present).all()
+
+
+def test_sam_3_encodes_a_phrase_once_and_answers_as_its_class_does(concept_folder):
+    model = load("model", f"hf:{concept_folder},text=true")
+    encoded = []
+    model.net.text_encoder.register_forward_hook(lambda *_: encoded.append(1))
+    tokens = transformers.AutoTokenizer.from_pretrained(concept_folder)(
+        ["cat"], return_tensors="pt", padding="max_length", max_length=32
+    )
+    own = transformers.Sam3Model.from_pretrained(concept_folder).eval()
+    for image in (IMAGE, IMAGE[::-1].copy()):
+        [embedding] = model.embed([image])
+        found = model.predict(embedding, Prompts(texts=("cat", "dog", "cat")), multimask=True)
+        with torch.no_grad():
+            answer = own(vision_embeds=embedding.features, **tokens)
+        assert torch.equal(found.logits[0], answer.pred_masks[0])
+        assert torch.equal(found.logits[2], answer.pred_masks[0])
+    assert len(encoded) == 2
 
 
 def test_sam_3_answers_noun_phrases(concept_folder):

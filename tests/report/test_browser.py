@@ -1,5 +1,7 @@
 """The site driven in a real browser, over its debugging pipe; skipped where there is none."""
 
+import base64
+import io
 import json
 import os
 import select
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sambench.cli import main
 from sambench.masks.rle import encode
@@ -434,4 +437,24 @@ def test_the_theme_can_be_chosen_and_plots_follow(quiet: Browser, site: Path) ->
     assert light[0] == "rgb(253, 253, 252)"
     assert dark[0] == "rgb(20, 23, 26)"
     assert light[1] != dark[1]
+    fill(quiet, "#theme", "system", "change")
+
+
+def test_a_plot_is_saved_as_png_on_white_in_any_theme(quiet: Browser, site: Path) -> None:
+    quiet.open(f"file://{site}/run-points-mini-steady.html")
+    fill(quiet, "#theme", "dark", "change")
+    kept = "function () { window.saved = [this.download, this.href] }"
+    quiet.run(f"HTMLAnchorElement.prototype.click = {kept}")
+    quiet.run("document.querySelector('button[data-png]').click()")
+    quiet.wait("window.saved !== undefined")
+    name, address = quiet.run("window.saved")
+    assert name.endswith("-run-points-mini-steady.png")
+    kind, _, content = address.partition(",")
+    assert kind == "data:image/png;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")
+    assert picture.width == 800  # 5 inches of 160 dots
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    colours = {colour for _, colour in picture.getcolors(1 << 20)}
+    assert (0x2F, 0x6D, 0xB3) in colours  # that of the light theme
+    assert quiet.run("document.documentElement.dataset.theme") == "dark"
     fill(quiet, "#theme", "system", "change")

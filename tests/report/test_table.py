@@ -7,7 +7,7 @@ import pytest
 
 from sambench.metrics.statistics import Estimate, estimates
 from sambench.registry import find
-from sambench.report.numbers import category_labels, few_images, show_difference, telling
+from sambench.report.numbers import category_labels, central, few_images, show_difference, telling
 from sambench.report.table import result_table
 from sambench.shown import Histogram, Metric, as_details, find_metric
 from sambench.store.result import Result
@@ -63,7 +63,7 @@ def test_a_group_of_its_own_is_aside_of_what_was_asked_for() -> None:
     aside = replace(CLICKS, name="ECE", group="confidence")
     estimates = {**result().metrics, "ECE": Estimate(0.5, 0.25, 0.75)}
     both = result(declared=(*DECLARED, aside), metrics=estimates)
-    assert telling((AP, aside, CLICKS), "AP") == [AP, CLICKS]
+    assert telling((AP, aside, CLICKS), "AP") == central((AP, aside, CLICKS)) == [AP, CLICKS]
     assert "and 3 more with --all" in result_table(both)
     assert "ECE" not in result_table(both)
     assert "ECE clicks" in result_table(both, all_metrics=True)

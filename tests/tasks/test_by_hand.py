@@ -298,6 +298,36 @@ def semantic_with_contours():
     return [record, other], {**pixels, **added}, by_category
 
 
+def video_object():
+    # Of four frames that count, two have J > .5; the quarters are frames 1 and 2, and 3 and 4, for
+    # their ends, 1, 1.75, 2.5, 3.25 and 4, are rounded: .7 less .3.
+    own = {"j": [None, 0.8, 0.6, 0.4, 0.2, None], "f": [None, 1.0, 1.0, 1.0, 1.0, None]}
+    return [{"objects": {"1": own}}], {
+        "J&F": 0.75, "J": 0.5, "J-recall": 0.5, "J-decay": 0.4,
+        "F": 1, "F-recall": 1, "F-decay": 0,
+    }, None  # fmt: skip
+
+
+def video_interactive():
+    # Two objects of one clip, after clicks on one, two and three frames.
+    rounds = {"1": [0.2, 0.4, 0.6], "2": [0.4, 0.8, 0.9]}
+    return [{"rounds": rounds, "objects": {}}], {
+        "J&F": (0.4 + 0.7) / 2, "J&F@1": 0.3, "J&F@2": 0.6, "J&F@3": 0.75,
+    }, None  # fmt: skip
+
+
+def referring():
+    # IoU .8 and 0, nothing answered to 20 pixels; two name nothing, one of which is answered.
+    records = [
+        {"pixels": [[40, 50, True, True], [0, 0, False, False]]},
+        {"pixels": [[0, 20, True, False], [0, 10, False, True]]},
+    ]
+    return records, {
+        "cIoU": 0.5, "gIoU": 0.45, "P@50": 0.5, "P@60": 0.5, "P@70": 0.5, "P@80": 0.5, "P@90": 0,
+        "N_acc": 0.5, "T_acc": 0.5,
+    }, None  # fmt: skip
+
+
 CASES = {
     "points:points=2,surface=2": points_with_contours,
     "interactive:clicks=2,surface=2": interactive_with_contours,
@@ -308,7 +338,10 @@ CASES = {
     "proposals": proposals, "foreground": foreground, "panoptic": panoptic,
     "semantic": semantic, "text": text, "superpixels": superpixels, "cells:iterations=2": cells,
     "shaken:steps=2": shaken,
+    "open_vocabulary": average_precision, "open_semantic": semantic,
     "everything": everything, "agreement": agreement,
+    "video_object": video_object, "video_interactive:frames=3": video_interactive,
+    "referring": referring,
 }  # fmt: skip
 
 

@@ -18,12 +18,14 @@ TASKS = sorted(names("task"))
 LOWER = {
     "foreground": {"MAE"},
     "interactive": {"HD95", *(f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95))},
-    "instances": {"HD95"},
-    "points": {"HD95"},
+    "everything": {"ECE"},
+    "instances": {"ECE", "HD95"},
+    "points": {"ECE", "HD95", "choice_cost"},
     "semantic": {"HD95"},
     "shaken": {"spread"},
     "superpixels": {"UE"},
     "text": {"IL_FPR"},
+    "video_object": {"J-decay", "F-decay"},
 }
 FRACTIONS = {"edges", "foreground", "superpixels"}
 
@@ -66,6 +68,10 @@ def test_every_number_that_a_task_gives_is_declared(case):
         "points:surface=2": set(),
         "semantic": {"click"},
         "semantic:surface=2": {"click"},
+        "video_interactive": set(),
+        "video_interactive:protocol=online": {"worst frame"},
+        "video_object": {"clicks"},
+        "video_object:prompt=3-click": set(),
     }.items(),
 )
 def test_a_card_states_only_what_is_true_of_its_options(spec, absent):
@@ -90,10 +96,10 @@ def test_declarations_are_whole(name, task):
     for metric in task.metrics:
         assert len(metric.description) > 8, metric
         assert not metric.description.endswith("."), metric
-        assert bool(metric.group) == bool(metric.member), metric
+        assert metric.group if metric.member else metric.group in ("", "confidence"), metric
         assert metric.lower_is_better == (metric.name in LOWER.get(name, ())), metric
         usual = "fraction" if name in FRACTIONS else "percent"
-        other = {"NoC": "clicks", "NoF": "objects", "IL_MCC": "fraction"}
+        other = {"NoC": "clicks", "NoF": "objects", "IL_MCC": "fraction", "Spearman": "fraction"}
         other |= {"superpixels": "count", "masks": "count", "HD95": "length"}
         assert metric.unit == other.get(metric.name.partition("@")[0], usual), metric
 

@@ -23,7 +23,8 @@ from sambench.registry import find, load, names
 from sambench.report.ranking import noise, standings
 from sambench.tasks.interactive import CURVE
 
-PINNED = Path(__file__).resolve().parents[1] / "fixtures" / "pinned.json"
+TESTS = Path(__file__).resolve().parents[1]
+PINNED = TESTS / "fixtures" / "pinned.json"
 CASES = [
     ("points:points=3,feedback=false", "superpixel", "mini"),
     ("points:crowd=true", "whole_image", "scenes:images=3"),
@@ -43,11 +44,17 @@ CASES = [
     ("semantic", "box_mask", "scenes:images=3"),
     ("shaken:steps=2,draws=2", "box_mask", "mini"),
     ("text", "oracle:dataset=scenes", "scenes:images=3"),
+    ("open_vocabulary", "oracle:dataset=scenes", "scenes:images=3"),
+    ("open_semantic:background=class", "whole_image", "scenes:images=3"),
     ("superpixels", "slic", "scenes:images=3"),
+    ("video_object", "still", "parts/clips.py"),
+    ("video_interactive:frames=2", "still:model=superpixel", "parts/clips.py"),
+    ("referring:answer=all", "parts/said.py", "parts/sentences.py"),
 ]
 
 
-def measure(task, model, dataset):
+def measure(task, *plugins):
+    model, dataset = (str(TESTS / name) if name.endswith(".py") else name for name in plugins)
     with tempfile.TemporaryDirectory() as folder:
         result = sambench.evaluate(
             task, model=model, dataset=dataset, limit=3, output=folder, progress=False, resamples=0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.data.expressions import Expressions
 from sambench.errors import UserError
 from sambench.interfaces import Masks, Model, ModelCard, Prompts, Sample
 from sambench.masks import rle
@@ -127,6 +128,9 @@ def truths(shift):
         Concepts: Concepts(
             SIZE, PHRASES, tuple(named) + (((),),) * (len(PHRASES) - 2),
             np.ones(len(PHRASES), dtype=bool),
+        ),
+        Expressions: Expressions(
+            SIZE, PHRASES, tuple(own for (own,) in named) + ((),) * (len(PHRASES) - 2)
         ),
     }  # fmt: skip
 
@@ -307,6 +311,13 @@ def kept_masks(one, other):
 
     assert kept(one) > kept(other)
     assert all(s >= 0.8 for p in other.predictions for scores in p.scores for s in scores)
+
+
+def nothing_answered(one, other):
+    def answered(seen):
+        return sum(row[3] for record in seen.records for row in record["pixels"])
+
+    assert answered(one) > answered(other)
 
 
 def finer(one, other):
@@ -553,6 +564,12 @@ ENTRIES = {
     ),
     ("superpixels", "annotators"): (GRID, f"{GRID},annotators=best", best_is_no_worse),
     ("superpixels", "tolerance"): (GRID, f"{GRID},tolerance=0.03", more_recall),
+    ("referring", "answer"): ("answer=best", "answer=all,min_score=1", nothing_answered),
+    ("referring", "min_score"): (
+        "answer=all,min_score=0.1",
+        "answer=all,min_score=0.8",
+        nothing_answered,
+    ),
     ("text", "min_score"): ("min_score=0.1", "min_score=0.8", kept_masks),
     ("text", "negatives"): ("negatives=0", "negatives=-1", negatives),
     ("text", "seed"): ("negatives=1", "negatives=1,seed=2", draws),
@@ -581,8 +598,19 @@ ELSEWHERE = {
     ("interactive", "no_error"),
     # Of annotated boxes: test_instances.py and, against the scripts, test_peers.py.
     ("instances", "ground_truth"), ("instances", "view"),
+    # test_open_vocabulary.py, on a dataset whose categories have names.
+    *(
+        (task, name)
+        for task in ("open_vocabulary", "open_semantic")
+        for name in ("ask", "template", "synonyms", "dealt", "min_score")
+    ),
+    *(("open_vocabulary", name) for name in ("most", "fixed", "evaluator")),
+    ("open_semantic", "background"),
     # test_cells.py
     *(("cells", name) for name in ("first", "positives", "negatives")),
+    # Of clips: tests/video.
+    *(("video_object", name) for name in ("prompt", "exclusive", "rule")),
+    *(("video_interactive", name) for name in ("protocol", "frames", "clicks", "pause", "rule")),
     # instances' options for a detector's boxes: test_instances.py has the file they need.
     *(
         ("instances", name)

@@ -65,7 +65,7 @@ class Work(NamedTuple):
     """Scratch for an image of S pixels, C of which are on; made here, as numba takes long to.
 
     Attributes:
-        full, codes: (S,) zeros; of each pixel the neighbours that are on, before and after thinning.
+        full, codes: (S,) zeros; the neighbours of each that are on, before and after thinning.
         was_on: (S,) zeros; whether the pixel is on in the thinned map before.
         queued: (S,) zeros; in which queues a pixel stands.
         queues: (2, C) pixels to be looked at again in each sub-iteration.
@@ -88,7 +88,7 @@ def _work_for(size: int, on: int) -> Work:
     some, sizes = np.empty((4, on), np.int32), np.empty(2, np.int32)
     codes = np.zeros((2, size), np.uint16)
     flags = np.zeros(size, np.bool_), np.zeros(size, np.uint8)
-    return Work(*codes, *flags, some[:2], sizes, *some[2:])
+    return Work(*codes, *flags, some[:2], sizes, *some[2:])  # type: ignore[call-arg] # 2 each
 
 
 def thinning_events(levels: NDArray[np.int16], steps: int) -> Events:
@@ -192,7 +192,7 @@ def _switch_on(pixels: Ints, codes: NDArray[np.uint16], around: Ints) -> None:
 def _events(
     order: Ints, ends: Longs, name: Ints, around: Ints, tables: NDArray[np.bool_], work: Work,
     removed: Longs, added: Longs,
-) -> tuple[int, Ints, int]:  # fmt: skip
+) -> tuple[int, Ints, np.int64]:  # fmt: skip
     """Thin each prefix of the pixels in order and note the differences (see `Events`).
 
     The name of each pixel of the image, -1, becomes its place among those that are on in any.

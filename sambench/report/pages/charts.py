@@ -8,10 +8,11 @@ from pathlib import Path
 from sambench.report.details import Drawings, Part
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.numbers import metric_of, numbered, show_metric
-from sambench.report.pages import plots
+from sambench.report.pages import bars, plots
 from sambench.report.pages.links import file_slug
 from sambench.report.pages.names import LONGEST, shortened
-from sambench.report.pages.plots import Dot, Plot
+from sambench.report.pages.plots import Dot
+from sambench.report.pages.svg import Plot
 from sambench.shown import Curve
 from sambench.store.result import Result
 
@@ -86,7 +87,7 @@ def run_plots(address: str, result: Result, data: Drawings) -> list[Plot]:
         for name, curve in data.curves.items()
     ]
     found += [
-        plots.histogram(f"{file_slug('histogram', name)}-{stem}", histogram)
+        bars.histogram(f"{file_slug('histogram', name)}-{stem}", histogram)
         for name, histogram in data.histograms.items()
     ]
     return found + [
@@ -105,7 +106,7 @@ def _breakdown_plot(name: str, part: Mapping[str, Part], result: Result, stem: s
     which = "most frequent" if any(each.count for each in part.values()) else "first"
     caption = f"{title} by {name}"
     caption += f", the {MOST_BARS} {which} of {len(part)}." if len(part) > MOST_BARS else "."
-    return plots.bars(f"{file_slug('by', name)}-{stem}", values, title, caption, metric.places)
+    return bars.bars(f"{file_slug('by', name)}-{stem}", values, title, caption, metric.places)
 
 
 # ------------------------------------------------------------------ several datasets
@@ -158,7 +159,7 @@ def gain_plots(stem: str, suite: Sequence[Board]) -> list[Plot]:
             label = f"{show_metric(metric)}: {short[best]} over {short[other]}"
             won = sum(gain > 0 for gain in gains.values())
             caption = f"Gain of {best} over {other} by dataset: ahead on {won} of {len(gains)}."
-            found.append(plots.bars(f"{stem}-{i}", ordered, label, caption, metric.places))
+            found.append(bars.bars(f"{stem}-{i}", ordered, label, caption, metric.places))
     return found
 
 
@@ -177,7 +178,7 @@ def published_plots(board: Board) -> list[Plot]:
     if all(row.baseline for row in board.table.rows) and len(board.entries) > 1:
         gains = {e.dataset: metric.factor * e.metrics[metric.name].value for e in board.entries}
         title = f"{show_metric(metric)}, points"
-        return [plots.bars(f"published-{board.key}", gains, title, f"{board.title}.")]
+        return [bars.bars(f"published-{board.key}", gains, title, f"{board.title}.")]
     groups = dict.fromkeys((m.of or m.name, m.group) for m in board.metrics if numbered(m))
     return [
         plots.curves_plot(f"published-{board.key}{f'-{i}' if i else ''}", curves)

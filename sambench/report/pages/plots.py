@@ -1,8 +1,4 @@
-"""Plots with matplotlib: one figure gives SVG for a page or a paper, and PNG.
-
-Colours are those of the site's light theme; in a page `inline_svg` turns them into its variables,
-so that the plots follow the dark theme.
-"""
+"""Curves, and accuracy against cost, drawn with matplotlib as SVG."""
 
 import io
 import math
@@ -10,10 +6,10 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,15 +20,10 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import show_metric
 from sambench.report.pages.names import LEGEND, LONGEST, in_full, shortened, wrapped
-from sambench.shown import Curve, Histogram, Metric
+from sambench.report.pages.svg import HIGH, INK, LINE, MUTED, SERIES, WIDE, Plot
+from sambench.shown import Curve, Metric
 
-INK, MUTED, LINE = "#1c2024", "#5f6670", "#e2e4e8"
-SERIES = (
-    "#2f6db3", "#d9730d", "#0f8a6d", "#8a4f9e", "#a67c00", "#c0392b", "#5b6770", "#3aa0c9",
-)  # fmt: skip
 MARKERS = "osD^vPXh"
-THEME = {INK: "ink", MUTED: "muted", LINE: "line", **{c: f"s{i}" for i, c in enumerate(SERIES, 1)}}
-"""Colour of the light theme -> name of the page's variable."""
 SIZE = (5.0, 3.4)
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -55,52 +46,23 @@ STYLE: Any = {
 }
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A drawn figure.
-
-    Attributes:
-        name: file name without ending.
-        caption: one sentence.
-        svg: SVG of the light theme, without background.
-        png: PNG on white.
-    """
-
-    name: str
-    caption: str
-    svg: str
-    png: bytes
-
-
-def inline_svg(plot: Plot) -> Markup:
-    """The plot as an element of a page: its colours follow the theme, its ids are its own."""
-    body = plot.svg[plot.svg.index("<svg") :]
-    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{plot.name}-", body)
-    for colour, name in THEME.items():
-        body = body.replace(f": {colour}", f": var(--{name})")
-    body = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", body, count=1)
-    body = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", body, count=1)
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", body, count=1)
-    title = f"<title>{escape(plot.caption)}</title>"
-    body = re.sub(r"<svg([^>]*)>", lambda m: f'<svg role="img"{m[1]}>{title}', body, count=1)
-    # Markup: matplotlib has escaped what it wrote, and the caption is escaped here.
-    return Markup(body)  # noqa: S704
-
-
-def _draw(name: str, caption: str, paint: Callable[[Axes], None], size: Any = SIZE) -> Plot:
+def _draw(
+    name: str, caption: str, paint: Callable[[Axes], None], size: Any = SIZE,
+    png: Path | None = None,
+) -> Plot:  # fmt: skip
     with rc_context(STYLE), warnings.catch_warnings():
         # A letter that matplotlib's font lacks is drawn by the font of whoever looks at the SVG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         paint(figure.subplots())
-        svg, png = io.StringIO(), io.BytesIO()
+        svg = io.StringIO()
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]  # untyped
-        figure.set_layout_engine("none")  # as it is laid out now: that takes half of drawing
-        figure.set_facecolor("white")
-        figure.set_dpi(160)
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]  # untyped
-    return Plot(name, caption, _transparent(svg.getvalue()), png.getvalue())
+        if png is not None:
+            figure.set_layout_engine("none")  # as it is laid out now: that takes half of drawing
+            figure.set_facecolor("white")
+            figure.set_dpi(160)
+            FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]  # untyped
+    return Plot(name, caption, _transparent(svg.getvalue()))
 
 
 def _transparent(svg: str) -> str:
@@ -256,8 +218,14 @@ EQUAL_F = "Grey lines are of equal F (its value at the right)."
 DIAGONAL = "On the grey line both are equal."
 
 
-def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
-    """Lines of one curve, one for each model; a marker shows each of few values."""
+def curves_plot(name: str, curves: Mapping[str, Curve], png: Path | None = None) -> Plot:
+    """Lines of one curve, one for each model; a marker shows each of few values.
+
+    Args:
+        name: of the plot.
+        curves: by the name of the line.
+        png: where to write it on white too, as some programs want it.
+    """
     first = next(iter(curves.values()))
     percent = " %" if first.unit == "percent" else ""
     x, y = first.x_label or "x", f"{first.y_label or first.name}{percent}"
@@ -287,7 +255,7 @@ def curves_plot(name: str, curves: Mapping[str, Curve]) -> Plot:
         DIAGONAL if first.diagonal else "", first.caption, in_full(names),
     )  # fmt: skip
     size = (5.0, 4.2) if first.equal_f or first.diagonal else SIZE
-    return _draw(name, " ".join(filter(None, said)), paint, size)
+    return _draw(name, " ".join(filter(None, said)), paint, size, png)
 
 
 def _equal_f(axes: Axes) -> None:
@@ -303,8 +271,6 @@ def _equal_f(axes: Axes) -> None:
     axes.grid(visible=False)
 
 
-WIDE, HIGH = 56, 36
-"""Letters of a line of an axis' label, below the axes and beside them."""
 FEW, SHORT = 5, 24
 """A legend of no more names than these, and of none with more letters, is put among the lines."""
 MANY = 25
@@ -334,45 +300,3 @@ def _legend(axes: Axes, place: Literal["best", "lower left"]) -> None:
     rows = math.ceil(len(labels) / columns)
     figure.set_figheight(figure.get_figheight() + 0.18 * rows + 0.1)
     figure.legend(handles, labels, loc="outside lower left", fontsize=8, ncols=columns)
-
-
-def histogram(name: str, counted: Histogram) -> Plot:
-    """Counts in bins."""
-    edges, what = counted.edges, counted.y_label
-
-    def paint(axes: Axes) -> None:
-        axes.bar(
-            edges[:-1], counted.counts, np.diff(edges), align="edge", color=SERIES[0], linewidth=0
-        )
-        axes.set(
-            xlabel=wrapped(counted.name, WIDE), ylabel=wrapped(what, HIGH),
-            xlim=(edges[0], edges[-1]),
-        )  # fmt: skip
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-
-    return _draw(name, f"How many {what} have which {counted.name}.", paint)
-
-
-def bars(name: str, values: Mapping[str, float], x: str, caption: str, decimals: int = 1) -> Plot:
-    """Horizontal bars, the first on top; values may be negative, as gains are."""
-    names = shortened(values, LONGEST)
-
-    def paint(axes: Axes) -> None:
-        labels = list(names.values())
-        numbers = list(values.values())
-        places = range(len(numbers), 0, -1)
-        colours = [SERIES[0] if number >= 0 else SERIES[1] for number in numbers]
-        drawn = axes.barh(list(places), numbers, color=colours, height=0.72, linewidth=0)
-        signed = any(number < 0 for number in numbers)
-        texts = [
-            f"{number:+.{decimals}f}" if signed else f"{number:.{decimals}f}" for number in numbers
-        ]
-        axes.bar_label(drawn, texts, padding=3, fontsize=8, color=INK)
-        axes.set_yticks(list(places), labels, fontsize=8, color=INK)
-        axes.set_xlabel(wrapped(x, WIDE - max(map(len, labels))))
-        axes.grid(visible=False, axis="y")
-        axes.margins(x=0.14, y=0.02)
-        axes.axvline(0, color=MUTED, linewidth=0.8)
-
-    said = f"{caption} {in_full(names)}".strip()
-    return _draw(name, said, paint, (5.0, max(1.5, 0.25 * len(values) + 0.75)))

@@ -15,9 +15,9 @@ from sambench.report.pages.contents import Contents, gather, runs_of
 from sambench.report.pages.images import browser_page
 from sambench.report.pages.links import task_address
 from sambench.report.pages.overview import overview_page
-from sambench.report.pages.plots import Plot
 from sambench.report.pages.render import Page, render
 from sambench.report.pages.run import run_page
+from sambench.report.pages.svg import Plot
 from sambench.report.pages.task import task_page
 
 log = logging.getLogger(__name__)
@@ -110,4 +110,3 @@ def _write_plots(plots: Sequence[Plot], folder: Path) -> None:
     for plot in plots:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{plot.name}.svg").write_text(plot.svg, encoding="utf-8")
-        (folder / f"{plot.name}.png").write_bytes(plot.png)

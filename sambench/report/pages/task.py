@@ -8,7 +8,7 @@ from sambench.registry import entries
 from sambench.report.comparable import differing_fields
 from sambench.report.formats import unranked
 from sambench.report.leaderboard import Board, tie_rule, without_intervals
-from sambench.report.numbers import legend
+from sambench.report.numbers import central, legend
 from sambench.report.pages import charts
 from sambench.report.pages.cells import (
     Column,
@@ -21,8 +21,8 @@ from sambench.report.pages.cells import (
 )
 from sambench.report.pages.contents import Contents
 from sambench.report.pages.links import file_slug, task_address
-from sambench.report.pages.plots import Plot
 from sambench.report.pages.render import Page
+from sambench.report.pages.svg import Plot
 from sambench.report.published import Paper
 
 MOST_METRICS = 12
@@ -127,7 +127,7 @@ def _measured_section(contents: Contents, board: Board, differ: JSON) -> Section
 def _section(
     contents: Contents, board: Board, plots: Sequence[Plot], chips: JSON | None = None
 ) -> Section:
-    metrics = board.metrics[:MOST_METRICS]
+    metrics = central(board.metrics)[:MOST_METRICS]
     ranked = sum(entry.ranks is not None for entry in board.entries) > 1
     return Section(
         board,

@@ -1,5 +1,5 @@
 "use strict";
-// Theme, and tables that sort, filter and turn pages. Nothing is fetched; nothing is built from text as HTML.
+// Theme, tables that sort, filter and turn pages, plots as PNG. Nothing is fetched; nothing is built from text as HTML.
 (() => {
   const root = document.documentElement;
   const kept = (key, value) => {
@@ -93,5 +93,41 @@
     for (const each of [search, ...filters]) if (each) each.addEventListener("input", () => { page = 0; show(); });
     turn.forEach((button, i) => button.addEventListener("click", () => { page += i ? 1 : -1; show(); }));
     show();
+  }
+
+  // A plot as PNG on white: its SVG in the colours of the light theme, at 160 dots an inch.
+  const inLight = (text) => {
+    const before = root.dataset.theme;
+    root.dataset.theme = "light";
+    const style = getComputedStyle(root);
+    const drawn = text.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
+    if (before) root.dataset.theme = before; else delete root.dataset.theme;
+    return drawn;
+  };
+  const savePng = (link) => {
+    const svg = link.closest("figure").querySelector("svg");
+    const copy = svg.cloneNode(true);
+    const { width, height } = svg.viewBox.baseVal;
+    copy.setAttribute("width", Math.round(width * 160 / 72));
+    copy.setAttribute("height", Math.round(height * 160 / 72));
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = image.width;
+      canvas.height = image.height;
+      const context = canvas.getContext("2d");
+      context.fillStyle = "white";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0);
+      const file = document.createElement("a");
+      file.href = canvas.toDataURL("image/png");
+      file.download = link.dataset.png;
+      file.click();
+    });
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(inLight(new XMLSerializer().serializeToString(copy)))}`;
+  };
+  for (const link of document.querySelectorAll("button[data-png]")) {
+    link.hidden = false; // without this script it would do nothing
+    link.addEventListener("click", () => savePng(link));
   }
 })();
