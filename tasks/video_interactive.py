@@ -27,7 +27,6 @@ from sambench.interfaces import (
     Metric,
     Model,
     Sample,
-    Task,
 )
 from sambench.masks.rle import decode, encode
 from sambench.metrics.iou import iou
@@ -36,7 +35,7 @@ from sambench.metrics.video import clip_record, jaccard, object_table
 from sambench.options import Range
 from sambench.shown import RLE
 from sambench.video.clips import Clip
-from sambench.video.interfaces import POINTS, State, VideoModel
+from sambench.video.interfaces import POINTS, ClipTask, State, VideoModel
 from sambench.video.tracks import Tracks
 
 from ._j_and_f import RULES, histogram, over_time
@@ -79,7 +78,7 @@ class Rounds:
 
 
 @dataclass(frozen=True)
-class VideoInteractive(Task):
+class VideoInteractive(ClipTask):
     """Click on an object where it is worst, in more and more frames of a clip.
 
     Attributes:
@@ -97,7 +96,6 @@ class VideoInteractive(Task):
     pause: Annotated[float, Range(0, 1)] = 0.75
     rule: Literal["davis", "sav"] = "davis"
 
-    truth: ClassVar[type] = Tracks
     needs: ClassVar[frozenset[str]] = frozenset({POINTS})
     metrics = (_MEAN, *map(_after, SHOWN))
     scoring: ClassVar[frozenset[str]] = frozenset({"rule"})
@@ -184,6 +182,11 @@ class VideoInteractive(Task):
             x_label="frames with clicks", y_label="J&F", unit="percent",
         )  # fmt: skip
         return rounds, *over_time(records), histogram(records)
+
+    def tracks(self, prediction: Rounds) -> Tracks:
+        """The masks after the last round."""
+        last = {id: tuple(own) for id, own in prediction.masks[-1].items()}
+        return Tracks(prediction.frames, prediction.size, last)
 
     def layers(self, prediction: Rounds) -> Mapping[str, Layer]:
         """The masks in the first frame, after the first round and after the last."""

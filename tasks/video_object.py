@@ -20,10 +20,9 @@ from sambench.interfaces import (
     Layer,
     Model,
     Sample,
-    Task,
 )
 from sambench.metrics.video import clip_record
-from sambench.video.interfaces import BOXES, MASKS, POINTS, VideoModel
+from sambench.video.interfaces import BOXES, MASKS, POINTS, ClipTask, VideoModel
 from sambench.video.tracks import Tracks
 
 from ._j_and_f import METRICS, RULES, estimator_of, histogram, over_time
@@ -46,7 +45,7 @@ KIND = {"mask": MASKS, "box": BOXES}
 
 
 @dataclass(frozen=True)
-class VideoObject(Task):
+class VideoObject(ClipTask):
     """Each object of a clip is prompted where it first appears, and followed to the end.
 
     Attributes:
@@ -61,7 +60,6 @@ class VideoObject(Task):
     exclusive: bool = True
     rule: Literal["davis", "sav"] = "davis"
 
-    truth: ClassVar[type] = Tracks
     metrics = METRICS
     scoring: ClassVar[frozenset[str]] = frozenset({"rule"})
     prompting: ClassVar[frozenset[str]] = frozenset({"prompt"})
@@ -117,6 +115,10 @@ class VideoObject(Task):
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
         """J and F over time, and J&F of all objects."""
         return *over_time(records), histogram(records)
+
+    def tracks(self, prediction: Tracks) -> Tracks:
+        """All of it."""
+        return prediction
 
     def layers(self, prediction: Tracks) -> Mapping[str, Layer]:
         """The masks in the first frame."""

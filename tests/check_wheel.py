@@ -14,9 +14,12 @@ NEEDED = (
     "sambench/py.typed",
     *(
         f"sambench/report/pages/templates/{name}.html"
-        for name in ("base", "images", "macros", "overview", "run", "task")
+        for name in ("base", "clips", "images", "macros", "overview", "run", "task")
     ),
-    *(f"sambench/report/pages/assets/{name}" for name in ("browser.js", "page.js", "style.css")),
+    *(
+        f"sambench/report/pages/assets/{name}"
+        for name in ("browser.js", "clips.js", "page.js", "style.css")
+    ),
 )
 
 if __name__ == "__main__":

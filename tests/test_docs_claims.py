@@ -24,6 +24,7 @@ BUILT_IN = {kind: {e.name for e in entries(kind) if e.origin == "built-in"} for 
             ("task", "model", "dataset")}  # fmt: skip
 OTHERS = {
     "--shell", "--strict", "--nproc-per-node", "--point-from", "--prompt-types", "--refine-iter",
+    "--per_obj_png_file", "--track_object_appearing_later_in_video",
 }  # fmt: skip
 """Flags of other programs: argcomplete, mkdocs, torchrun, EdgeSAM's evaluation."""
 

@@ -88,6 +88,10 @@ CANNOT = {
     "sambench run --task open_semantic --model hf:facebook/sam3,text=true "
     "--dataset sceneparsing": HUB,
     "sambench run --task open_vocabulary --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task referring --model clip_rank:model=sam_vit_h,select=best "
+    "--dataset refcoco:root=DIR": HUB,
+    "sambench run --task referring --answer all --model hf:facebook/sam3,text=true "
+    "--dataset grefcoco:root=DIR": HUB,
     "sambench run --task text --dataset coco --model sam_text:projection=named/model.safetensors": (
         NAMED
     ),

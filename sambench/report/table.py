@@ -87,8 +87,11 @@ def _said(result: Result, paper: str) -> list[str]:
     timing = result.timing
     if speed := timing.get("frames_per_second"):
         delay = 1000 * timing["latency"]["p95"]
-        lines.append(f"{speed:.2f} frames/s for the model on {hardware(result)}; a frame's masks "
-                     f"are there within {delay:.3g} ms for 95 % of them")  # fmt: skip
+        shown = f"{delay:.0f}" if delay >= 10 else f"{delay:.2g}"
+        lines.append(
+            f"{speed:.2f} frames/s for the model on {hardware(result)}; a frame's masks are there "
+            f"within {shown} ms for 95 % of them"
+        )
     elif speed := timing.get("images_per_second"):
         lines.append(f"{speed:.2f} images/s for the model on {hardware(result)}")
     return lines

@@ -10,14 +10,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Embedding, Masks, Model, Prompts
+from sambench.interfaces import Embedding, Masks, Model, Prediction, Prompts, Task
 from sambench.video.clips import Clip
+from sambench.video.tracks import Tracks
 
 MASKS, BOXES, POINTS = "clip masks", "clip boxes", "clip points"
 """Kinds of prompt on a frame of a clip, as `Model.prompts` and `Task.needs` name them."""
@@ -133,6 +134,19 @@ class VideoModel(Model):
             f"model {self.card.name} follows objects through clips; choose another model, or a "
             "task of clips."
         )
+
+
+class ClipTask(Task):
+    """A task of clips, whose records hold J and F of each object in each frame.
+
+    A record has ``{"objects": {"1": {"j": [T], "f": [T]}}}``, None where a frame does not count.
+    """
+
+    truth: ClassVar[type] = Tracks
+
+    @abstractmethod
+    def tracks(self, prediction: Prediction) -> Tracks:
+        """What of a prediction to draw over the frames of its clip."""
 
 
 def exclusive(answers: Answers) -> dict[int, NDArray[np.bool_]]:

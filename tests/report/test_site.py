@@ -156,7 +156,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, records_of) -> Path:
 
 def test_every_page_is_well_formed_and_refers_only_to_itself(site: Path) -> None:
     pages = sorted(site.glob("*.html"))
-    assert len(pages) == 7
+    assert len(pages) == 8
     for page in pages:
         found = parsed(page)
         for link in found.links:

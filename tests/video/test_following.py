@@ -46,28 +46,32 @@ def test_an_object_is_answered_from_the_frame_on_which_it_was_told_of_in_either_
     assert {frame: sorted(own) for frame, own in back.items()} == {3: [], 2: [2], 1: [2], 0: [2]}
 
 
-def test_propagation_prompts_each_frame_with_the_box_and_the_logits_of_the_last_mask(greys):
+def test_propagation_prompts_each_frame_with_what_the_last_mask_is(greys):
     path = PATHS["one"][1]
-    model = load("model", "propagate")
-    found = follow(model, Drawn(PATHS["one"]), told=[(0, 1, mask(path, 0))])
+    told = [(0, 1, mask(path, 0))]
+    found = follow(
+        load("model", "propagate:logits=true,point=false"), Drawn(PATHS["one"]), told=told
+    )
     assert all((found[t][1] == square(path[t])).all() for t in range(6))
     first, *later = greys.asked
     assert first[1]  # of the mask that was given: the best of several is its logits
     assert [prompts.boxes.tolist() for prompts, _ in later] == [
         [[x, y, x + side, y + side]] for x, y, side in path[:-1]
     ]
-    assert all(prompts.masks is not None and not multimask for prompts, multimask in later)
+    assert all(prompts.kinds() == {"boxes", "masks"} and not several for prompts, several in later)
     greys.asked.clear()
-    follow(load("model", "propagate:logits=false"), Drawn(PATHS["one"]),
-           told=[(0, 1, mask(path, 0))])  # fmt: skip
-    assert [prompts.masks for prompts, _ in greys.asked] == [None] * 5
+    follow(load("model", "propagate"), Drawn(PATHS["one"]), told=told)
+    assert {prompts.kinds() for prompts, _ in greys.asked} == {frozenset({"boxes", "points"})}
+    assert [prompts.points.tolist() for prompts, _ in greys.asked] == [
+        [[[x + side // 2 - 1, y + side // 2 - 1]]] for x, y, side in path[:-1]
+    ]
 
 
 def test_propagation_loses_what_leaves_and_asks_no_more(greys):
     path = PATHS["gone"][3]
     found = follow(load("model", "propagate"), Drawn(PATHS["gone"]), told=[(0, 3, mask(path, 0))])
     assert [int(own[3].sum()) for own in found.values()] == [64, 64, 0, 0, 0, 0, 0]
-    assert len(greys.asked) == 3
+    assert len(greys.asked) == 2
 
 
 def test_flow_moves_the_mask_with_the_picture():
@@ -137,14 +141,14 @@ def test_a_pass_that_is_stopped_goes_on_with_what_is_known_of_the_others(greys):
 def test_frames_are_read_once_in_a_pass_and_none_is_kept(greys):
     clip = Drawn(PATHS["one"])
     follow(load("model", "propagate"), clip, told=[(0, 1, mask(PATHS["one"][1], 0))])
-    assert clip.read == [0, 1, 2, 3, 4, 5]
+    assert clip.read == [1, 2, 3, 4, 5]  # nobody asks about the first, whose mask is given
     clip = Drawn(PATHS["one"])
     model = load("model", "propagate:remember=6")
     state = model.start(clip)
     model.add(state, 0, 1, mask(PATHS["one"][1], 0))
     for _ in range(3):
         list(model.propagate(state, 0))
-    assert clip.read == [0, 1, 2, 3, 4, 5]
+    assert clip.read == [1, 2, 3, 4, 5]  # nobody asks about the first, whose mask is given
     model.forget(state)
     assert [own for _, own in model.propagate(state, 0)] == [{}] * 6
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -267,3 +268,21 @@ def test_an_image_model_is_told_how_to_follow_and_a_follower_does_no_images(tmp_
     assert "prompts with points, which model still does not take" in capsys.readouterr().err
     assert run(tmp_path, f"--embedding-cache={tmp_path / 'cache'}") == 2
     assert "leave out --embedding-cache" in capsys.readouterr().err
+
+
+def test_a_site_has_the_frames_of_clips_with_truth_and_prediction(tmp_path, capsys):
+    run(tmp_path / "runs", "--workers=0")
+    assert main(["view", str(tmp_path / "runs"), f"--dataset={CLIPS}", "--images=20"]) == 0
+    capsys.readouterr()
+    [page] = (tmp_path / "runs").rglob("images-*.html")
+    text = page.read_text()
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    data = json.loads(found[1])
+    clips = {clip["id"]: clip for clip in data["clips"]}
+    assert clips.keys() == PATHS.keys()
+    assert sum("photos" in clip for clip in clips.values()) == 2  # a clip for each ten images
+    drawn = next(clip for clip in clips.values() if "photos" in clip)
+    for address in [*drawn["photos"], *drawn["truth"], *drawn["predicted"][0]]:
+        assert (page.parent / address).is_file()
+    one = clips["one"]["runs"][0]["1"]
+    assert one["j"] == [None, 0.6, 0.333, 0.143, 0.0, None]

@@ -3,7 +3,7 @@
 Two rules say which frames count:
 
 * ``davis``, of davis2017-evaluation's semi-supervised evaluation: of each object that the first
-  frame numbers, all annotated frames but the first and the last.
+  annotated frame numbers, all annotated frames but the first and the last.
 * ``sav``, of SA-V's sav_evaluator: of each object all frames in which it is annotated but the first
   and the last, from the first of these in which it is to be seen or is predicted; an object that is
   to be seen in none of them does not count.
@@ -65,9 +65,17 @@ def clip_record(
 
 
 def _numbered(truth: Mapping[int, Sequence[RLE | None]]) -> list[int]:
-    """Ids up to the highest that the first frame shows."""
-    shown = [id for id, own in truth.items() if own[0] is not None and areas([own[0]])[0]]
+    """Ids up to the highest that the first annotated frame shows."""
+    known = {
+        id: [(i, rle) for i, rle in enumerate(own) if rle is not None] for id, own in truth.items()
+    }
+    first = min((own[0][0] for own in known.values() if own), default=0)
+    shown = [id for id, own in known.items() if own and own[0][0] == first and _seen(own[0][1])]
     return [id for id in truth if id <= max(shown, default=-1)]
+
+
+def _seen(rle: RLE) -> bool:
+    return bool(areas([rle])[0])
 
 
 def _object(predicted: Sequence[RLE] | None, truth: Sequence[RLE | None], rule: str) -> JSON | None:

@@ -11,6 +11,7 @@ from sambench.interfaces import JSON, Dataset
 from sambench.registry import construct, load, names
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import browser_images
+from sambench.report.pages.clips import clip_page
 from sambench.report.pages.contents import Contents, gather, runs_of
 from sambench.report.pages.images import browser_page
 from sambench.report.pages.links import task_address
@@ -19,8 +20,11 @@ from sambench.report.pages.render import Page, render
 from sambench.report.pages.run import run_page
 from sambench.report.pages.svg import Plot
 from sambench.report.pages.task import task_page
+from sambench.video.interfaces import ClipTask
 
 log = logging.getLogger(__name__)
+CLIP = 10
+"""A clip is drawn where so many images would be."""
 
 
 def open_datasets(boards: Sequence[Board], specs: Sequence[str]) -> dict[str, Dataset]:
@@ -92,6 +96,9 @@ def _browser_pages(
             continue
         dataset = datasets.get(str(board.fields.get("dataset.fingerprint")))
         pictures = folder / "images" / board.key
+        if isinstance(runs[0].task, ClipTask):
+            yield clip_page(board, runs, dataset, pictures, most=images // CLIP, side=side)
+            continue
         shown = browser_images(runs, dataset, pictures, most=images, side=side)
         yield browser_page(board, runs, shown, readable=dataset is not None)
 

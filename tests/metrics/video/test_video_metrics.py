@@ -150,6 +150,16 @@ def test_davis_leaves_out_the_first_and_last_frame_and_objects_that_come_later()
     assert record["2"]["f"] == [None, 0, 1, None]
 
 
+def test_davis_numbers_objects_by_the_first_frame_that_is_annotated():
+    truth = {1: [None, GONE, SEEN, SEEN, SEEN], 2: [None, SEEN, SEEN, SEEN, SEEN]}
+    truth[3] = [None, None, SEEN, SEEN, SEEN]
+    record = clip_record({}, truth)["objects"]
+    assert {id: own["j"] for id, own in record.items()} == {
+        "1": [None, None, 0, 0, None],
+        "2": [None, None, 0, 0, None],
+    }
+
+
 def test_sav_begins_where_an_object_is_seen_or_predicted():
     truth = {
         0: [SEEN, None, GONE, None, SEEN, SEEN, SEEN],
