@@ -17,6 +17,7 @@ from sambench.checks.findings import Report, carry_out, raised
 from sambench.findings import Finding
 from sambench.interfaces import JSON, Dataset, Model, Prediction, Sample, Task
 from sambench.shown import as_details
+from sambench.store.sources import read_item, size_of
 
 TOLERANCE = 1e-9
 SMOOTHED = 1e-3
@@ -64,7 +65,10 @@ def check_task(task: Task, model: Model, dataset: Dataset, images: int = 3) -> R
 
 def _trial(task: Task, model: Model, dataset: Dataset, images: int) -> Trial:
     task.check(dataset)
-    samples = [dataset.sample(id, task.truth) for id in dataset.ids[:images]]
+    samples = [
+        Sample(id, read_item(dataset, id), dataset.read_truth(id, task.truth))
+        for id in dataset.ids[:images]
+    ]
 
     def predict(sample: Sample) -> Prediction:
         [embedding] = model.embed([sample.image])
@@ -231,7 +235,7 @@ def drawings(trial: Trial) -> Iterator[Finding]:
         for name, layer in trial.task.layers(prediction).items():
             sizes = {tuple(rle["size"]) for rle in layer.masks}
             sizes |= set() if layer.map is None else {layer.map.shape}
-            if sizes - {sample.image.shape[:2]}:
+            if sizes - {size_of(sample.image)}:
                 yield Finding(
                     "drawings",
                     f"layer {name} of image {sample.id} is of another size than the image",

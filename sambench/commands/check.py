@@ -70,6 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _model(arguments: argparse.Namespace) -> tuple[str, Report]:
     from sambench.checks.bench import photographs
     from sambench.checks.model import check_model
+    from sambench.video.interfaces import VideoModel
 
     try:
         model = load_model(arguments.name, arguments.device or "auto")
@@ -80,6 +81,11 @@ def _model(arguments: argparse.Namespace) -> tuple[str, Report]:
             f"{arguments.name} cannot be made: it raised {type(error).__name__}: {error}"
             f"{place_of(error)}; -v shows the traceback."
         ) from error
+    if isinstance(model, VideoModel):
+        raise UserError(
+            f"{model.card.name} follows objects through clips, and check model knows images; give "
+            "--model with check task video_object and a --dataset of clips."
+        )
     tried = photographs(load("dataset", arguments.dataset or "mini"), arguments.images or 3)
     return model.card.name, check_model(model, tried, untrained=bool(arguments.untrained))
 

@@ -286,3 +286,11 @@ def test_a_site_has_the_frames_of_clips_with_truth_and_prediction(tmp_path, caps
         assert (page.parent / address).is_file()
     one = clips["one"]["runs"][0]["1"]
     assert one["j"] == [None, 0.6, 0.333, 0.143, 0.0, None]
+
+
+@pytest.mark.parametrize("task", ["video_object", "video_interactive"])
+def test_the_tasks_keep_their_contract_on_clips(task, capsys):
+    words = ["check", "task", task, "--model=still:model=superpixel", f"--dataset={CLIPS}"]
+    assert main(words) == 0, capsys.readouterr()
+    assert main(["check", "model", "still"]) == 2
+    assert "check model knows images" in capsys.readouterr().err
