@@ -18,6 +18,7 @@ from sambench.report.numbers import (
     declared_by,
     direction_unknown,
     few_images,
+    nothing_matched,
     withheld,
 )
 from sambench.report.published import PublishedRow, PublishedTable
@@ -87,8 +88,10 @@ class Board:
     @property
     def notes(self) -> list[str]:
         """What must be said beside the whole board, such as that a dataset is a demonstration."""
-        said = [entry.run.result.note for entry in self.entries if entry.run is not None]
-        return list(dict.fromkeys(note for note in said if note))
+        measured = [(e.label, e.run.result) for e in self.entries if e.run is not None]
+        said = [result.note for _, result in measured if result.note]
+        zeros = [(label, nothing_matched(result)) for label, result in measured]
+        return list(dict.fromkeys([*said, *(f"{label}: {zero}." for label, zero in zeros if zero)]))
 
     @property
     def title(self) -> str:

@@ -132,6 +132,25 @@ def images_in_words(images: int) -> str:
     return f"{images} image{'' if images == 1 else 's'}"
 
 
+SUSPICIOUS = 5
+"""Images on which nothing at all is right by chance no more."""
+
+
+def nothing_matched(result: Result) -> str:
+    """What must be said of a main metric of exactly 0 where more is better; else nothing.
+
+    AP of boxes whose categories are numbered as in another dataset is a 0 like any other.
+    """
+    metric, value = metric_of(result, result.metric), result.metrics[result.metric].value
+    if value != 0 or metric.higher_is_better is not True or result.images < SUSPICIOUS:
+        return ""
+    return (
+        f"{metric.name} is exactly 0 on {images_in_words(result.images)}: nothing is right at all. "
+        "Categories numbered as in another dataset, another scale, or predictions for other images "
+        "look like this"
+    )
+
+
 def few_images(images: int, models: int = 2) -> str:
     """What must be said of a comparison of models on few images, in a clause; else nothing.
 

@@ -11,6 +11,7 @@ from sambench.report.numbers import (
     has_interval,
     legend,
     metric_of,
+    nothing_matched,
     scored,
     show_interval,
     show_metric,
@@ -80,6 +81,8 @@ def _said(result: Result, paper: str) -> list[str]:
         lines += [f"  {id}: {reason}" for id, reason in result.failed.items()]
     if not result.defined:
         lines.append(f"UNDEFINED: these images have nothing that {result.metric} measures.")
+    if zero := nothing_matched(result):
+        lines.append(f"SUSPICIOUS: {zero}.")
     if result.images == 1:
         lines.append(f"{few_images(1)}.")
     if result.note:

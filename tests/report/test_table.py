@@ -145,3 +145,12 @@ def test_categories_are_called_by_name() -> None:
     assert category_labels(["1", "7"], {"1": "cat"}) == {"1": "cat", "7": "7"}
     twice = {"1": "cat", "2": "cat"}
     assert category_labels(["1", "2"], twice) == {"1": "1 cat", "2": "2 cat"}
+
+
+def test_a_number_of_exactly_0_is_not_passed_over_in_silence():
+    """Such as AP of boxes whose categories are numbered as in another dataset."""
+    zero = {name: Estimate(0.0, 0.0, 0.0) for name in result().metrics}
+    assert "SUSPICIOUS: AP is exactly 0 on 30 images" in result_table(result(metrics=zero))
+    assert "SUSPICIOUS" not in result_table(result(metrics=zero, images=2))
+    assert "SUSPICIOUS" not in result_table(result(metrics=zero, metric="NoC"))
+    assert "SUSPICIOUS" not in result_table(result())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sambench.report.comparable import flatten
 from sambench.report.details import Drawings
 from sambench.report.leaderboard import Board
-from sambench.report.numbers import metric_of, show_metric, withheld
+from sambench.report.numbers import metric_of, nothing_matched, show_metric, withheld
 from sambench.report.pages import charts
 from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.cells import Number, estimate, metric_column, number
@@ -46,6 +46,7 @@ def run_page(contents: Contents, board: Board, run: Run) -> Page:
         "images": result.protocol["dataset"].get("images", result.images),
         "metric": metric_column(metric),
         "value": found and estimate(metric, found),
+        "suspicious": nothing_matched(result),
         "metrics": [*_metric_rows(result)],
         "withheld": withheld((metric_of(result, name), e) for name, e in result.metrics.items()),
         "plots": plots,
