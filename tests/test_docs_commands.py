@@ -82,6 +82,10 @@ CANNOT = {
     "sambench run --task text --model hf:facebook/sam3,text=true "
     "--dataset saco:subset=silver_droid,root=DIR": HUB,
     "sambench run --task text --negatives 5 --model clip_rank:model=sam_vit_h --dataset coco": HUB,
+    "sambench run --task instances --surface 2 --model sam_vit_b "
+    "--dataset nifti:images=imagesTr,masks=labelsTr,intensity=-160..240": (
+        "the extra nifti; tests of the dataset run it"
+    ),
     "sambench run --task open_vocabulary --model hf:facebook/sam3,text=true --dataset coco": HUB,
     "sambench run --task open_vocabulary --ask judged --synonyms best "
     "--model hf:facebook/sam3,text=true --dataset lvis": HUB,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sambench.data.expressions import Expressions
 from sambench.interfaces import Dataset
 from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
 from sambench.video import Tracks
@@ -24,6 +25,7 @@ LOOKS: dict[type, tuple[str, ...]] = {
         "each object keeps its number, and so its colour, over all frames of its clip",
         "an object that is out of sight has an empty mask, and a frame that nobody annotated none",
     ),
+    Expressions: ("each expression names the object that it is given with, and no other",),
     Concepts: ("each phrase has the masks that it names, and negative phrases have none",),
 }
 """What can go wrong with each type of truth though nothing is refused."""

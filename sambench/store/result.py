@@ -79,6 +79,8 @@ class Result:
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw the metrics that are fractions or in percent, with their 95 % intervals.
 
+        Groups of metrics of their own, such as those of confidence, are left out.
+
         Args:
             axes: of matplotlib, to draw into; new ones, which a notebook shows, if None.
         """
@@ -86,7 +88,8 @@ class Result:
         shown = {
             name: e
             for name, e in self.metrics.items()
-            if find_metric(self.declared, name).unit in {"fraction", "percent"}
+            if (metric := find_metric(self.declared, name)).unit in {"fraction", "percent"}
+            and (metric.member or not metric.group)
         }
         values = [e.value for e in shown.values()]
         spread = [

@@ -203,7 +203,7 @@ def test_every_bundled_dataset_says_what_it_is():
         assert card.licence
         assert card.citation
         words = ("verified", "documentation", "assumed")
-        of_others = entry.name not in {"corrupted", "folder", "mini", "scenes"}
+        of_others = entry.name not in {"corrupted", "folder", "frames", "mini", "nifti", "scenes"}
         assert any(word in card.layout for word in words) == of_others
 
 

@@ -25,6 +25,9 @@ SPLITS = {
     ("duts", "TR"): ({"images": 10553}, None),
     ("duts", "TE"): ({"images": 5019}, None),
     ("lvos", "test"): ({"clips": 160}, None),
+    ("refcoco", "testA"): ({}, None),
+    ("refcocoplus", "testB"): ({}, None),
+    ("grefcoco", "val"): ({}, None),
     ("mose", "train"): ({"clips": 1507}, None),
     ("lvis", "train"): ({}, "LVIS v1"),
     ("pascal_voc", "train"): ({"images": 1464, "masks": 3507}, None),
@@ -64,7 +67,11 @@ def test_the_split_and_its_counts_stand_on_the_card(name, split, tmp_path, monke
 
 def test_every_split_is_held():
     known = {name for name in names("dataset") if "split" in option_types(find("dataset", name))}
-    assert known == {name for name, _ in SPLITS} | OWN
+    assert known == {name for name, _ in SPLITS} | OWN | {"refcocog"}
+
+
+def test_the_split_of_refcocog_is_told_with_who_split(tmp_path, monkeypatch):
+    assert made("refcocog", tmp_path, monkeypatch, split="test").card.split == "test, umd"
 
 
 def test_a_version_of_lvis_stands_in_its_title(tmp_path, monkeypatch):

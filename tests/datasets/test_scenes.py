@@ -134,8 +134,9 @@ def test_fingerprint_is_of_the_options():
 )
 def test_any_options_give_a_consistent_scene(seed, width, height, objects):
     scenes = Scenes(images=1, seed=seed, width=width, height=height, objects=objects)
-    assert problems_of(scenes) == []
     image, truth = scenes.read_image("0"), scenes.read_truth("0", Instances)
+    # An object too small to be seen is not in the scene: one of few objects may be empty.
+    assert problems_of(scenes) == ([] if len(truth) else ["0: nobody drew a boundary"])
     assert image.shape == (height, width, 3)
     assert image.dtype == np.uint8
     assert truth.masks().sum(0).max(initial=0) <= 1

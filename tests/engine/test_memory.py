@@ -239,5 +239,15 @@ def _folder(tmp_path_factory):
 @pytest.mark.parametrize("task", TASKS)
 def test_no_number_moves_and_no_failed_call_is_kept(remembering, plenty, task, case):
     model = Short(remembering, **case, batch=8)
-    assert numbers(task, model, batch=2) == plenty[task]
+    found, expected = numbers(task, model, batch=2), plenty[task]
+    for id, record in expected.items():
+        predicted = record.pop("predicted", [])
+        assert np.array(found[id].pop("predicted", [])) == pytest.approx(
+            np.array(predicted), abs=1e-6
+        ), "what a model says of its masks is rounded otherwise in another batch; masks are not"
+        record |= {"predicted": predicted} if predicted else {}
+    assert found == {
+        id: {key: value for key, value in record.items() if key != "predicted"}
+        for id, record in expected.items()
+    }
     assert set(model.alive) == {0}

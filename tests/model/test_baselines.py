@@ -137,5 +137,6 @@ def test_a_result_is_a_table_and_a_plot(tmp_path):
     assert list(frame.columns) == ["value", "low", "high"]
     axes = result.plot()
     assert "whole_image" in axes.get_title()
-    assert len(axes.patches) == sum(0 <= e.value <= 1 for e in result.metrics.values())
+    apart = {metric.name for metric in result.declared if metric.group == "confidence"}
+    assert len(axes.patches) == len(result.metrics.keys() - apart) == 6
     assert axes._repr_png_().startswith(b"\x89PNG")

@@ -21,13 +21,14 @@ def dataset():
 
 def learned_from(trainer, monkeypatch):
     """Train; the features that the decoder was given, by id."""
-    found, learn = {}, trainer._learn
+    found, features_of = {}, trainer._features
 
-    def listening(features, objects, random, place, sums):
-        found[trainer.id_at(place)] = features.detach().clone()
-        learn(features, objects, random, place, sums)
+    def listening(id, read):
+        features = features_of(id, read)
+        found[id] = features.detach().clone()
+        return features
 
-    monkeypatch.setattr(trainer, "_learn", listening)
+    monkeypatch.setattr(trainer, "_features", listening)
     for _ in trainer.run():
         pass
     return found
