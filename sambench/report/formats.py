@@ -78,6 +78,9 @@ def board_markdown(board: Board) -> str:
     return "\n\n".join([table, *words, *(md(note) for note in said)])
 
 
+NO_NUMBER = f"{DASH}: not run, or the model takes none of the prompts; the site says which."
+
+
 def matrix_markdown(boards: Sequence[Board]) -> str:
     """Models against tasks as a markdown table: headline metric, interval, rank, speed.
 
@@ -101,7 +104,8 @@ def matrix_markdown(boards: Sequence[Board]) -> str:
         for row in matrix.rows
     ]
     table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
-    return "\n\n".join([table, *map(md, matrix.notes)])
+    empty = any(cell.entry is None for row in matrix.rows for cell in row.cells)
+    return "\n\n".join([table, *([NO_NUMBER] if empty else []), *map(md, matrix.notes)])
 
 
 def settled_markdown(claims: Sequence[Settled]) -> str:
@@ -123,7 +127,7 @@ def settled_markdown(claims: Sequence[Settled]) -> str:
 def _matrix_cell(cell: Cell, metric: Metric) -> str:
     entry = cell.entry
     if entry is None:
-        return cell.why
+        return DASH
     speed = entry.run.result.timing.get("images_per_second") if entry.run else None
     parts = [_cell(entry, metric), f"rank {ranks}" if (ranks := show_ranks(entry)) else ""]
     return ", ".join(filter(None, [*parts, f"{speed:.3g} images/s" if speed else ""]))

@@ -9,6 +9,7 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.formats import matrix_markdown
 from sambench.report.leaderboard import make_boards
 from sambench.report.matrix import Known, Matrix, filters, known, make_matrix
+from sambench.report.numbers import DASH
 from sambench.store.result import Result, write_result
 from sambench.store.run import find_runs
 
@@ -200,10 +201,12 @@ def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
     assert text.splitlines() == [
         "| model | family | prompts | parameters | edges, mini: ODS | points, mini: mIoU % |",
         "| --- | --- | --- | --- | --- | --- |",
-        r"| a\|b | SAM | points | not stated | not run "
+        rf"| a\|b | SAM | points | not stated | {DASH} "
         "| 60.0 (50.0 to 70.0), rank 1, 2.5 images/s |",
         "| c | not stated | no prompts | not stated | 0.600 (0.500 to 0.700), rank 1, 2.5 images/s "
-        "| cannot: takes no points |",
+        f"| {DASH} |",
+        "",
+        f"{DASH}: not run, or the model takes none of the prompts; the site says which.",
     ]
     assert matrix_markdown([]) == ""
 
