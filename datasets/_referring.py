@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal, cast
@@ -35,7 +36,6 @@ class Referring(CocoJson):
         root: folder with ``<name>/refs(<by>).p``, ``<name>/instances.json``, and the images in
             ``images/train2014``.
         split: of the expressions.
-        by: who split them.
         images: folder of COCO's train2014, where it is another.
         wording: raw as people wrote it, or sent as the authors cleaned it.
 
@@ -52,11 +52,19 @@ class Referring(CocoJson):
     """What the file of expressions may be called."""
     several: ClassVar[bool] = False
     """Whether an expression may name several objects, or none."""
+    _by: str = "unc"
+    """Who split them, as the file's name says."""
 
-    def __init__(self, root: str, split: str, by: str, images: str, wording: Wording) -> None:
+    def __init__(
+        self,
+        root: str = "",
+        split: str = "val",
+        images: str = "",
+        wording: Wording = "raw",
+    ) -> None:
         base = data_root(self.card.name, root)
         own = base / self.folder
-        names = [own / name.format(by) for name in self.files]
+        names = [own / name.format(self._by) for name in self.files]
         self.expressions = next((n for n in names if n.exists()), names[0])
         require(self.expressions, type(self))
         places = [Path(images).expanduser()] if images else [base / place for place in IMAGES]
@@ -65,6 +73,7 @@ class Referring(CocoJson):
         if wording not in ("raw", "sent"):
             raise UserError(f"wording={wording} is unknown; give raw or sent.")
         self.split, self.wording = split, wording
+        self.card = replace(self.card, split=split)
 
     @cached_property
     def _references(self) -> dict[str, list[At]]:

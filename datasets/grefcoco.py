@@ -1,10 +1,8 @@
 """gRefCOCO: expressions of several objects, one or none."""
 
-from dataclasses import replace
-
 from sambench.interfaces import DatasetCard
 
-from ._referring import Referring, Wording
+from ._referring import Referring
 
 
 class Grefcoco(Referring):
@@ -36,13 +34,3 @@ class Grefcoco(Referring):
     folder = "grefcoco"
     files = ("grefs({}).p", "grefs({}).json")
     several = True
-
-    def __init__(
-        self,
-        root: str = "",
-        split: str = "val",
-        images: str = "",
-        wording: Wording = "raw",
-    ) -> None:
-        super().__init__(root, split, "unc", images, wording)
-        self.card = replace(self.card, split=split)

@@ -45,5 +45,6 @@ class Refcocog(Referring):
         images: str = "",
         wording: Wording = "raw",
     ) -> None:
-        super().__init__(root, split, by, images, wording)
+        self._by = by
+        super().__init__(root, split, images, wording)
         self.card = replace(self.card, split=f"{split}, {by}")

@@ -1,10 +1,8 @@
 """RefCOCO+: as RefCOCO, without words of place."""
 
-from dataclasses import replace
-
 from sambench.interfaces import DatasetCard
 
-from ._referring import Referring, Wording
+from ._referring import Referring
 
 
 class RefcocoPlus(Referring):
@@ -33,13 +31,3 @@ class RefcocoPlus(Referring):
         layout="from documentation",
     )
     folder = "refcoco+"
-
-    def __init__(
-        self,
-        root: str = "",
-        split: str = "val",
-        images: str = "",
-        wording: Wording = "raw",
-    ) -> None:
-        super().__init__(root, split, "unc", images, wording)
-        self.card = replace(self.card, split=split)

@@ -24,6 +24,8 @@ from sambench.masks.rle import decode, encode
 from sambench.registry import load
 from sambench.truths import Concepts, Instances
 
+from ..model.tiny_encoders import tiny_clip
+
 SIZE = (40, 60)
 
 
@@ -324,24 +326,7 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """CLIP's real class, tiny, with random weights and a tokenizer that spells."""
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny_clip"
-    small = {
-        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "projection_dim": 8,
-    }  # fmt: skip
-    text = {**small, "vocab_size": 60, "eos_token_id": 1, "bos_token_id": 0, "pad_token_id": 1}
-    vision = {**small, "image_size": 32, "patch_size": 8}
-    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
-    torch.manual_seed(0)
-    transformers.CLIPModel(config).save_pretrained(folder)
-    letters = {"<|startoftext|>": 0, "<|endoftext|>": 1}
-    for letter in "abcdefghijklmnopqrstuvwxyz":
-        letters |= {letter: len(letters), f"{letter}</w>": len(letters) + 1}
-    (folder / "vocab.json").write_text(json.dumps(letters))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    tokenizer.save_pretrained(folder)
-    return folder
+    return tiny_clip(tmp_path_factory.mktemp("checkpoints") / "tiny_clip")
 
 
 SCENE = "scenes:images=2"
