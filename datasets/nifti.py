@@ -199,7 +199,7 @@ def _load(path: Path) -> Any:
     except ImportError:
         raise UserError("nifti needs nibabel; run `pip install nibabel`.") from None
     try:
-        volume = nibabel.load(path)
+        volume: Any = nibabel.load(path)  # typed as a base without a shape
     except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
         raise UserError(f"{path} is no NIfTI volume ({error}); save it again.") from None
     if len(volume.shape) != 3:
