@@ -15,8 +15,9 @@ from sambench.metrics import iou as mask_metrics
 from sambench.metrics.statistics import ratios
 from sambench.truths import Instances as Truth
 
+from ._chosen import best_iou
 from ._coco_results import ImageDetections
-from ._confidence import Told, with_confidence
+from ._confidence import CHOICE, Told, with_confidence
 from ._objects import GroundTruth, iou_histogram, object_mask
 from ._sizes import by_size, sized
 from ._surface import object_values
@@ -67,18 +68,21 @@ def require_answers(found: ImageDetections, truth: Truth, objects: Sequence[int]
 
 
 def overlaps(found: ImageDetections, truth: Truth, ground_truth: GroundTruth) -> JSON:
-    """IoU and Boundary IoU of the masks of annotated boxes."""
+    """IoU and Boundary IoU of the masks of annotated boxes, and the best of all candidates' IoU."""
     places = {id: index for index, id in enumerate(truth.ids)}
     objects = [places[id] for id in found.objects]
     pairs = [
         (object_mask(truth.mask(i), ground_truth), rle.decode([encoded])[0])
         for i, encoded in zip(objects, found.detections.rles, strict=True)
     ]
+    iou = [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs]
+    best = best_iou(found, iou, [own for own, _ in pairs], truth.ignore)
     return {
         "objects": list(found.objects),
         "areas": truth.areas[objects].tolist(),
         "categories": truth.categories[objects].tolist(),
-        "iou": [float(mask_metrics.iou(*pair, truth.ignore)) for pair in pairs],
+        "iou": iou,
+        **({} if best is None else {"oracle": best}),
         "boundary_iou": [mask_metrics.boundary_iou(*pair) for pair in pairs],
         "left_out": len(truth) - len(objects),
         **({"predicted": list(found.predicted)} if len(found.predicted) == len(objects) else {}),
@@ -90,8 +94,17 @@ def mean_iou(records: Sequence[JSON]) -> Estimator:
     whole = [record["iou"] for record in records]
     boundary = [record["boundary_iou"] for record in records]
     by_area, contours = sized("mIoU", whole, records), object_values(records, whole)
-    means = ratios({"mIoU": whole, **by_area, "BoundaryIoU": boundary, **contours})
+    rest = {**contours, **_cost(records)}
+    means = ratios({"mIoU": whole, **by_area, "BoundaryIoU": boundary, **rest})
     return with_confidence(means, _told(records))
+
+
+def _cost(records: Sequence[JSON]) -> dict[str, list[list[float]]]:
+    """What each object lost by the choice among several masks, by metric, where all are known."""
+    if not all("oracle" in record for record in records):
+        return {}
+    pairs = [zip(record["oracle"], record["iou"], strict=True) for record in records]
+    return {CHOICE.name: [[best - taken for best, taken in own] for own in pairs]}
 
 
 def overlap_drawings(records: Sequence[JSON]) -> list[Curve | Histogram]:

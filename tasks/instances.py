@@ -62,15 +62,9 @@ from ._box_file import (
     check_coverage,
     read_boxes,
 )
-from ._coco_results import (
-    ImageDetections,
-    image_id,
-    read_all,
-    read_results,
-    require_image,
-    write_results,
-)
-from ._confidence import DECLARED
+from ._chosen import Chosen, most_confident_first, read_chosen, run_lengths, write_chosen
+from ._coco_results import ImageDetections, image_id, read_all, require_image
+from ._confidence import CHOICE, DECLARED
 from ._objects import SINGLE, GroundTruth, category_counts, require_objects
 from ._prefixed import prefixed
 from ._sizes import by_frequency, by_size
@@ -190,6 +184,12 @@ class Instances(Task):
         return self.detections is not None or self.source == "elsewhere"
 
     @property
+    def chooses(self) -> bool:
+        """Whether what is measured is the most confident mask of several."""
+        last = self.mask if self.refine == "no" else self.refine
+        return last == "confident" and not self.scored
+
+    @property
     def stated(self) -> Mapping[str, Any]:
         """The facts of AP where masks have scores, else those of the mean IoU."""
         if self.scored:
@@ -199,7 +199,9 @@ class Instances(Task):
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """AP of masks with scores, mIoU of those of annotated boxes."""
-        return AVERAGE_PRECISION if self.scored else (*OVERLAP, *declared("objects"), *DECLARED)
+        if self.scored:
+            return AVERAGE_PRECISION
+        return (*OVERLAP, *declared("objects"), CHOICE, *DECLARED)
 
     @cached_property
     def boxes(self) -> dict[str, Boxes]:
@@ -235,18 +237,22 @@ class Instances(Task):
             if stretched
             else partial(self._segment, model, embedding)
         )
-        rles: list[JSON] = []
+        rles: list[list[JSON]] = []
         iou = np.zeros(len(given))
         for start in range(0, len(given), model.prompt_batch):
             part = slice(start, start + model.prompt_batch)
             answer = segment(given.corners[part])
-            rles += rle.encode(answer.binary()[:, 0])
+            rles += run_lengths(answer)
             iou[part] = answer.iou[:, 0].double().cpu().numpy()
         scores = given.scores if self.confidence == "detector" else given.scores * iou
-        masks = Detections(tuple(rles), scores, given.categories, given.corners)
-        predicted = () if self.scored else tuple(iou.tolist())
+        taken = tuple(own[0] for own in rles)
+        masks = Detections(taken, scores, given.categories, given.corners)
+        if self.scored:
+            return ImageDetections(image_id(sample), masks)
         ids = tuple(sample.truth.ids[i] for i in objects)
-        return ImageDetections(image_id(sample), masks, ids, predicted)
+        found = image_id(sample), masks, ids, tuple(iou.tolist())
+        others = tuple(tuple(own[1:]) for own in rles)
+        return Chosen(*found, others) if self.chooses else ImageDetections(*found)
 
     def _detected(self, sample: Sample) -> Boxes:
         limit = self.max_boxes or (None if self.fixed else _limit(sample.truth))
@@ -277,15 +283,15 @@ class Instances(Task):
         return segment
 
     def _segment(self, model: Model, embedding: Embedding, boxes: NDArray[np.float64]) -> Masks:
-        """The mask taken for each of B boxes, (B, 1)."""
+        """The mask taken for each of B boxes, (B, 1), or where that is a choice all, (B, C)."""
         prompts = Prompts(boxes=boxes)
         answer = model.predict(embedding, prompts, multimask=self.mask != "single")
-        taken = self._taken(answer, boxes)
-        if self.refine == "no":
-            return taken
-        prompts = Prompts(boxes=boxes, masks=taken.logits)
-        several = self.refine == "confident"
-        return model.predict(embedding, prompts, multimask=several).most_confident()
+        if self.refine != "no":
+            prompts = Prompts(boxes=boxes, masks=self._taken(answer, boxes).logits)
+            answer = model.predict(embedding, prompts, multimask=self.refine == "confident")
+        elif self.mask == "box-iou":
+            return self._taken(answer, boxes)
+        return most_confident_first(answer) if self.chooses else answer.most_confident()
 
     def _taken(self, answer: Masks, boxes: NDArray[np.float64]) -> Masks:
         if self.mask == "box-iou":
@@ -363,11 +369,11 @@ class Instances(Task):
 
     def save(self, prediction: ImageDetections, stem: Path) -> Path:
         """Write COCO results JSON, which pycocotools reads too."""
-        return write_results(prediction, stem)
+        return write_chosen(prediction, stem)
 
     def load(self, stem: Path) -> ImageDetections:
         """Read COCO results JSON."""
-        return read_results(stem)
+        return read_chosen(stem)
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""

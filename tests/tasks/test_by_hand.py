@@ -100,9 +100,11 @@ def instances_of_boxes():
     record = {
         "iou": [0.5, 0.9, 0.1], "boundary_iou": [0.2, 0.4, 0.3], "categories": [1, 1, 2],
         "areas": [1023.0, 1024.0, 9216.0], "predicted": [0.9, 0.7, 0.3],
+        "oracle": [0.8, 0.9, 0.4],
     }  # fmt: skip
     expected = {
         "mIoU": 0.5, "mIoUs": 0.5, "mIoUm": 0.9, "mIoUl": 0.1, "BoundaryIoU": 0.3,
+        "choice_cost": 0.2,
         # Off by .4, .2 and .2; the one that reaches .90 has the second prediction.
         "ECE": 0.8 / 3, "overconfidence": 0.4 / 3, "Spearman": 0.5,
         "AUC@50": 1, "AUC@75": 0.5, "AUC@90": 0.5,

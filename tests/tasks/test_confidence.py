@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sambench.errors import UserError
 from sambench.interfaces import Curve, Histogram, Masks, Model, ModelCard, Sample
 from sambench.masks import rle
 from sambench.metrics.statistics import evaluated
@@ -54,8 +55,14 @@ class Halves(Model):
         return answer if multimask else answer.most_confident()
 
 
-def answered(spec):
-    task, model = load("task", spec), Halves()
+class Mistaken(Halves):
+    """Prefers the upper half for the left object, which the left half of the image fits better."""
+
+    SAID = ((0.9375, 0.25, 0.75), (0.875, 0.125, 1.25))
+
+
+def answered(spec, model=None):
+    task, model = load("task", spec), model or Halves()
     found = task.predict(model, model.embed([IMAGE])[0], Sample("a", IMAGE, truth()))
     return task, found, json.loads(json.dumps(task.score(found, truth())))
 
@@ -85,6 +92,36 @@ def test_the_mask_of_a_box_keeps_what_was_predicted_of_it(tmp_path):
     task.save(found, tmp_path / "a")
     assert task.load(tmp_path / "a").predicted == (0.75, 1.25)
     assert task.estimator([record])(np.ones(1))["overconfidence"] == pytest.approx(1 - 1 / 3)
+
+
+@pytest.mark.parametrize("spec", ["instances", "instances:mask=single,refine=confident"])
+def test_what_the_choice_among_the_masks_of_a_box_costs(spec, tmp_path):
+    task, found, record = answered(spec, Mistaken())
+    assert record["iou"] == pytest.approx([300 / 1300, 1 / 3])
+    assert record["oracle"] == pytest.approx([1 / 3, 1 / 3])
+    cost = task.estimator([record])(np.ones(1))["choice_cost"]
+    assert cost == pytest.approx((1 / 3 - 300 / 1300) / 2)
+    task.save(found, tmp_path / "a")
+    again = task.load(tmp_path / "a")
+    assert [len(own) for own in again.others] == [2, 2]
+    assert json.loads(json.dumps(task.score(again, truth()))) == record
+
+
+@pytest.mark.parametrize("options", ["mask=single", "mask=box-iou", "refine=single"])
+def test_where_no_most_confident_mask_is_taken_nothing_is_said_of_the_choice(options):
+    task, _, record = answered(f"instances:{options}")
+    assert "oracle" not in record
+    assert "choice_cost" not in task.estimator([record])(np.ones(1))
+
+
+def test_candidates_of_some_boxes_alone_are_refused(tmp_path):
+    task, found, _ = answered("instances")
+    path = task.save(found, tmp_path / "a")
+    entries = json.loads(path.read_text())
+    del entries[1]["others"]
+    path.write_text(json.dumps(entries))
+    with pytest.raises(UserError, match=r'a\.json: \[1\] has no "others"'):
+        task.load(tmp_path / "a")
 
 
 @pytest.mark.parametrize("spec", ["points", "instances"])

@@ -19,7 +19,7 @@ LOWER = {
     "foreground": {"MAE"},
     "interactive": {"HD95", *(f"No{kind}@{at}" for kind in "CF" for at in (80, 85, 90, 95))},
     "everything": {"ECE"},
-    "instances": {"ECE", "HD95"},
+    "instances": {"ECE", "HD95", "choice_cost"},
     "points": {"ECE", "HD95", "choice_cost"},
     "semantic": {"HD95"},
     "shaken": {"spread"},
