@@ -65,12 +65,12 @@ from ._box_file import (
 from ._coco_results import (
     ImageDetections,
     image_id,
-    read_all,
     read_results,
     require_image,
     write_results,
 )
 from ._confidence import DECLARED
+from ._numbering import check_numbering, read_numbered
 from ._objects import SINGLE, GroundTruth, category_counts, require_objects
 from ._prefixed import prefixed
 from ._sizes import by_frequency, by_size
@@ -218,6 +218,8 @@ class Instances(Task):
             if self.coverage == "exact":
                 check_coverage(self.boxes, self.detections, dataset, ids)
             check_convention(self.boxes, self.detections, dataset, ids)
+            found = {id: (b.corners, b.categories) for id, b in self.boxes.items()}
+            check_numbering(found, self.detections, dataset, ids)
         if self.scored:
             require_objects(dataset, ids, SINGLE)
         elif not self.crowd:
@@ -371,7 +373,7 @@ class Instances(Task):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
-        return read_all(path, dataset.ids, dataset, categories=True)
+        return read_numbered(path, dataset)
 
 
 def _is_lvis(truth: Truth) -> bool:
