@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Masks, Model, ModelCard, Prompts
 from sambench.masks.rle import decode
+from sambench.shown import BOUND
 from sambench.truths import Boundaries, Concepts, Instances
 
 from ._baseline import Seen, clicks
@@ -50,7 +51,7 @@ class Oracle(Model):
             weights_sha256=self.dataset.fingerprint,
             preprocessing=f"the annotations of {self.dataset.card.name}",
             licence=self.dataset.card.licence,
-            family="baseline",
+            family=BOUND,
         )
 
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Seen]:

@@ -179,6 +179,10 @@ class Marks:
     boxes: Sequence[Any] = ()
 
 
+BOUND = "bound"
+"""Family of what shows how far a protocol reaches and competes with no model."""
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What a model is, as far as it can move a number.
@@ -190,7 +194,8 @@ class ModelCard:
         precision: arithmetic, such as float32.
         parameters: number of parameters.
         licence, citation: SPDX name or words; paper.
-        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained.
+        family: what it descends from, such as SAM or SAM 2; "baseline" if it was not trained,
+            BOUND if it is given the truth, which ranks cannot hold.
     """
 
     name: str

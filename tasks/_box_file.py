@@ -186,11 +186,11 @@ def _found(read: NDArray[np.float64], truth: Instances) -> Counter[str]:
 
 def _hit(corners: NDArray[np.float64], truth: Instances) -> NDArray[np.bool_]:
     """Which objects any of the boxes finds."""
-    best: NDArray[np.float64] = _overlap(corners, truth.boxes).max(axis=0, initial=0.0)
+    best: NDArray[np.float64] = overlap(corners, truth.boxes).max(axis=0, initial=0.0)
     return best >= HIT
 
 
-def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """IoU of N and M boxes XYXY, (N, M); those whose corners are swapped have none."""
     a, b = first[:, None], second[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])

@@ -63,8 +63,9 @@ from ._box_file import (
     read_boxes,
 )
 from ._chosen import Chosen, most_confident_first, read_chosen, run_lengths, write_chosen
-from ._coco_results import ImageDetections, image_id, read_all, require_image
+from ._coco_results import ImageDetections, image_id, require_image
 from ._confidence import CHOICE, DECLARED
+from ._numbering import check_numbering, read_numbered
 from ._objects import SINGLE, GroundTruth, category_counts, require_objects
 from ._prefixed import prefixed
 from ._sizes import by_frequency, by_size
@@ -220,6 +221,8 @@ class Instances(Task):
             if self.coverage == "exact":
                 check_coverage(self.boxes, self.detections, dataset, ids)
             check_convention(self.boxes, self.detections, dataset, ids)
+            found = {id: (b.corners, b.categories) for id, b in self.boxes.items()}
+            check_numbering(found, self.detections, dataset, ids)
         if self.scored:
             require_objects(dataset, ids, SINGLE)
         elif not self.crowd:
@@ -377,7 +380,7 @@ class Instances(Task):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
-        return read_all(path, dataset.ids, dataset, categories=True)
+        return read_numbered(path, dataset)
 
 
 def _is_lvis(truth: Truth) -> bool:

@@ -30,7 +30,8 @@ from sambench.metrics.detection.assignment import Detections
 from sambench.options import Range
 from sambench.truths import Instances as Truth
 
-from ._coco_results import ImageDetections, image_id, read_all, read_results, write_results
+from ._coco_results import ImageDetections, image_id, read_results, write_results
+from ._numbering import read_numbered
 from ._objects import SINGLE, require_objects
 from ._vocabulary import NamingTask
 from .instances import AP_FACTS, AVERAGE_PRECISION, Instances
@@ -131,7 +132,7 @@ class OpenVocabulary(NamingTask):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
-        return read_all(path, dataset.ids, dataset, categories=True)
+        return read_numbered(path, dataset)
 
 
 def _count(own: np.ndarray, others: Sequence[float], each: int | None, whole: int | None) -> int:

@@ -35,6 +35,7 @@ from sambench.options import Range
 from sambench.truths import Concepts
 
 from ._coco_results import read_all
+from ._numbering import read_numbered
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def _results(path: Path, dataset: Dataset) -> Iterator[tuple[str, str, JSON, flo
                 yield id, phrase, mask, float(score)
         return
     phrases = concepts.phrases(getattr(dataset, "categories", {}))
-    for id, found in read_all(path, dataset.ids, dataset, categories=True).items():
+    for id, found in read_numbered(path, dataset).items():
         masks = found.detections
         for mask, score, category in zip(
             masks.rles, masks.scores, masks.categories.tolist(), strict=True

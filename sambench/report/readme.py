@@ -33,8 +33,9 @@ within its 95 % interval.\
 MATRIX = """\
 ## Models and tasks
 
-The headline metric of each task with its interval, the rank, and how many images a second the model
-alone takes. Of several protocols on one dataset, the one of most models stands here.\
+The headline metric of each task with its interval and the rank. Of several protocols on one
+dataset, the one of most models stands here. The site, `sambench report results -o site`, has all of
+them with speeds, and why a model is missing.\
 """
 
 

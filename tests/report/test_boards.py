@@ -390,3 +390,19 @@ def test_a_terminal_is_told_where_nothing_was_measured(
 ) -> None:
     assert main(["report", str(tmp_path)]) == 0
     assert capsys.readouterr().out == "Nothing was measured yet.\n"
+
+
+def test_what_is_given_the_truth_has_no_rank_and_moves_none() -> None:
+    def of(model: str, value: float, family: str) -> Result:
+        found = result(model, value)
+        own = {"name": model, "family": family}
+        return replace(found, protocol={**found.protocol, "model": own})
+
+    models = of("a", 0.6, "SAM"), of("b", 0.2, "baseline")
+    [alone] = make_boards(runs(*models))
+    [board] = make_boards(runs(of("oracle", 0.99, "bound"), *models))
+    assert [(e.label, e.ranks) for e in board.entries] == [
+        *((e.label, e.ranks) for e in alone.entries), ("oracle", None)
+    ]  # fmt: skip
+    assert board.entries[-1].notes == ("given the truth: a bound, not ranked",)
+    assert tie_rule(board) == tie_rule(alone)

@@ -9,7 +9,6 @@ from sambench.metrics.statistics import Estimate
 from sambench.report.formats import matrix_markdown
 from sambench.report.leaderboard import make_boards
 from sambench.report.matrix import Known, Matrix, filters, known, make_matrix
-from sambench.report.numbers import DASH
 from sambench.store.result import Result, write_result
 from sambench.store.run import find_runs
 
@@ -194,19 +193,20 @@ def test_filters_have_the_values_that_occur(matrix_of) -> None:
     }
 
 
-def test_markdown_has_value_interval_rank_and_speed(tmp_path: Path) -> None:
+def test_markdown_has_a_line_for_each_task_and_for_each_model(tmp_path: Path) -> None:
     write_result(tmp_path / "a.json", result("a|b", family="SAM", prompts=["points"]))
     write_result(tmp_path / "b.json", result("c", "edges", prompts=[], methods=["boundaries"]))
     text = matrix_markdown(make_boards(find_runs([tmp_path])))
     assert text.splitlines() == [
-        "| model | family | prompts | parameters | edges, mini: ODS | points, mini: mIoU % |",
-        "| --- | --- | --- | --- | --- | --- |",
-        rf"| a\|b | SAM | points | not stated | {DASH} "
-        "| 60.0 (50.0 to 70.0), rank 1, 2.5 images/s |",
-        "| c | not stated | no prompts | not stated | 0.600 (0.500 to 0.700), rank 1, 2.5 images/s "
-        f"| {DASH} |",
+        "| task | dataset | metric | models, by rank |",
+        "| --- | --- | --- | --- |",
+        "| edges | mini | ODS | 1: c 0.600 (0.500 to 0.700) |",
+        r"| points | mini | mIoU % | 1: a\|b 60.0 (50.0 to 70.0) |",
         "",
-        f"{DASH}: not run, or the model takes none of the prompts; the site says which.",
+        "| model | family | prompts | parameters |",
+        "| --- | --- | --- | --- |",
+        r"| a\|b | SAM | points | not stated |",
+        "| c | not stated | no prompts | not stated |",
     ]
     assert matrix_markdown([]) == ""
 
