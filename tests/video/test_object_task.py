@@ -101,6 +101,16 @@ def test_an_object_that_comes_later_counts_by_the_rule_of_sav_alone():
     assert counted == {"davis": ["1"], "sav": ["1", "2"]}
 
 
+def test_objects_that_do_not_count_are_told_of(tmp_path, capsys):
+    """Of three objects that are scored by SA-V's rule, DAVIS's counts two; the table says so."""
+    said = "1 object of 1 clip that the first annotated frame does not number count in no metric"
+    for rule, objects in (("davis", 3), ("sav", 4)):
+        run(tmp_path, "--workers=0", f"--rule={rule}")
+        table = capsys.readouterr().out
+        assert f"3 clips, {objects} objects" in table
+        assert (said in table) == (rule == "davis")
+
+
 @pytest.mark.parametrize("spec", ["video_object", "video_object:exclusive=false"])
 def test_predictions_survive_their_files(spec, tmp_path):
     for name, paths in PATHS.items():
