@@ -20,6 +20,7 @@ from sambench.interfaces import JSON, T
 from sambench.masks.rle import encode
 from sambench.shown import RLE
 from sambench.video import Clip, ClipDataset, FileClip, Tracks
+from sambench.video.tracks import values_in
 
 from ._files import IMAGES, LABELS, files_in
 
@@ -110,7 +111,7 @@ class LabelReading:
                 f"{path} has size {labels.shape}, but its frame has {size} (height, width); save "
                 "masks at the size of the frames."
             )
-        values = [int(value) for value in np.unique(labels) if value]
+        values = [int(value) for value in values_in(labels) if value]
         if values and not 0 < values[0] <= values[-1] <= MOST_OBJECTS:
             odd = values[0] if values[0] < 0 else values[-1]
             raise UserError(

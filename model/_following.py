@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -24,6 +23,11 @@ from sambench.metrics.iou import iou
 from sambench.registry import find, load, option_types, split_spec
 from sambench.video.clips import Clip
 from sambench.video.interfaces import BOXES, MASKS, POINTS, Answers, FramePrompt, VideoModel
+
+from ._remembered import Remembered
+
+REMEMBER = 128
+"""Frames whose embeddings are kept, 512 MiB with SAM: more than a clip of DAVIS has."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,14 @@ class Followed:
         told: by frame and object, what the prompts on that frame gave.
         seen: by frame and object, the mask that was last given there, as run lengths.
         last: the frame that was given last, and its objects.
-        embeddings: by frame, of those that were used last.
+        embeddings: of its frames by the image model; None without one.
     """
 
     clip: Clip
     told: dict[int, dict[int, Known]] = field(default_factory=dict)
     seen: dict[int, dict[int, JSON]] = field(default_factory=dict)
     last: tuple[int, Mapping[int, Known]] = (-1, {})
-    embeddings: OrderedDict[int, Embedding] = field(default_factory=OrderedDict)
+    embeddings: Remembered | None = None
 
 
 class Following(VideoModel):
@@ -71,7 +75,7 @@ class Following(VideoModel):
         model: an image model that answers prompts, by name, a semicolon between its options; none:
             only masks can be given.
         device: for it.
-        remember: embeddings of frames that are kept.
+        remember: frames whose embeddings are kept, see `Remembered`.
     """
 
     name: ClassVar[str]
@@ -106,7 +110,9 @@ class Following(VideoModel):
 
     def start(self, clip: Clip) -> Followed:
         """Begin with a clip; no frame is read."""
-        return Followed(clip)
+        if self.image is None:
+            return Followed(clip)
+        return Followed(clip, embeddings=Remembered(self.image, clip, self.remember))
 
     def add(self, state: Followed, frame: int, id: int, prompt: FramePrompt) -> NDArray[Any]:
         """The mask that was given, or the image model's answer to clicks and a box.
@@ -151,15 +157,9 @@ class Following(VideoModel):
         state.last = -1, {}
 
     def embedding(self, state: Followed, frame: int) -> Embedding:
-        """The image model's embedding of a frame; those that were used last are kept."""
-        assert self.image is not None
-        kept = state.embeddings
-        if frame not in kept:
-            while len(kept) >= self.remember:
-                kept.popitem(last=False)
-            [kept[frame]] = self.image.embed([self.image.prepare(state.clip.frame(frame))])
-        kept.move_to_end(frame)
-        return kept[frame]
+        """The image model's embedding of a frame, which may be kept from an earlier pass."""
+        assert state.embeddings is not None
+        return state.embeddings.embedding(frame)
 
     def logits_of(self, state: Followed, frame: int, known: Known) -> Any:
         """Logits (1, h, w) of an object that the image model takes as a prompt.

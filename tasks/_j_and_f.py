@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.interfaces import JSON, Curve, Histogram, Metric
-from sambench.metrics.statistics import Statistic, ratios
+from sambench.metrics.statistics import MEAN, Statistic, ratios
 from sambench.metrics.video import object_table
 
 _OF = {
@@ -48,6 +49,7 @@ _COLUMNS = {
     "J&F": "jf", "J": "j", "J-recall": "j_recall", "J-decay": "j_decay",
     "F": "f", "F-recall": "f_recall", "F-decay": "f_decay",
 }  # fmt: skip
+_OF_CLIPS = replace(MEAN, reason=f"intervals from fewer than {MEAN.fewest} clips do not hold 95 %")
 STEPS = 20
 """Parts of a clip over which its objects' J and F are averaged for a curve."""
 
@@ -63,7 +65,12 @@ def values_of(records: Sequence[JSON]) -> dict[str, list[list[float]]]:
 
 def estimator_of(records: Sequence[JSON]) -> Statistic:
     """Means over the objects of all clips, by metric."""
-    return ratios(values_of(records))
+    return over_clips(values_of(records))
+
+
+def over_clips(values: Mapping[str, Sequence[Sequence[float]]]) -> Statistic:
+    """As `ratios`, of values by metric, clip and object."""
+    return replace(ratios(values), kinds=dict.fromkeys(values, _OF_CLIPS))
 
 
 def over_time(records: Sequence[JSON]) -> list[Curve]:

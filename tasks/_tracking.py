@@ -19,7 +19,7 @@ from sambench.shown import RLE, Layer
 from sambench.store.paths import file_stem
 from sambench.video.clips import Clip
 from sambench.video.interfaces import Answers, FramePrompt, State, VideoModel, exclusive
-from sambench.video.tracks import Tracks
+from sambench.video.tracks import Tracks, values_in
 
 MOST = 255
 """The largest id that a label map of DAVIS's format holds."""
@@ -220,7 +220,7 @@ def _read_labels(folder: Path) -> dict[int, dict[str, RLE]]:
     for path in sorted(folder.glob("*.png")):
         labels, name = read_labels(path), path.stem
         shapes[name] = labels.shape
-        ids = np.unique(np.append(labels, 0))
+        ids = np.union1d(values_in(labels), [0])
         for id, rle in zip(ids.tolist(), encode(labels == ids[:, None, None]), strict=True):
             found.setdefault(id, {})[name] = rle
     nothing = {s: encode(np.zeros((1, *s), dtype=bool))[0] for s in set(shapes.values())}

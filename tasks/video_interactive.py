@@ -30,7 +30,6 @@ from sambench.interfaces import (
 )
 from sambench.masks.rle import decode, encode
 from sambench.metrics.iou import iou
-from sambench.metrics.statistics import ratios
 from sambench.metrics.video import clip_record, jaccard, object_table
 from sambench.options import Range
 from sambench.shown import RLE
@@ -38,7 +37,7 @@ from sambench.video.clips import Clip
 from sambench.video.interfaces import POINTS, ClipTask, State, VideoModel
 from sambench.video.tracks import Tracks
 
-from ._j_and_f import RULES, histogram, over_time
+from ._j_and_f import RULES, histogram, over_clips, over_time
 from ._tracking import Target, click_on, followed
 
 SHOWN = (1, 2, 3, 5, 8)
@@ -171,7 +170,7 @@ class VideoInteractive(ClipTask):
         }
         for count in (n for n in SHOWN if n <= self.frames):
             values[f"J&F@{count}"] = [[own[count - 1] for own in clip] for clip in rounds]
-        return ratios(values)
+        return over_clips(values)
 
     def curves(self, records: Sequence[JSON]) -> Sequence[Curve | Histogram]:
         """J&F against frames with clicks; J and F over time and J&F after the last round."""

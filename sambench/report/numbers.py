@@ -10,6 +10,7 @@ from sambench.store.display import UNITS, arrow, interval, number
 from sambench.store.display import withheld as withheld
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
+from sambench.video.clips import IMAGES
 
 
 def declared_by(result: Result) -> tuple[Metric, ...]:
@@ -117,7 +118,9 @@ def scored(result: Result) -> str:
     counts = dict[str, int]()
     for drawn in told:
         counts.setdefault(drawn.y_label, round(sum(drawn.counts)))
-    return ", ".join([images_in_words(result.images), *(f"{n} {of}" for of, n in counts.items())])
+    return ", ".join(
+        [counted(result.images, result.items), *(f"{n} {of}" for of, n in counts.items())]
+    )
 
 
 def hardware(result: Result) -> str:
@@ -127,9 +130,14 @@ def hardware(result: Result) -> str:
     return str(environment.get("cpu") if device == "cpu" else device)
 
 
-def images_in_words(images: int) -> str:
-    """``1 image``, ``2 images``."""
-    return f"{images} image{'' if images == 1 else 's'}"
+def counted(images: int, items: str = IMAGES) -> str:
+    """``1 image``, ``2 images``, ``2 clips``.
+
+    Args:
+        images: how many there are.
+        items: what they are, in the plural, as `Result.items` says.
+    """
+    return f"{images} {items.removesuffix('s') if images == 1 else items}"
 
 
 SUSPICIOUS = 5
@@ -144,10 +152,11 @@ def nothing_matched(result: Result) -> str:
     metric, value = metric_of(result, result.metric), result.metrics[result.metric].value
     if value != 0 or metric.higher_is_better is not True or result.images < SUSPICIOUS:
         return ""
+    whole = counted(result.images, result.items)
     return (
-        f"{metric.name} is exactly 0 on {images_in_words(result.images)}: nothing is right at all. "
-        "Categories numbered as in another dataset, another scale, or predictions for other images "
-        "look like this"
+        f"{metric.name} is exactly 0 on {whole}: nothing is right at all. "
+        "Categories numbered as in another dataset, another scale, or predictions for other "
+        f"{result.items} look like this"
     )
 
 

@@ -10,8 +10,8 @@ from sambench.metrics.statistics import Estimate
 from sambench.registry import installed, names, split_spec
 from sambench.report.numbers import (
     DASH,
+    counted,
     few_images,
-    images_in_words,
     legend,
     show_difference,
     show_estimate,
@@ -263,7 +263,7 @@ def _verdict(
         return f"another protocol{also} ({'; '.join(others)}): {numbers}"
     if partial:
         split = " of another split" if "split" in kinds else ""
-        return f"partial: on {images_in_words(result.images)}{split}, {numbers}"
+        return f"partial: on {counted(result.images, result.items)}{split}, {numbers}"
     known = ", as far as the protocol is known" if unknown else ""
     holds = all(line.verdict != "differs" for line in measured)
     return f"{'reproduced' if holds else 'not reproduced'}{known}: {numbers}"

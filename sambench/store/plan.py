@@ -27,6 +27,7 @@ from sambench.store.options import (
     unprompted,
 )
 from sambench.store.paths import label_of
+from sambench.video.clips import CLIPS, items_of
 
 PROMPTS = "prompts"
 """Says in a protocol card that there are none; such a card leaves out how a model is prompted."""
@@ -68,6 +69,7 @@ def describe(name: str, task: Task, model: Model, dataset: Dataset) -> JSON:
                 "fingerprint": dataset.fingerprint,
                 **_chosen(dataset),
                 **({"own": True} if card.own else {}),
+                **({"items": CLIPS} if items_of(dataset) == CLIPS else {}),
             },
             "note": " ".join(filter(None, (card.note, card.unseen))),
             **_plugins({"task": task, "dataset": dataset}),

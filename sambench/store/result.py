@@ -16,6 +16,7 @@ from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric, find_metric
 from sambench.store.display import html_table, interval, metric_cells, new_axes, number, withheld
 from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
+from sambench.video.clips import IMAGES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,6 +62,11 @@ class Result:
     def complete(self) -> bool:
         """Whether every image of the plan was scored."""
         return not self.failed
+
+    @property
+    def items(self) -> str:
+        """What was scored, in the plural: images, or clips."""
+        return str(self.protocol.get("dataset", {}).get("items", IMAGES))
 
     @property
     def defined(self) -> bool:

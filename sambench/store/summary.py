@@ -15,6 +15,7 @@ from sambench.store.records import Index
 from sambench.store.result import Result
 from sambench.store.run import Run
 from sambench.store.timing import summarize
+from sambench.video.interfaces import ClipTask
 
 
 def summary(
@@ -45,7 +46,7 @@ def summary(
         failed={id: reasons.get(id, "not scored") for id in ids if id not in index.offsets},
         timing={**summarize(lines), **_cost(index.sessions)},
         environment=_machines(index.sessions),
-        note=about["note"],
+        note=" ".join(filter(None, (about["note"], _said(task, lines)))),
         **_numbers(task, index, lines, resamples),
     )
 
@@ -62,6 +63,11 @@ def recomputed(run: Run, resamples: int = RESAMPLES) -> Result:
             f"{run.path} has no records beside it that are its own; bring {run.records_path}."
         )
     return replace(run.result, **_numbers(run.task, run.index, lines, resamples))
+
+
+def _said(task: Task, lines: Sequence[JSON]) -> str:
+    """What a task of clips says of what its numbers leave out."""
+    return task.said([line["record"] for line in lines]) if isinstance(task, ClipTask) else ""
 
 
 def _numbers(task: Task, index: Index, lines: Sequence[JSON], resamples: int) -> dict[str, Any]:

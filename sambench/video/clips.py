@@ -18,6 +18,8 @@ from sambench.interfaces import Dataset
 from sambench.video.tracks import Tracks
 
 PLAIN = Decoding()
+IMAGES, CLIPS = "images", "clips"
+"""What a dataset may be of, in the plural."""
 
 
 class Clip(ABC):
@@ -122,3 +124,8 @@ class ClipDataset(Dataset):
     def stamp(self, id: str) -> str | None:
         """Of all frames."""
         return self.clip(id).stamp()
+
+
+def items_of(dataset: Dataset) -> str:
+    """What a dataset is of, one of `IMAGES` and `CLIPS`."""
+    return CLIPS if isinstance(dataset, ClipDataset) else IMAGES

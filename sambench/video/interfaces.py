@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.errors import UserError
-from sambench.interfaces import Embedding, Masks, Model, Prediction, Prompts, Task
+from sambench.interfaces import JSON, Embedding, Masks, Model, Prediction, Prompts, Task
 from sambench.video.clips import Clip
 from sambench.video.tracks import Tracks
 
@@ -139,7 +139,8 @@ class VideoModel(Model):
 class ClipTask(Task):
     """A task of clips, whose records hold J and F of each object in each frame.
 
-    A record has ``{"objects": {"1": {"j": [T], "f": [T]}}}``, None where a frame does not count.
+    A record has ``{"objects": {"1": {"j": [T], "f": [T]}}}``, None where a frame does not count,
+    and ``{"uncounted": [2]}`` with the ids of objects that come too late for DAVIS's rule.
     """
 
     truth: ClassVar[type] = Tracks
@@ -147,6 +148,18 @@ class ClipTask(Task):
     @abstractmethod
     def tracks(self, prediction: Prediction) -> Tracks:
         """What of a prediction to draw over the frames of its clip."""
+
+    def said(self, records: Sequence[JSON]) -> str:
+        """What must be said beside the numbers of objects that do not count; nothing if all do."""
+        late = [len(record["uncounted"]) for record in records if "uncounted" in record]
+        if not late:
+            return ""
+        count, clips = sum(late), len(late)
+        return (
+            f"{count} object{'s' if count > 1 else ''} of {clips} clip{'s' if clips > 1 else ''} "
+            "that the first annotated frame does not number count in no metric, by DAVIS's rule; "
+            "give --rule sav to have them counted."
+        )
 
 
 def exclusive(answers: Answers) -> dict[int, NDArray[np.bool_]]:

@@ -135,3 +135,15 @@ class Tracks(Truth):
     def layer(self) -> Layer:
         """Their masks in the first frame."""
         return Layer(masks=self.objects().rles)
+
+
+def values_in(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The values of a label image in ascending order, as `np.unique` finds them, without sorting.
+
+    Args:
+        labels: of any shape, with a value at least.
+    """
+    low, high = int(labels.min()), int(labels.max())
+    if high - low > labels.size:
+        return np.unique(labels)
+    return np.flatnonzero(np.bincount((labels - low).ravel())) + low

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from tests import clip_runs
+
 pytest.importorskip("ray", reason="the extra sambench[ray] is not installed")
 
 # What Ray does at exit and at start is not this project's to mend.
@@ -42,6 +44,14 @@ def test_the_number_of_actors_moves_no_number(runner, plain, actors):
     )
     assert kept == usual  # they come back from the actors, which may be elsewhere
     assert len(kept) == 24 + 1
+
+
+def test_clips_come_back_whole(tmp_path):
+    """A clip is an item of its own, whose predictions are a folder of files."""
+    assert clip_runs.run(tmp_path / "plain", "--workers=0") == 0
+    assert clip_runs.run(tmp_path / "ray", "--workers=0", "--engine=ray", "--actors=2") == 0
+    for left in (clip_runs.bytes_of, clip_runs.numbers_of):
+        assert left(tmp_path / "ray") == left(tmp_path / "plain")
 
 
 def test_actors_may_die_midway(runner, plain, tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from sambench.errors import UserError
 from sambench.model import _following
@@ -141,17 +142,27 @@ def test_a_pass_that_is_stopped_goes_on_with_what_is_known_of_the_others(greys):
         }
 
 
-def test_frames_are_read_once_in_a_pass_and_none_is_kept(greys):
-    clip = Drawn(PATHS["one"])
-    follow(load("model", "propagate"), clip, told=[(0, 1, mask(PATHS["one"][1], 0))])
-    assert clip.read == [1, 2, 3, 4, 5]  # nobody asks about the first, whose mask is given
-    clip = Drawn(PATHS["one"])
-    model = load("model", "propagate:remember=6")
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize(("remember", "later"), [(128, []), (2, [3, 4, 5]), (0, [1, 2, 3, 4, 5])])
+def test_frames_of_all_passes_are_embedded_once_as_far_as_there_is_room(
+    greys, packs, remember, later
+):
+    """Those of the first frames are kept; the answers are those of a model that keeps none."""
+    if packs:
+        greys.pack = lambda grey: {"grey": torch.from_numpy(grey)}
+        greys.unpack = lambda packed: packed["grey"].numpy()
+    path = PATHS["one"][1]
+    clip, model = Drawn(PATHS["one"]), load("model", f"propagate:remember={remember}")
     state = model.start(clip)
-    model.add(state, 0, 1, mask(PATHS["one"][1], 0))
+    model.add(state, 0, 1, mask(path, 0))
+    passes = []
     for _ in range(3):
-        list(model.propagate(state, 0))
-    assert clip.read == [1, 2, 3, 4, 5]  # nobody asks about the first, whose mask is given
+        passes.append({t: a[1].tolist() for t, a in model.propagate(state, 0)})
+    assert passes[0] == passes[1] == passes[2]
+    assert all((np.array(passes[0][t]) > 0).tolist() == square(path[t]).tolist() for t in range(6))
+    # Nobody asks about the first, whose mask is given; the last is at hand until another is asked.
+    assert clip.read == [1, 2, 3, 4, 5, *later, *later]
+    assert len(state.embeddings.kept) == min(remember, 5)
     model.forget(state)
     assert [own for _, own in model.propagate(state, 0)] == [{}] * 6
 

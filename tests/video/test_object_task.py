@@ -1,6 +1,5 @@
-"""Following objects as a task: prompts, files of both formats, what counts, runs cut off."""
+"""Following objects as a task: prompts, files of both formats, what counts."""
 
-import contextlib
 import json
 import re
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import sambench
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.interfaces import Sample
@@ -17,10 +15,8 @@ from sambench.registry import load
 from sambench.tasks._tracking import palette, read_tracks, write_apart, write_tracks
 from sambench.video.interfaces import BOXES, MASKS, POINTS
 from sambench.video.tracks import Tracks
-from tests.parts.clips import PATHS, SIZE, Clips, Drawn, square, tracks
-from tests.runs import PARTS
-
-CLIPS = str(PARTS / "clips.py")
+from tests.clip_runs import CLIPS, bytes_of, run
+from tests.parts.clips import PATHS, SIZE, Drawn, square, tracks
 
 
 def predict(spec, paths, model="still"):
@@ -101,6 +97,16 @@ def test_an_object_that_comes_later_counts_by_the_rule_of_sav_alone():
     assert counted == {"davis": ["1"], "sav": ["1", "2"]}
 
 
+def test_objects_that_do_not_count_are_told_of(tmp_path, capsys):
+    """Of three objects that are scored by SA-V's rule, DAVIS's counts two; the table says so."""
+    said = "1 object of 1 clip that the first annotated frame does not number count in no metric"
+    for rule, objects in (("davis", 3), ("sav", 4)):
+        run(tmp_path, "--workers=0", f"--rule={rule}")
+        table = capsys.readouterr().out
+        assert f"3 clips, {objects} objects" in table
+        assert (said in table) == (rule == "davis")
+
+
 @pytest.mark.parametrize("spec", ["video_object", "video_object:exclusive=false"])
 def test_predictions_survive_their_files(spec, tmp_path):
     for name, paths in PATHS.items():
@@ -158,64 +164,11 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         task.save(large, tmp_path / "large")
 
 
-def record_files(folder):
-    return [*folder.rglob("*.records.jsonl")]
-
-
-def bytes_of(folder):
-    """Records without what is measured, and every file of the predictions."""
-    [path] = record_files(folder)
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    kept = ("id", "image", "stamp", "record", "prediction")
-    records = {line["id"]: {k: line[k] for k in kept} for line in lines if "record" in line}
-    names = {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in sorted(folder.rglob("*.png"))
-    }
-    return json.dumps(records, sort_keys=True), names
-
-
-def run(folder, *more, model="still"):
-    words = ["--task=video_object", f"--model={model}", f"--dataset={CLIPS}", f"--output={folder}"]
-    return main(["run", *words, "--resamples=0", "--predictions=all", "--device=cpu", *more])
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     assert run(folder, "--workers=0") == 0
     return bytes_of(folder)
-
-
-class Stops:
-    """Carries masks until so many frames were carried."""
-
-    def __init__(self, model, frames):
-        self.left, self.carry = frames, model.carry
-
-    def __call__(self, *arguments):
-        if not self.left:
-            raise KeyboardInterrupt
-        self.left -= 1
-        return self.carry(*arguments)
-
-
-def test_a_run_cut_off_at_any_frame_resumes_to_equal_bytes(tmp_path, whole):
-    """At the first frame of the first clip, then within each of them, then not."""
-    model = load("model", "still")
-    for cut in (0, 3, 7, 8, None):
-        with contextlib.ExitStack() as stack:
-            if cut is not None:
-                model.carry = Stops(model, cut)
-                stack.enter_context(pytest.raises(KeyboardInterrupt))
-            sambench.evaluate(
-                "video_object", model=model, dataset=Clips(), output=tmp_path, predictions="all",
-                resamples=0, progress=False, fresh=False,
-            )  # fmt: skip
-        vars(model).pop("carry", None)
-    records, files = bytes_of(tmp_path)
-    assert records == whole[0]
-    assert sorted(files.values()) == sorted(whole[1].values())
 
 
 def test_workers_batches_and_shards_move_nothing(tmp_path, whole):

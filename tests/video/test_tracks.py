@@ -7,6 +7,7 @@ from PIL import Image
 from sambench.errors import UserError
 from sambench.masks.rle import encode
 from sambench.video import FileClip, Tracks
+from sambench.video.tracks import values_in
 
 SIZE = (4, 6)
 
@@ -125,3 +126,9 @@ def test_frames_of_other_sizes_or_of_one_name_are_refused(tmp_path):
         FileClip([save(tmp_path / "0.png"), save(tmp_path / "x" / "0.png")])
     with pytest.raises(UserError, match="no frames"):
         FileClip([])
+
+
+@pytest.mark.parametrize("labels", [[[7]], [[0, 255], [3, 0]], [[-2, 5]], [[0, 2**40, 9]]])
+def test_values_of_a_label_image_are_those_that_sorting_finds(labels):
+    labels = np.array(labels)
+    assert values_in(labels).tolist() == np.unique(labels).tolist()

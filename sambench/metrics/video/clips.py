@@ -48,7 +48,8 @@ def clip_record(
 
     Returns:
         ``{"objects": {"1": {"j": [T], "f": [T]}}}`` for the objects that the rule counts; None for
-        a frame that does not count.
+        a frame that does not count. Where ``davis`` leaves out objects that come later, their ids
+        are ``"uncounted"``.
 
     Raises:
         UserError: the rule is unknown, or masks are damaged, too few or of other sizes.
@@ -61,7 +62,8 @@ def clip_record(
         scores = _object(predicted.get(id), truth[id], rule)
         if scores is not None:
             objects[str(id)] = scores
-    return {"objects": objects}
+    late = [id for id in truth if id not in counted]
+    return {"objects": objects, **({"uncounted": late} if late else {})}
 
 
 def _numbered(truth: Mapping[int, Sequence[RLE | None]]) -> list[int]:

@@ -1,7 +1,9 @@
 """The clips of a board: J and F over time, and frames to move through; see assets/clips.js."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,22 @@ from sambench.report.numbers import metric_of, show_metric
 from sambench.report.pages.browser import ScoredRun
 from sambench.report.pages.layers import (
     TRUTH,
-    draw_outlines,
-    draw_prediction,
     fit,
-    write_layer,
+    write_outlines,
     write_photo,
+    write_prediction,
 )
 from sambench.report.pages.links import browser_address
 from sambench.report.pages.render import Page
 from sambench.report.scores import chosen_images
-from sambench.shown import Layer
+from sambench.shown import RLE
 from sambench.store.paths import file_stem
 from sambench.video.clips import Clip, ClipDataset
 from sambench.video.interfaces import ClipTask
 from sambench.video.tracks import Tracks
 
 log = logging.getLogger(__name__)
+Write = Callable[[Sequence[RLE], tuple[int, int], Path], None]
 FRAMES = 120
 """Frames of a clip that are drawn at most, evenly spaced."""
 
@@ -54,16 +56,23 @@ def clip_page(
     ids = dict.fromkeys(id for run in runs for id in run.scores)
     named = {str(i): run.shown for i, run in enumerate(runs)}
     chosen = chosen_images(named, metric_of(runs[0].run.result), most)
-    clips = []
-    for number, id in enumerate(ids):
-        clip: JSON = {
+    clips: list[JSON] = [
+        {
             "id": id,
             "scores": [run.scores.get(id) for run in runs],
             "runs": [_objects(run.lines.get(id)) for run in runs],
         }
-        if isinstance(dataset, ClipDataset) and id in chosen:
-            clip |= _drawn(id, runs, dataset, folder / f"{number:06d}", side)
-        clips.append(clip)
+        for id in ids
+    ]
+    if isinstance(dataset, ClipDataset):
+        wanted = [(number, id) for number, id in enumerate(ids) if id in chosen]
+        # Most of drawing is done outside of Python: decoding, resizing, encoding.
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            drawn = threads.map(
+                lambda each: _drawn(each[1], runs, dataset, folder / f"{each[0]:06d}", side), wanted
+            )
+            for (number, _), pictures in zip(wanted, drawn, strict=True):
+                clips[number] |= pictures
     for_script = {
         "metric": show_metric(board.metric),
         "factor": board.metric.factor,
@@ -122,7 +131,8 @@ def _frames(
         path = folder / f"{frame:05d}.jpg"
         write_photo(clip.frame(frame), size, path)
         photos.append(_address(path))
-        outlines.append(_layer(truth, frame, size, folder / f"{frame:05d}-truth.png", truth=True))
+        path = folder / f"{frame:05d}-truth.png"
+        outlines.append(_layer(truth, frame, size, path, write_outlines))
     return {"photos": photos, "truth": outlines}
 
 
@@ -146,22 +156,19 @@ def _predicted(
         return []
     place = {name: index for index, name in enumerate(tracks.frames)}
     return [
-        _layer(tracks, place[name], size, folder / f"{frame:05d}-{number}.png")
+        _layer(tracks, place[name], size, folder / f"{frame:05d}-{number}.png", write_prediction)
         if (name := clip.names[frame]) in place
         else ""
         for frame in shown
     ]
 
 
-def _layer(
-    tracks: Tracks, frame: int, size: tuple[int, int], path: Path, *, truth: bool = False
-) -> str:
+def _layer(tracks: Tracks, frame: int, size: tuple[int, int], path: Path, write: Write) -> str:
     """Draw the masks of a frame; "" where there is none, so that nothing has to be drawn."""
     masks = [rle for own in tracks.masks.values() if (rle := own[frame]) is not None]
     if not masks:
         return ""
-    draw = draw_outlines if truth else draw_prediction
-    write_layer(draw(Layer(masks=masks), size), path)
+    write(masks, size, path)
     return _address(path)
 
 

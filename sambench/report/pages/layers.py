@@ -12,7 +12,7 @@ from scipy.ndimage import binary_erosion
 from sambench.interfaces import JSON
 from sambench.masks.rle import areas, decode
 from sambench.report.pages.overlay import colours
-from sambench.shown import Layer
+from sambench.shown import RLE, Layer
 
 TRUTH = (20, 230, 150)
 WEAK, STRONG = (255, 190, 0), (225, 20, 60)
@@ -22,6 +22,8 @@ FAINT = 0.08
 MISSED, EXTRA = (220, 40, 160), (255, 170, 0)
 FILL = 96
 """Opacity of the inside of a mask, of 255."""
+MOST_HUES = 127
+"""Masks with colours of their own in a palette of 256: the inside's, the outline's, and none."""
 
 
 def draw_outlines(layer: Layer, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -55,9 +57,12 @@ def draw_prediction(layer: Layer, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    outline: NDArray[np.bool_] = mask & ~binary_erosion(
-        mask, iterations=max(1, round(max(mask.shape) / 400))
-    )
+    outline = np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows):  # beyond its box there is as little as beyond the picture
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        width = max(1, round(max(mask.shape) / 400))
+        outline[box] = mask[box] & ~binary_erosion(mask[box], iterations=width)
     return outline
 
 
@@ -140,9 +145,46 @@ def write_layer(picture: NDArray[np.uint8], path: Path) -> None:
     image.save(path, optimize=True)
 
 
+def write_outlines(masks: Sequence[RLE], size: tuple[int, int], path: Path) -> None:
+    """As `draw_outlines` and `write_layer` of masks, in a tenth of the time."""
+    places = np.zeros(size, dtype=np.uint8)
+    for mask in resized_masks(masks, size):
+        places[_outline(mask)] = 1
+    _write_places(places, [(0, 0, 0, 0), (*TRUTH, 255)], path)
+
+
+def write_prediction(masks: Sequence[RLE], size: tuple[int, int], path: Path) -> None:
+    """As `draw_prediction` and `write_layer` of masks, in a fifth of the time.
+
+    Of more masks than a palette has colours for, some share theirs.
+    """
+    hues = colours(min(len(masks), MOST_HUES)).round().astype(np.uint8).tolist()
+    palette = [(0, 0, 0, 0), *((*hue, opacity) for hue in hues for opacity in (FILL, 255))]
+    order = np.argsort(-areas(masks), kind="stable").tolist()
+    places = np.zeros(size, dtype=np.uint8)
+    for index, mask in zip(order, resized_masks([masks[i] for i in order], size), strict=True):
+        first = 1 + 2 * (index % MOST_HUES)
+        places[mask] = first
+        places[_outline(mask)] = first + 1
+    _write_places(places, palette, path)
+
+
+def _write_places(places: NDArray[np.uint8], palette: Sequence[Sequence[int]], path: Path) -> None:
+    """Write a picture as a PNG of given colours.
+
+    Args:
+        places: (h, w), of each pixel's colour in the palette.
+        palette: RGBA.
+        path: where to.
+    """
+    image = Image.fromarray(places, mode="P")
+    image.putpalette([value for colour in palette for value in colour[:3]])
+    image.save(path, transparency=bytes(colour[3] for colour in palette))
+
+
 def write_photo(image: NDArray[np.uint8], size: tuple[int, int], path: Path) -> None:
     """Write a photograph at (h, w) as a JPEG."""
-    small = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    small = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC)
     small.save(path, quality=82)
 
 
