@@ -30,7 +30,7 @@ def test_after_the_warm_up_nothing_is_compiled(tmp_path):
     assert COMPILING not in python("-m", "sambench", "warm-up")
     assert python("-c", PICTURE).splitlines() == ["1 0"] * 3
     kept = {path.name for path in tmp_path.glob("edges_*/*.nbc")}
-    assert any(name.startswith("_assignment.assign-") for name in kept)  # by a process beside
+    assert any(name.startswith("_assignment.search-") for name in kept)  # by a process beside
     assert {name.split(".")[-2] for name in kept} == {"1"}  # each kernel for one set of types
 
 

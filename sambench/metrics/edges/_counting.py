@@ -6,22 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench._compile import compiled, inner
-from sambench.metrics.edges._assignment import assign
+from sambench.metrics.edges._assignment import search
 from sambench.metrics.edges._matching import Bools, Heap, Ints, Longs, Side, update
-from sambench.metrics.edges._outliers import Work
+from sambench.metrics.edges._outliers import Work, place
 from sambench.metrics.edges._thinning import Events
 
 
 @inner
-def _assigned(
-    predicted: Side, annotated: Side, work: Work, unmatched: int, seed: np.uint64, pairs: Ints
-) -> int:
+def _assigned(predicted: Side, annotated: Side, mate: Ints, pairs: Ints) -> int:
     """Write the pairs that the benchmark's assignment matches; returns how many."""
     count = 0
-    fewer = predicted.size[0] < annotated.size[0]
-    small, big = (predicted, annotated) if fewer else (annotated, predicted)
-    assign(small, big, work, unmatched, seed)
-    mate = work.x_mate if fewer else work.y_mate
     for i in range(predicted.size[0]):
         if mate[i] < annotated.size[0]:
             pairs[count, 0], pairs[count, 1] = predicted.active[i], annotated.active[mate[i]]
@@ -82,10 +76,14 @@ def walk(
     for step in range(len(counts)):
         begin, middle, end = events.removed[step], events.added[step], events.removed[step + 1]
         if end > begin:
-            off, on = events.changes[begin:middle], events.changes[middle:end]
-            update(predicted, annotated, off, on, within, heap, widows)
+            update(predicted, annotated, events.changes, begin, middle, end, within, heap, widows)
             if len(seeds) > 0 and predicted.size[0] > 0:
-                count = _assigned(predicted, annotated, work, unmatched, seeds[step], pairs)
+                fewer = predicted.size[0] < annotated.size[0]
+                small, big = (predicted, annotated) if fewer else (annotated, predicted)
+                place(small, big, work, seeds[step])
+                search(small, big, work, unmatched, seeds[step])
+                mate = work.x_mate if fewer else work.y_mate
+                count = _assigned(predicted, annotated, mate, pairs)
             else:
                 count = _matched(predicted, pairs)
         for i in range(count):

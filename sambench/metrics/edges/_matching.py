@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sambench._compile import compiled, inner
+from sambench._compile import inner
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -227,19 +227,20 @@ def remove(predicted: Side, annotated: Side, pixel: int, within: Ints) -> int:
     return widow
 
 
-@compiled
+@inner
 def update(
-    predicted: Side, annotated: Side, off: Ints, on: Ints, within: Ints, heap: Heap, widows: Ints
-) -> None:
-    """Apply one step of thinning: pixels go off, then pixels come on."""
+    predicted: Side, annotated: Side, changes: Ints, off: int, on: int, end: int, within: Ints,
+    heap: Heap, widows: Ints,
+) -> None:  # fmt: skip
+    """Apply one step of thinning: pixels go off (from `off`), then come on (`on` to `end`)."""
     count = 0
-    for pixel in off:
-        widow = remove(predicted, annotated, pixel, within)
+    for i in range(off, on):
+        widow = remove(predicted, annotated, changes[i], within)
         if widow >= 0:
             widows[count] = widow
             count += 1
-    for pixel in on:
-        add(predicted, annotated, pixel, within, heap)
+    for i in range(on, end):
+        add(predicted, annotated, changes[i], within, heap)
     for i in range(count):  # most of them have found a new partner by now
         if annotated.mate[widows[i]] < 0 and annotated.price[widows[i]] > 0:
             augment(annotated, predicted, widows[i], heap)

@@ -101,45 +101,31 @@ def _bits(state: np.uint64) -> np.uint64:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-@inner
-def _draw(links: Ints, row: int, targets: int, skip: Whole, seed: np.uint64) -> None:
-    """Fill a row with distinct numbers below `targets`, none equal to `skip` if that is >= 0.
+@compiled
+def draw(links: Ints, first: Whole, last: int, targets: int, seed: np.uint64) -> None:
+    """Fill rows `first` to `last` with distinct numbers below `targets`, none that of its own row.
 
     The numbers depend on the seed and the row alone. Of fewer targets than `DEGREE` all are taken.
     """
-    choices = targets - 1 if skip >= 0 else targets
-    degree = min(DEGREE, choices)
-    state = _bits(seed ^ np.uint64(row))
-    repeated = True
-    while repeated:
-        for k in range(0, DEGREE, 2):
-            state += np.uint64(0x9E3779B97F4A7C15)
-            bits = _bits(state)
-            low, high = bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)
-            links[row, k] = np.int64((low * np.uint64(choices)) >> np.uint64(32))
-            links[row, k + 1] = np.int64((high * np.uint64(choices)) >> np.uint64(32))
-        repeated = False
-        for k in range(1, degree):
-            for before in range(k):
-                repeated |= links[row, k] == links[row, before]
-    if skip >= 0:
-        for k in range(degree):
-            links[row, k] += links[row, k] >= skip
-
-
-@compiled
-def draw_x(links: Ints, small: int, big: int, seed: np.uint64) -> None:
-    """Draw what the small pixels, then the outliers in x are linked to: outliers in y."""
-    for i in range(small):
-        _draw(links, i, small, i, seed)
-    for i in range(small, small + big):
-        _draw(links, i, small, np.int64(-1), seed)
-
-
-@compiled
-def draw_y(links: Ints, pixel: int, big: int, seed: np.uint64) -> None:
-    """Draw what a pixel of the big side is linked to: outliers in x."""
-    _draw(links, pixel, big, pixel, ~seed)
+    for row in range(first, last):
+        choices = targets - 1 if row < targets else targets
+        degree = min(DEGREE, choices)
+        state = _bits(seed ^ np.uint64(row))
+        repeated = True
+        while repeated:
+            for k in range(0, DEGREE, 2):
+                state += np.uint64(0x9E3779B97F4A7C15)
+                bits = _bits(state)
+                low, high = bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)
+                links[row, k] = np.int64((low * np.uint64(choices)) >> np.uint64(32))
+                links[row, k + 1] = np.int64((high * np.uint64(choices)) >> np.uint64(32))
+            repeated = False
+            for k in range(1, degree):
+                for before in range(k):
+                    repeated |= links[row, k] == links[row, before]
+        if row < targets:
+            for k in range(degree):
+                links[row, k] += links[row, k] >= row
 
 
 @inner
@@ -159,7 +145,7 @@ def _load(small: Side, big: Side, work: Work, seed: np.uint64) -> None:
         work.y_links[i, 0] = work.via[i] = -1
         work.x_mate[ns + i] = -1
         work.x_price[ns + i] = 0
-    draw_x(work.x_links, ns, nb, seed)
+    draw(work.x_links, np.int64(0), ns + nb, ns, seed)
 
 
 @inner
@@ -199,7 +185,7 @@ def _place_big(ns: int, nb: int, work: Work, seed: np.uint64, size: int) -> int:
     links, degree = work.x_links, work.degree
     for pixel in range(nb):
         if work.y_mate[pixel] < 0:
-            draw_y(work.y_links, pixel, nb, seed)
+            draw(work.y_links, pixel, pixel + 1, nb, ~seed)
             most, best = 0, np.int64(-1)
             for k in range(DEGREE):
                 node = ns + work.y_links[pixel, k]

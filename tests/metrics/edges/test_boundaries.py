@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from skimage.morphology import thin as skimage_thin
 
 from sambench.errors import UserError
-from sambench.metrics.edges import _assignment, _matching, _outliers, _pairs
+from sambench.metrics.edges import _counting, _matching, _outliers, _pairs, _thinning
 from sambench.metrics.edges.boundaries import (
     edge_counts,
     match,
@@ -155,16 +155,14 @@ def test_assignment_with_outliers_is_optimal(size, seed):
     index = _pairs.place(pixels, predicted.shape, reach)
     sides = _pairs.pair_up(index, len(pixels), annotated, reach, unmatched, np.uint64(seed))
     heap, work = _matching.heap_for(*sides), _outliers.work_for(*sides)
-    within = np.zeros(annotated.sum(), np.int32)
     everything = np.arange(len(pixels), dtype=np.int32)
-    _matching.update(*sides, everything[:0], everything, within, heap, within.copy())
-    small, big = sorted(sides, key=lambda side: side.size[0])
+    events = _thinning.Events(pixels, everything, np.array([0, len(pixels)]), np.zeros(2, np.int64))
+    seeds, matched = np.array([seed], np.uint64), np.zeros((1, len(pixels)), bool)
+    _counting.count_matches(events, *sides, heap, work, unmatched, seeds, matched)
+    small, big = sides if sides[0].size[0] < sides[1].size[0] else sides[::-1]
     assert small.size[0]
-    random = np.uint64(seed)
-    _assignment.assign(small, big, work, unmatched, random)
     ns, nb = int(small.size[0]), int(big.size[0])
-    for i in range(nb):
-        _outliers.draw_y(work.y_links, i, nb, random)
+    _outliers.draw(work.y_links, 0, nb, nb, ~seeds[0])
     costs = literal_assignment(small, big, work, unmatched)
     mate = work.x_mate[: ns + nb]
     assert sorted(mate) == list(range(ns + nb))  # everything is placed
@@ -180,8 +178,8 @@ def test_links_are_distinct_uniform_and_never_to_the_own_outlier():
     x_links, y_links = np.empty((90, 6), np.int32), np.empty((50, 6), np.int32)
     hits = np.zeros((small + big, small))
     for seed in range(2000):
-        _outliers.draw_x(x_links, small, big, np.uint64(seed))
-        _outliers.draw_y(y_links, 7, big, np.uint64(seed))
+        _outliers.draw(x_links, 0, small + big, small, np.uint64(seed))
+        _outliers.draw(y_links, 7, 8, big, ~np.uint64(seed))
         assert 7 not in y_links[7]
         np.add.at(hits, (np.arange(90)[:, None], x_links), 1)
     assert (np.diag(hits[:small]) == 0).all()
