@@ -99,8 +99,8 @@ def _check_folder(folder: Path) -> None:
     """
     if (folder / "adapter_config.json").is_file():
         raise UserError(
-            f"{folder} holds an adapter (PEFT), which is not applied here; merge it into its base "
-            "model (merge_and_unload) and save that."
+            f"{folder} holds an adapter (PEFT), not a whole model; give its base model, and model "
+            "hf this folder as finetuned=, or merge it (merge_and_unload) and save that."
         )
     for path in sorted([*folder.glob("model*.safetensors"), *folder.glob("pytorch_model*.bin")]):
         words = not_weights(path)

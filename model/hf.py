@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
 
+from ._finetuned import put_into
 from ._framed import SAM2_LOGITS, Framed, Inputs, digest, require
 from ._frames import MEAN, STD, Frame, Padded, Stretched
 from ._given import choose_device
@@ -41,6 +43,8 @@ class HuggingFace(Framed):
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
         text: SAM 3 only: answer noun phrases, not points and boxes.
         revision: commit, tag or branch on the Hub.
+        finetuned: a fine-tune of the checkpoint: a file with all or some of its tensors, which are
+            laid over it by name, or the folder of a LoRA adapter, which is merged.
 
     Raises:
         UserError: transformers is not installed, or the checkpoint cannot be used.
@@ -55,6 +59,7 @@ class HuggingFace(Framed):
         precision: str = "float32",
         text: bool = False,
         revision: str = "main",
+        finetuned: Path | None = None,
     ) -> None:
         transformers = require("transformers", EXTRA)
         self.device, self.precision = choose_device(device, precision), precision
@@ -62,7 +67,9 @@ class HuggingFace(Framed):
         config = read_part(checkpoint, transformers.AutoConfig.from_pretrained, place)
         self.family = family_of(config.model_type, checkpoint, text=text)
         cls = getattr(transformers, self.family.cls)
-        self.net = read_network(checkpoint, cls, place).to(self.device)
+        net = read_network(checkpoint, cls, place)
+        tuned = put_into(net, finetuned) if finetuned else ""
+        self.net = net.to(self.device)
         stated = stated_preprocessing(checkpoint, place)
         self.frame = self.family.frame(_input_side(self.net), stated)
         self.prompts, self.feedback_limit = self.family.prompts, self.family.feedback_limit
@@ -74,11 +81,12 @@ class HuggingFace(Framed):
             self.tokenizer = read_part(
                 checkpoint, transformers.AutoTokenizer.from_pretrained, place
             )
+        own = [finetuned.resolve().stem] if finetuned else []
         self.card = ModelCard(
-            name=card_name(checkpoint) + ("_text" if text else ""),
+            name="_".join([card_name(checkpoint), *own, *(["text"] if text else [])]),
             weights_sha256=digest(self.net.state_dict()),
             preprocessing=f"{self.frame.words}; {self.family.cls} of transformers "
-            f"{version('transformers')}",
+            f"{version('transformers')}{f'; {tuned}' if tuned else ''}",
             precision=precision,
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="as the checkpoint's",

@@ -11,7 +11,8 @@ from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import ModelCard
 
-from ._framed import SAM2_LOGITS, Framed, Inputs, fill, require
+from ._finetuned import put_into
+from ._framed import SAM2_LOGITS, Framed, Inputs, digest, fill, require
 from ._frames import Stretched
 from ._given import choose_device
 
@@ -24,6 +25,8 @@ class Sam2(Framed):
         config: of the package, such as configs/sam2.1/sam2.1_hiera_t.yaml.
         device: cpu, cuda, cuda:1 and so on.
         precision: float32 is exact; tf32, bfloat16 and float16 are faster on a GPU and move masks.
+        finetuned: a fine-tune of the checkpoint: a file with all or some of its tensors, which are
+            laid over it by name, or the folder of a LoRA adapter, which is merged.
 
     Raises:
         UserError: the package is not installed, or the checkpoint or config cannot be used.
@@ -38,6 +41,7 @@ class Sam2(Framed):
         config: str = "configs/sam2.1/sam2.1_hiera_l.yaml",
         device: str = "cpu",
         precision: str = "float32",
+        finetuned: Path | None = None,
     ) -> None:
         build = require("sam2.build_sam", "sam2").build_sam2
         self.device, self.precision = choose_device(device, precision), precision
@@ -51,14 +55,16 @@ class Sam2(Framed):
                 f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to "
                 f"{checkpoint}."
             ) from error
-        self.net = fill(net, checkpoint).to(self.device)
+        net = fill(net, checkpoint)
+        tuned = put_into(net, finetuned) if finetuned else ""
+        self.net = net.to(self.device)
         side = self.net.image_size
         self.frame = Stretched(side)
         self.levels = [(side // stride, side // stride) for stride in (4, 8, 16)]
         self.card = ModelCard(
-            name=Path(config).stem,
-            weights_sha256=sha256(checkpoint),
-            preprocessing=self.frame.words,
+            name="_".join([Path(config).stem, *([finetuned.resolve().stem] if finetuned else [])]),
+            weights_sha256=digest(net.state_dict()) if finetuned else sha256(checkpoint),
+            preprocessing="; ".join([self.frame.words, *([tuned] if tuned else [])]),
             precision=precision,
             parameters=sum(parameter.numel() for parameter in self.net.parameters()),
             licence="Apache-2.0",

