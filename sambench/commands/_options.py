@@ -143,7 +143,9 @@ def add_run_options(parser: Parser) -> None:
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder for results")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     parser.add_argument(
-        "--workers", type=WORKERS, help="scoring processes; default: number of cores minus one"
+        "--workers",
+        type=WORKERS,
+        help="scoring processes; default: number of cores minus one, none for up to 5 images",
     )
     add_resamples(parser)
     parser.add_argument("--fresh", action="store_true", help="discard records of an earlier run")
@@ -199,14 +201,13 @@ def run_settings(arguments: Namespace) -> Settings:
     Raises:
         UserError: the list of ids cannot be read.
     """
-    from sambench.engine.settings import Settings, default_workers, read_ids
+    from sambench.engine.settings import Settings, read_ids
 
-    workers = arguments.workers
     return Settings(
         output=arguments.output,
         limit=arguments.limit,
         only=read_ids(arguments.ids) if arguments.ids else (),
-        workers=default_workers() if workers is None else workers,
+        workers=arguments.workers,
         batch=getattr(arguments, "batch", 0),
         resamples=arguments.resamples,
         fresh=arguments.fresh,

@@ -255,7 +255,7 @@ def carry_out(tasks: Tasks, model: Model, dataset: Dataset, settings: Settings) 
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
             forget_peak(session.device)
-            loop = Loop(parts, settings, sink)
+            loop = Loop(parts, settings.settled(len(todo)), sink)
             try:
                 loop.run(todo)
             finally:

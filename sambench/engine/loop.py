@@ -160,7 +160,7 @@ class Loop:
     def __init__(self, parts: Parts, settings: Settings, sink: Sink) -> None:
         self._parts, self._settings, self._sink = parts, settings, sink
         self._cache = settings.cache.open(parts.model) if settings.cache else None
-        self._scorer = Scorer(settings.workers, Lines(sink).take)
+        self._scorer = Scorer(settings.workers or 0, Lines(sink).take)
         self._batch = settings.batch or parts.model.image_batch
         self._own = threading.local()  # of each thread: a predictor, whether it has been used
         self._stopped = threading.Event()

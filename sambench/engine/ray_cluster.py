@@ -159,7 +159,7 @@ def _connected(engine: OnRay, settings: Settings) -> Any:
         if engine.address:
             ray.init(engine.address, **quiet)
         else:
-            room = max(os.cpu_count() or 1, engine.actors * (1 + settings.workers))
+            room = max(os.cpu_count() or 1, engine.actors * (1 + (settings.workers or 0)))
             ray.init("local", num_cpus=room, include_dashboard=False, **quiet)
     except ConnectionError as error:
         raise UserError(f"no Ray cluster answers at {engine.address} ({error}).") from None
@@ -191,7 +191,7 @@ class _Crew:
         self._ray, self._order, self._clock = ray, order, clock
         self._size, self._patience = engine.actors, engine.patience
         self._heard: dict[int, float] = {}  # when something last came from an actor that has work
-        room = {"num_cpus": 1 + order.settings.workers, "num_gpus": engine.gpus}
+        room = {"num_cpus": 1 + (order.settings.workers or 0), "num_gpus": engine.gpus}
         self._actor = ray.remote(**room)(Worker)
         self._beginning: dict[Any, Any] = {}  # reference of `begin` -> actor
         self._in_hand: dict[Any, tuple[Any, list[WorkItem]]] = {}  # of `work` -> actor, its images

@@ -153,7 +153,8 @@ def rescore(
         session = Session(model.device)
 
         def work(todo: Sequence[WorkItem], sink: Sink) -> None:
-            scorer = Scorer(settings.workers, Lines(sink).take)
+            workers = settings.settled(len(todo)).workers or 0
+            scorer = Scorer(workers, Lines(sink).take)
             try:
                 _score(own, files, dataset, todo, scorer, sink)
             finally:

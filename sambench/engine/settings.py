@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sambench.data.text_lists import read_lines
@@ -15,6 +15,9 @@ from sambench.interfaces import Dataset
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import Keep
 
+FEW = 5
+"""Images that are scored beside no model: to begin a process takes a second."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -24,7 +27,8 @@ class Settings:
         output: folder for records and results.
         limit: score only this many images, from the first; 0 for all.
         only: ids of the images to score; empty is all.
-        workers: processes that score beside the model; 0 scores in between.
+        workers: processes that score beside the model; 0 scores in between; None is what suits
+            this machine and the number of images, see `settled`.
         batch: images embedded at a time; 0 is as many as the model likes.
         resamples: how many sets of images the intervals may look at; 0: no intervals.
         fresh: discard the records of an earlier run.
@@ -37,7 +41,7 @@ class Settings:
     output: Path = Path("runs")
     limit: int = 0
     only: tuple[str, ...] = ()
-    workers: int = 0
+    workers: int | None = 0
     batch: int = 0
     resamples: int = RESAMPLES
     fresh: bool = False
@@ -45,6 +49,17 @@ class Settings:
     progress: bool = True
     shard: Shard | None = None
     cache: CacheOptions | None = None
+
+    def settled(self, images: int) -> Settings:
+        """With a number of workers for so many images where none was given.
+
+        That is all cores but the one that drives the model; none for a few images, which are scored
+        before another process would have begun.
+        """
+        if self.workers is not None:
+            return self
+        cores = os.cpu_count() or 1
+        return replace(self, workers=0 if images <= FEW else max(1, min(8, cores - 1)))
 
     def ids(self, dataset: Dataset) -> tuple[str, ...]:
         """The images that all shards together are to score, in the dataset's order.
@@ -86,8 +101,3 @@ def chosen(dataset: Dataset, only: Sequence[str]) -> tuple[str, ...]:
             f"{unknown[0]}; give ids of this dataset, such as {dataset.ids[0]}, one per line."
         )
     return tuple(id for id in dataset.ids if id in wanted)
-
-
-def default_workers() -> int:
-    """Scoring processes for this machine: all cores but the one that drives the model."""
-    return max(1, min(8, (os.cpu_count() or 1) - 1))
