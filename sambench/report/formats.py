@@ -20,6 +20,7 @@ from sambench.report.numbers import (
     legend,
     show_estimate,
     show_metric,
+    speed,
 )
 from sambench.report.reproduced import Settled
 from sambench.shown import Metric, find_metric
@@ -128,9 +129,9 @@ def _matrix_cell(cell: Cell, metric: Metric) -> str:
     entry = cell.entry
     if entry is None:
         return DASH
-    speed = entry.run.result.timing.get("images_per_second") if entry.run else None
+    found = speed(entry.run.result) if entry.run else None
     parts = [_cell(entry, metric), f"rank {ranks}" if (ranks := show_ranks(entry)) else ""]
-    return ", ".join(filter(None, [*parts, f"{speed:.3g} images/s" if speed else ""]))
+    return ", ".join(filter(None, [*parts, f"{found[0]:.3g} {found[1]}" if found else ""]))
 
 
 def unranked(board: Board) -> list[str]:
