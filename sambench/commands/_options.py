@@ -190,7 +190,7 @@ def where(runs: Sequence[Run], output: Path, photographs: Sequence[str] = ()) ->
     return "\n".join([
         *lines,
         f"table        sambench report {output}",
-        f"images       {shlex.join(['sambench', 'view', *map(str, viewed), *named])}",
+        f"{runs[0].result.items:<12} {shlex.join(['sambench', 'view', *map(str, viewed), *named])}",
         f"differences  sambench compare {first} {other}",
     ])  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sambench.commands._options import load_model, run_settings
 from sambench.errors import UserError
 from sambench.registry import load, split_spec
-from sambench.report.numbers import DASH, declared_by, show_value
+from sambench.report.numbers import DASH, counted, declared_by, show_value
 from sambench.report.reproduction import dataset_of
 from sambench.shown import find_metric
 from sambench.store.paths import label_of
@@ -109,7 +109,7 @@ def _spec(result: Result) -> str:
 def _differing(old: Result, new: Result) -> Iterator[str]:
     """What is not the same to the printed digit, in words."""
     if old.images != new.images:
-        yield f"{old.images} images committed, {new.images} now"
+        yield f"{counted(old.images, old.items)} committed, {new.images} now"
         return
     for name, estimate in old.metrics.items():
         metric, now = find_metric(declared_by(old), name), new.metrics.get(name)

@@ -75,25 +75,30 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _text(comparison: Comparison, *, all_metrics: bool) -> str:
-    from sambench.report.numbers import few_images, legend, show_metric, telling, withheld
+    from sambench.report.numbers import counted, few_images, legend, show_metric, telling, withheld
     from sambench.shown import find_metric
     from sambench.store.comparing import STAR
 
     main = find_metric(comparison.declared, comparison.metric)
     metrics = [find_metric(comparison.declared, name) for name in comparison.metrics]
     shown = metrics if all_metrics else telling(metrics, comparison.metric)
-    first, second = comparison.names
-    lines = [f"A {first}", f"B {second}", f"{comparison.images} images that both have scored"]
+    (first, second), items = comparison.names, comparison.items
+    lines = [
+        f"A {first}",
+        f"B {second}",
+        f"{counted(comparison.images, items)} that both have scored",
+    ]
     if any(comparison.only):
-        lines.append("left out: {} images of A only, {} of B only".format(*comparison.only))
+        only = comparison.only
+        lines.append(f"left out: {counted(only[0], items)} of A only, {only[1]} of B only")
     lines += [f"they differ by choice too: {choice}" for choice in comparison.choices]
     rows = [(show_metric(metric), metric, comparison.metrics[metric.name]) for metric in shown]
-    lines += _table("metric", rows)
+    lines += _table("metric", rows, items)
     if len(shown) < len(metrics):
         lines.append(f"and {len(metrics) - len(shown)} more with --all")
     lines += _categories(comparison, main, all_categories=all_metrics)
     lines += _furthest(comparison, main)
-    few = few_images(comparison.images)
+    few = few_images(comparison.images, items=items)
     whys = withheld((metric, comparison.metrics[metric.name].difference) for metric in shown)
     said = [*legend(shown), STAR, *whys, *([f"{few}."] if few else [])]
     return "\n".join([*lines, "", *said])
@@ -113,7 +118,11 @@ def _categories(comparison: Comparison, main: Metric, *, all_categories: bool) -
     more = [f"and {left} more with --all, which differ less"] if left else []
     whys = dict.fromkeys(found[id].difference.withheld for id in ids)
     more += [f"no interval for some of them: {why}" for why in whys if why]
-    return ["", *_table(f"{show_metric(main)} by category", rows), *more] if rows else []
+    return (
+        ["", *_table(f"{show_metric(main)} by category", rows, comparison.items), *more]
+        if rows
+        else []
+    )
 
 
 def _apart(row: Difference) -> float:
@@ -130,14 +139,18 @@ def _furthest(comparison: Comparison, main: Metric) -> list[str]:
         (id, show_value(main, a), show_value(main, b), show_difference(main, b - a, FINER))
         for id, a, b in comparison.furthest
     ]
-    return ["", f"images that differ most in {show_metric(main)}", *aligned(rows)] if rows else []
+    return (
+        ["", f"{comparison.items} that differ most in {show_metric(main)}", *aligned(rows)]
+        if rows
+        else []
+    )
 
 
-def _table(head: str, rows: Sequence[tuple[str, Metric, Difference]]) -> list[str]:
+def _table(head: str, rows: Sequence[tuple[str, Metric, Difference]], items: str) -> list[str]:
     from sambench.report.table import aligned
 
     return aligned([
-        (head, "A", "B", "B - A", "95 % interval", "p", "images to settle"),
+        (head, "A", "B", "B - A", "95 % interval", "p", f"{items} to settle"),
         *((name, *_row(metric, row)) for name, metric, row in rows),
     ])  # fmt: skip
 

@@ -30,6 +30,7 @@ def add(parser: Parser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Merge; 1 if any result is incomplete."""
     from sambench.report.table import result_table
+    from sambench.store.display import counted
     from sambench.store.merging import merge
 
     runs = merge(
@@ -44,7 +45,11 @@ def main(arguments: argparse.Namespace) -> int:
         if left:
             more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
             names = ", ".join(left[:LISTED])
-            print(f"{run.records_path}: {len(left)} images missing: {names}{more}", file=sys.stderr)
+            print(
+                f"{run.records_path}: {counted(len(left), run.result.items)} missing: "
+                f"{names}{more}",
+                file=sys.stderr,
+            )
         if not arguments.json:
             print(result_table(run.result, run.task.paper, all_metrics=arguments.all))
     if arguments.json:

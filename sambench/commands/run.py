@@ -149,6 +149,8 @@ class _Shown:
 
     def shard(self, run: OpenRun, mine: Sequence[str]) -> None:
         """A shard has no result: its metrics are not those of the dataset."""
+        from sambench.store.display import counted, items_stated
+
         left = [id for id in mine if run.needs(id)]
         about = run.header["about"]
         self.values.append({
@@ -158,8 +160,12 @@ class _Shown:
         })  # fmt: skip
         self.complete &= not left
         if not self.json:
-            state = f"INCOMPLETE: {len(left)} of its images left" if left else "complete"
-            print(f"{run.records.path}: shard {self.settings.shard}, {len(mine)} images, {state}")
+            items = items_stated(about["dataset"])
+            state = f"INCOMPLETE: {len(left)} of its {items} left" if left else "complete"
+            print(
+                f"{run.records.path}: shard {self.settings.shard}, "
+                f"{counted(len(mine), items)}, {state}"
+            )
 
     def end(self) -> None:
         if self.json:
@@ -238,6 +244,7 @@ def _run_dataset(
     from sambench.engine.evaluation import results
     from sambench.store.options import given_paths
     from sambench.store.paths import label_of
+    from sambench.video.clips import items_of
 
     if not tasks:
         return {}
@@ -245,8 +252,8 @@ def _run_dataset(
     mine = settings.shard.take(ids) if settings.shard else ids
     of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
     names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
-    what = f"{', '.join(names)} on {label_of(dataset)}: {len(mine)}{of} images, on {engine.place}"
-    say(what, quiet=not settings.progress)
+    what = f"{len(mine)}{of} {items_of(dataset)}, on {engine.place}"
+    say(f"{', '.join(names)} on {label_of(dataset)}: {what}", quiet=not settings.progress)
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
         for run in runs:

@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
     for board in boards:
         page = index.with_name(browser_address(board))
         if page.is_file():
-            say(f"images of {board.title}: {page.as_uri()}", quiet=arguments.quiet)
+            say(f"{board.items} of {board.title}: {page.as_uri()}", quiet=arguments.quiet)
     print(index.as_uri())
     return 0
 

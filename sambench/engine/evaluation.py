@@ -44,11 +44,13 @@ from sambench.registry import (
     split_spec,
 )
 from sambench.store.code import has_source
+from sambench.store.display import counted
 from sambench.store.kept import parse_keep
 from sambench.store.options import changed_options
 from sambench.store.plan import describe, is_direct
 from sambench.store.result import Result
 from sambench.store.sources import Sources, drop_changed, images_of
+from sambench.video.clips import items_of
 from sambench.video.interfaces import VideoModel
 
 log = logging.getLogger(__name__)
@@ -390,8 +392,8 @@ def check_images(tasks: Iterable[Task], dataset: Dataset, ids: Sequence[str]) ->
     """
     if dataset.annotated(ids) == (0, 0):
         raise UserError(
-            f"nothing is annotated in the {len(ids)} images asked for of dataset "
-            f"{dataset.card.name}, so there is nothing to score; give its annotations."
+            f"nothing is annotated in the {counted(len(ids), items_of(dataset))} asked for of "
+            f"dataset {dataset.card.name}, so there is nothing to score; give its annotations."
         )
     for task in tasks:
         task.check_images(dataset, ids)

@@ -13,6 +13,7 @@ from sambench.engine.settings import Settings
 from sambench.engine.workers import Files
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
+from sambench.store.display import items_stated
 from sambench.store.kept import Kept, open_kept
 from sambench.store.options import unprompted
 from sambench.store.paths import RECORDS, beside
@@ -118,7 +119,8 @@ def _scored_elsewhere(on_disk: Run, header: JSON) -> frozenset[str]:
 def progress_of(runs: Sequence[OpenRun], ids: Sequence[str], settings: Settings) -> Progress:
     """How far a run is, beginning where an earlier one stopped."""
     done = sum(not any(run.needs(id) for run in runs) for id in ids)
-    return Progress(len(ids), done, show=settings.progress)
+    items = items_stated(runs[0].header["about"]["dataset"])
+    return Progress(len(ids), done, show=settings.progress, unit=items[:-1])
 
 
 class Recorder:
@@ -132,6 +134,7 @@ class Recorder:
     def __init__(self, progress: Progress, runs: Sequence[OpenRun]) -> None:
         self._progress = progress
         self._runs = runs
+        self._items = items_stated(runs[0].header["about"]["dataset"])
         self._failing: list[set[str]] = [set() for _ in runs]
         self._worked = [False for _ in runs]
         self.count = 0
@@ -161,8 +164,8 @@ class Recorder:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise error
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        log.warning("image %s failed: %s", id, reason)
-        log.debug("image %s", id, exc_info=error)
+        log.warning("%s %s failed: %s", self._items[:-1], id, reason)
+        log.debug("%s %s", self._items[:-1], id, exc_info=error)
         self._runs[task].records.fail(id, reason)
         self._runs[task].failed[id] = reason
         self._count_failure(task, id, reason)
@@ -174,7 +177,7 @@ class Recorder:
         self._failing[task].add(id)
         allowed = NOTHING_WORKS_ANY_MORE if self._worked[task] else NOTHING_WORKS
         if len(self._failing[task]) >= allowed:
-            raise UserError(f"{allowed} images in a row failed, the last with: {reason}")
+            raise UserError(f"{allowed} {self._items} in a row failed, the last with: {reason}")
 
     def _advance(self, id: str) -> None:
         if not any(run.needs(id) and id not in run.failed for run in self._runs):

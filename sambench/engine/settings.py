@@ -14,6 +14,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Dataset
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import Keep
+from sambench.video.clips import items_of
 
 FEW = 5
 """Images that are scored beside no model: to begin a process takes a second."""
@@ -68,9 +69,13 @@ class Settings:
             UserError: there are none, two have the same id, or one asked for is not there.
         """
         if not dataset.ids:
-            raise UserError(f"dataset {dataset.card.name} has no images; check its options.")
+            raise UserError(
+                f"dataset {dataset.card.name} has no {items_of(dataset)}; check its options."
+            )
         if len(set(dataset.ids)) != len(dataset.ids):
-            raise UserError(f"dataset {dataset.card.name} gives two images the same id.")
+            raise UserError(
+                f"dataset {dataset.card.name} gives two {items_of(dataset)} the same id."
+            )
         ids = chosen(dataset, self.only) if self.only else dataset.ids
         return ids[: self.limit or None]
 

@@ -15,6 +15,8 @@ from sambench.report.comparable import (
 )
 from sambench.report.numbers import (
     DASH,
+    IMAGES,
+    counted,
     declared_by,
     direction_unknown,
     few_images,
@@ -94,12 +96,17 @@ class Board:
         return list(dict.fromkeys([*said, *(f"{label}: {zero}." for label, zero in zeros if zero)]))
 
     @property
+    def items(self) -> str:
+        """What was scored, in the plural: images, or clips."""
+        return next((entry.run.result.items for entry in self.entries if entry.run), IMAGES)
+
+    @property
     def title(self) -> str:
         """What it is, in a few words."""
         if self.table is not None:
             return f"{self.table.paper.title}, {self.table.where}: {self.table.title}"
         images = self.fields.get("dataset.images", self.fields.get("dataset.scored"))
-        return f"{self.task} on {self.dataset}, {images} images"
+        return f"{self.task} on {self.dataset}, {images} {self.items}"
 
 
 def make_boards(
@@ -177,7 +184,7 @@ def _run_notes(run: Run) -> Iterable[str]:
     if _is_bound(run):
         yield "given the truth: a bound, not ranked"
     if run.result.failed:
-        yield f"incomplete: {len(run.result.failed)} images failed"
+        yield f"incomplete: {counted(len(run.result.failed), run.result.items)} failed"
 
 
 def _published_board(table: PublishedTable) -> Board:
@@ -261,8 +268,8 @@ def tie_rule(board: Board) -> str:
     chance = "any false rank on the board: 5 % or less"
     ranked = sum(entry.ranks is not None for entry in board.entries)
     if board.paired == ranked * (ranked - 1) // 2 > 0:
-        rule = f"randomization test on the same images, Holm's correction for all pairs ({chance})"
-        return f"{shared}: {rule}.{caution(board)}"
+        rule = f"randomization test on the same {board.items}, Holm's correction for all pairs"
+        return f"{shared}: {rule} ({chance}).{caution(board)}"
     if any(not math.isnan(e.low) for entry in board.entries for e in entry.metrics.values()):
         some = "for some pairs " if board.paired else ""
         rule = f"{some}from their intervals alone, Holm's correction for all pairs ({chance})"
@@ -279,5 +286,5 @@ def without_intervals(board: Board, metrics: Sequence[Metric]) -> list[str]:
 def caution(board: Board) -> str:
     """What must be said of ranks from few images, after a blank; nothing where they are many."""
     images = [e.run.result.images for e in board.entries if e.run and e.ranks is not None]
-    few = few_images(max(images), len(images)) if len(images) > 1 else ""
+    few = few_images(max(images), len(images), board.items) if len(images) > 1 else ""
     return f" {few}." if few else ""

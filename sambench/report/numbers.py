@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from sambench.metrics.statistics import LEVEL, Estimate
 from sambench.shown import Histogram, Metric, find_metric, from_details
 from sambench.store.display import DASH as DASH
+from sambench.store.display import IMAGES as IMAGES
 from sambench.store.display import UNITS, arrow, interval, number
+from sambench.store.display import counted as counted
 from sambench.store.display import withheld as withheld
 from sambench.store.result import Result
 from sambench.store.tasks import declared_metrics
-from sambench.video.clips import IMAGES
 
 
 def declared_by(result: Result) -> tuple[Metric, ...]:
@@ -85,10 +86,10 @@ def central(metrics: Iterable[Metric]) -> list[Metric]:
     return [metric for metric in metrics if metric.member or not metric.group]
 
 
-def why_undefined(metric: Metric) -> str:
+def why_undefined(metric: Metric, items: str = IMAGES) -> str:
     """Why a metric has no value, as far as its declaration tells."""
     part = f"{metric.group} {metric.member}" if metric.member and not numbered(metric) else ""
-    return f"not defined: these images have {f'none of {part}' if part else 'nothing to measure'}"
+    return f"not defined: these {items} have {f'none of {part}' if part else 'nothing to measure'}"
 
 
 def numbered(metric: Metric) -> bool:
@@ -130,14 +131,12 @@ def hardware(result: Result) -> str:
     return str(environment.get("cpu") if device == "cpu" else device)
 
 
-def counted(images: int, items: str = IMAGES) -> str:
-    """``1 image``, ``2 images``, ``2 clips``.
-
-    Args:
-        images: how many there are.
-        items: what they are, in the plural, as `Result.items` says.
-    """
-    return f"{images} {items.removesuffix('s') if images == 1 else items}"
+def speed(result: Result) -> tuple[float, str] | None:
+    """How fast its model was, and of what: images/s, of clips frames/s; None if nobody knows."""
+    for name, unit in (("frames_per_second", "frames/s"), ("images_per_second", "images/s")):
+        if found := result.timing.get(name):
+            return float(found), unit
+    return None
 
 
 SUSPICIOUS = 5
@@ -160,19 +159,20 @@ def nothing_matched(result: Result) -> str:
     )
 
 
-def few_images(images: int, models: int = 2) -> str:
+def few_images(images: int, models: int = 2, items: str = IMAGES) -> str:
     """What must be said of a comparison of models on few images, in a clause; else nothing.
 
     Args:
         images: that all are measured on.
         models: how many are compared, each with each.
+        items: what the images are, see `counted`.
     """
     if images == 1:
-        return "1 image gives no interval"
+        return f"{counted(1, items)} gives no interval"
     pairs = models * (models - 1) / 2
     # The least p there can be: all images speak for the same model.
     if pairs * 2 ** (1 - images) > 1 - LEVEL:
-        return f"{images} images are too few to tell {models} models apart"
+        return f"{counted(images, items)} are too few to tell {models} models apart"
     return ""
 
 

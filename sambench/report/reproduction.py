@@ -305,7 +305,7 @@ def show(found: Reproduction) -> str:
             f"{of.paper.title}, {of.where}: {of.title}",
             *table,
             *legend([line.metric for line in found.lines]),
-            *([f"{few_images(1)}."] if found.result.images == 1 else []),
+            *([f"{few_images(1, items=found.result.items)}."] if found.result.images == 1 else []),
             *_listed("differs", found.differing),
             *_listed("unknown", found.unknown),
             *_listed("stated", found.stated),

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 
+from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.report.numbers import (
+    counted,
     declared_by,
     few_images,
     hardware,
@@ -16,6 +18,7 @@ from sambench.report.numbers import (
     show_interval,
     show_metric,
     show_value,
+    speed,
     telling,
     why_undefined,
     withheld,
@@ -38,7 +41,7 @@ def result_table(result: Result, paper: str = "", *, all_metrics: bool = False) 
         f"{result.task} on {result.dataset} with {result.model}: {scored(result)}",
         *aligned([
             ("metric", "value", "95 % interval"),
-            *(_row(metric, result.metrics[metric.name]) for metric in shown),
+            *(_row(metric, result.metrics[metric.name], result.items) for metric in shown),
         ]),
     ]  # fmt: skip
     if len(shown) < len(metrics):
@@ -65,10 +68,10 @@ def _in_order(result: Result) -> list[Metric]:
     return [metric_of(result, name) for name in dict.fromkeys(names) if name in result.metrics]
 
 
-def _row(metric: Metric, estimate: Estimate) -> tuple[str, str, str]:
+def _row(metric: Metric, estimate: Estimate, items: str) -> tuple[str, str, str]:
     """Name, value and interval, or why there is none."""
     if math.isnan(estimate.value):
-        return show_metric(metric), show_value(metric, estimate.value), why_undefined(metric)
+        return show_metric(metric), show_value(metric, estimate.value), why_undefined(metric, items)
     interval = show_interval(metric, estimate) if has_interval(estimate) else ""
     return show_metric(metric), show_value(metric, estimate.value), interval
 
@@ -77,24 +80,26 @@ def _said(result: Result, paper: str) -> list[str]:
     """What must be said beside the numbers, in whole lines."""
     lines = []
     if result.failed:
-        lines.append(f"INCOMPLETE: {len(result.failed)} images failed:")
+        lines.append(f"INCOMPLETE: {counted(len(result.failed), result.items)} failed:")
         lines += [f"  {id}: {reason}" for id, reason in result.failed.items()]
     if not result.defined:
-        lines.append(f"UNDEFINED: these images have nothing that {result.metric} measures.")
+        lines.append(f"UNDEFINED: these {result.items} have nothing that {result.metric} measures.")
     if zero := nothing_matched(result):
         lines.append(f"SUSPICIOUS: {zero}.")
     if result.images == 1:
-        lines.append(f"{few_images(1)}.")
+        lines.append(f"{few_images(1, items=result.items)}.")
     if result.note:
         lines.append(result.note + (f" The paper's protocol: {paper}" if paper else ""))
-    timing = result.timing
-    if speed := timing.get("frames_per_second"):
-        delay = 1000 * timing["latency"]["p95"]
-        shown = f"{delay:.0f}" if delay >= 10 else f"{delay:.2g}"
-        lines.append(
-            f"{speed:.2f} frames/s for the model on {hardware(result)}; a frame's masks are there "
-            f"within {shown} ms for 95 % of them"
-        )
-    elif speed := timing.get("images_per_second"):
-        lines.append(f"{speed:.2f} images/s for the model on {hardware(result)}")
+    if (found := speed(result)) is not None:
+        delay = _delay(result.timing)
+        lines.append(f"{found[0]:.2f} {found[1]} for the model on {hardware(result)}{delay}")
     return lines
+
+
+def _delay(timing: JSON) -> str:
+    """When the masks of a frame of a clip are there, after a semicolon; nothing for images."""
+    if "latency" not in timing:
+        return ""
+    delay = 1000 * timing["latency"]["p95"]
+    shown = f"{delay:.0f}" if delay >= 10 else f"{delay:.2g}"
+    return f"; a frame's masks are there within {shown} ms for 95 % of them"

@@ -19,7 +19,17 @@ from sambench.metrics import significance
 from sambench.metrics.statistics import LEVEL, Estimate, estimates
 from sambench.metrics.statistics import difference as less
 from sambench.shown import find_metric
-from sambench.store.display import html_table, interval, metric_cells, number, show_p, withheld
+from sambench.store.display import (
+    IMAGES,
+    counted,
+    html_table,
+    interval,
+    items_stated,
+    metric_cells,
+    number,
+    show_p,
+    withheld,
+)
 from sambench.store.records import Provenance, differences
 from sambench.store.run import Run
 from sambench.store.sources import PREDICTION
@@ -70,6 +80,7 @@ class Comparison:
         categories: the main metric by the id of a category, where records tell it.
         category_names: by id, as far as records tell them.
         furthest: image id and both sides' values of the metric to rank by, widest apart first.
+        items: what the images are, in the plural; clips are counted like them.
     """
 
     names: tuple[str, str]
@@ -82,6 +93,7 @@ class Comparison:
     categories: dict[str, Difference]
     category_names: Mapping[str, str]
     furthest: list[tuple[str, float, float]]
+    items: str = IMAGES
 
     def to_pandas(self) -> DataFrame:
         """The metrics as a pandas table, indexed by name.
@@ -108,7 +120,9 @@ class Comparison:
             cells += [interval(metric, found.low, found.high, "+")]
             cells += [show_p(row.p) + " *" * row.significant]
             rows.append([*metric_cells(metric), *cells, metric.description])
-        title = "A {}, B {}: {} images that both have scored".format(*self.names, self.images)
+        title = "A {}, B {}: {} that both have scored".format(
+            *self.names, counted(self.images, self.items)
+        )
         head = ["metric", "unit", "A", "B", "B - A", "95 % interval", "p", ""]
         notes = withheld(
             (find_metric(self.declared, name), row.difference) for name, row in self.metrics.items()
@@ -168,6 +182,7 @@ def compare(
         categories={name: replace(row, p=corrected[name]) for name, row in by_category.items()},
         category_names=next((s["categories"] for s in sides if s.get("categories")), {}),
         furthest=_furthest(ids, tasks, records)[:images],
+        items=items_stated(sides[0]["about"]["dataset"]),
     )
 
 
@@ -184,16 +199,17 @@ def _common(first: Run, second: Run) -> list[str]:
         differing += differences(abouts[0]["dataset"], abouts[1]["dataset"], "dataset")
     if differing:
         raise UserError(f"{where} cannot be compared: {'; '.join(differing)}.")
+    items = items_stated(abouts[0]["dataset"])
     ids = [id for id in first.index.header["ids"] if id in first.index.offsets]
     both = [id for id in ids if id in second.index.offsets]
     if not both:
-        raise UserError(f"{where} have no image in common.")
+        raise UserError(f"{where} have no {items[:-1]} in common.")
     made = first.index.provenance, second.index.provenance
     other = [id for id in both if not _same_image(made[0][id], made[1][id])]
     if other:
         raise UserError(
-            f"{where} cannot be compared: {len(other)} of {len(both)} images had other pixels in "
-            f"one than in the other, first {other[0]}; run both on the same images."
+            f"{where} cannot be compared: {len(other)} of {counted(len(both), items)} had other "
+            f"pixels in one than in the other, first {other[0]}; run both on the same {items}."
         )
     return both
 

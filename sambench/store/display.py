@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DASH = "\N{EN DASH}"
 """Printed where there is no number, and between the ends of a range."""
+IMAGES = "images"
+"""What most datasets are of; others state it, see `items_stated`."""
 UNITS = {"percent": "%", "fraction": "", "count": ""}
 """Units that are written otherwise than as their word."""
 
@@ -21,6 +23,21 @@ UNITS = {"percent": "%", "fraction": "", "count": ""}
 def arrow(metric: Metric) -> str:
     """What follows the name of a metric if lower is better."""
     return " ↓" if metric.lower_is_better else ""
+
+
+def items_stated(dataset: Mapping[str, Any]) -> str:
+    """What a dataset is of, in the plural, as its part of a protocol card or of a header says."""
+    return str(dataset.get("items", IMAGES))
+
+
+def counted(images: int, items: str = IMAGES) -> str:
+    """``1 image``, ``2 images``, ``2 clips``.
+
+    Args:
+        images: how many there are.
+        items: what they are, in the plural, as `items_stated` gives.
+    """
+    return f"{images} {items.removesuffix('s') if images == 1 else items}"
 
 
 def metric_cells(metric: Metric) -> list[str]:

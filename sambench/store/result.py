@@ -14,9 +14,16 @@ from sambench.files import read_json, write_text
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import Estimate
 from sambench.shown import Metric, find_metric
-from sambench.store.display import html_table, interval, metric_cells, new_axes, number, withheld
+from sambench.store.display import (
+    html_table,
+    interval,
+    items_stated,
+    metric_cells,
+    new_axes,
+    number,
+    withheld,
+)
 from sambench.store.schema import SCHEMA, Interval, ResultFile, parse
-from sambench.video.clips import IMAGES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +73,7 @@ class Result:
     @property
     def items(self) -> str:
         """What was scored, in the plural: images, or clips."""
-        return str(self.protocol.get("dataset", {}).get("items", IMAGES))
+        return items_stated(self.protocol.get("dataset", {}))
 
     @property
     def defined(self) -> bool:
@@ -122,9 +129,12 @@ class Result:
         notes = [self.note] if self.note else []
         notes += withheld((declared[name], found) for name, found in self.metrics.items())
         if not self.defined:
-            notes.append(f"These images have nothing that {self.metric} measures.")
-        notes += [f"Image {id} failed: {reason}" for id, reason in self.failed.items()]
-        title = f"{self.task} on {self.dataset} with {self.model}: {self.images} images"
+            notes.append(f"These {self.items} have nothing that {self.metric} measures.")
+        notes += [
+            f"{self.items[:-1].capitalize()} {id} failed: {reason}"
+            for id, reason in self.failed.items()
+        ]
+        title = f"{self.task} on {self.dataset} with {self.model}: {self.images} {self.items}"
         head = ["metric", "unit", "value", "95 % interval", ""]
         return html_table(title, head, rows, notes)
 

@@ -247,3 +247,22 @@ def test_the_tasks_keep_their_contract_on_clips(task, capsys):
     assert main(words) == 0, capsys.readouterr()
     assert main(["check", "model", "still"]) == 2
     assert "check model knows images" in capsys.readouterr().err
+
+
+def test_what_is_said_of_clips_calls_them_clips(tmp_path, capsys):
+    """In tables, comparisons, boards and pages; names of options and files stay."""
+    given = ["--task=video_object", f"--dataset={CLIPS}", f"--output={tmp_path}", "--limit=2"]
+    for model in ("still", "still:model=superpixel"):
+        assert main(["run", *given, f"--model={model}", "--device=cpu", "--workers=0"]) == 0
+    first, second = (p for p in tmp_path.rglob("*.json") if ".predictions" not in str(p))
+    assert main(["compare", str(first), str(second)]) == 0
+    assert main(["report", str(tmp_path)]) == 0
+    assert main(["view", str(tmp_path), f"--dataset={CLIPS}"]) == 0
+    said = capsys.readouterr()
+    pages = "".join(page.read_text() for page in (tmp_path / "site").glob("*.html"))
+    shown = re.sub(r"<(style|script).*?</\1>|<[^>]+>", "", pages, flags=re.DOTALL)
+    for text in (said.out, said.err, shown):
+        assert re.findall(r".*(?<![-./])\bimages?\b(?![-./]).*", text) == []
+    assert "fewer than 5 clips" in said.out
+    for words in ("2 clips", "frames/s", "Look at the clips"):
+        assert words in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sambench.report.details import Drawings, Part
 from sambench.report.leaderboard import Board, Entry
-from sambench.report.numbers import metric_of, numbered, show_metric
+from sambench.report.numbers import metric_of, numbered, show_metric, speed
 from sambench.report.pages import bars, plots
 from sambench.report.pages.links import file_slug
 from sambench.report.pages.names import LONGEST, shortened
@@ -28,7 +28,7 @@ def board_plots(board: Board, data: Mapping[Path, Drawings]) -> list[Plot]:
 
 def _pareto_plots(board: Board, entries: Sequence[Entry]) -> list[Plot]:
     costs: dict[str, tuple[Callable[[Result], float | None], str, bool]] = {
-        "speed": (_speed, "images/s of the model", True),
+        "speed": (_speed, f"{_unit(entries)} of the model", True),
         "memory": (_memory, "peak memory, MiB", False),
     }
     found = []
@@ -52,8 +52,14 @@ def _dot(board: Board, entry: Entry, cost_of: Callable[[Result], float | None]) 
 
 
 def _speed(result: Result) -> float | None:
-    speed: float | None = result.timing.get("images_per_second")
-    return speed
+    found = speed(result)
+    return found[0] if found else None
+
+
+def _unit(entries: Sequence[Entry]) -> str:
+    """Of the speed of models on a board."""
+    found = (speed(entry.run.result) for entry in entries if entry.run)
+    return next((each[1] for each in found if each), "images/s")
 
 
 def _memory(result: Result) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sambench.registry import entries
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.matrix import Cell, Known, Matrix, Place, filters, kinds, make_matrix
-from sambench.report.numbers import hardware, legend
+from sambench.report.numbers import counted, hardware, legend, speed
 from sambench.report.pages.cells import Line, Number, board_line, metric_column
 from sambench.report.pages.contents import Contents, runs_of
 from sambench.report.pages.render import Page
@@ -22,8 +22,8 @@ class Row:
         board: its board.
         line: the line, with the number that it is ranked by.
         metric: the name of that number.
-        images: how many images were scored, and of how many.
-        speed: images a second.
+        images: how many images, or clips, were scored, and of how many.
+        speed: images, or frames, a second.
     """
 
     board: Board
@@ -123,18 +123,20 @@ def _summary(
 def _machines(boards: Sequence[Board]) -> list[str]:
     """Where the speeds were measured, in words."""
     results = (run.result for board in boards for run in runs_of(board))
-    timed = (result for result in results if result.timing.get("images_per_second"))
+    timed = (result for result in results if speed(result))
     return list(dict.fromkeys(hardware(result) for result in timed))
 
 
 def _images(entry: Entry) -> Number:
     if entry.run is None:
         return Number("", 0)
-    scored = entry.run.result.images
-    there = str(entry.run.result.protocol["dataset"].get("images", "")).partition(" of ")[2]
-    return Number(f"{scored} of {there}" if there not in ("", str(scored)) else str(scored), scored)
+    result = entry.run.result
+    scored, items = result.images, result.items
+    there = str(result.protocol["dataset"].get("images", "")).partition(" of ")[2]
+    part = f"{scored} of {there} {items}"
+    return Number(part if there not in ("", str(scored)) else counted(scored, items), scored)
 
 
 def _speed(entry: Entry) -> Number:
-    speed = entry.run.result.timing.get("images_per_second") if entry.run else None
-    return Number(f"{speed:.3g}", speed) if speed else Number()
+    found = speed(entry.run.result) if entry.run else None
+    return Number(f"{found[0]:.3g} {found[1]}", found[0]) if found else Number()
