@@ -45,7 +45,7 @@ def test_update_makes_the_check_pass(kept: Path, capsys: pytest.CaptureFixture[s
     assert readme.endswith(f"{END}\nrest\n")
     ods = json.loads((kept / "edges/mini/sobel.json").read_text())["metrics"]["ODS"]["value"]
     for text in (readme, (kept / "README.md").read_text()):
-        assert f"| {ods:.3f}" in text
+        assert f"1: sobel {ods:.3f}" in text
 
 
 def test_records_are_packed_and_read_as_before(kept: Path) -> None:
