@@ -1,4 +1,6 @@
-"""The adapter of transformers' video models: the real class, random weights, every frame."""
+"""The adapter of transformers' video models: the real classes, random weights, every frame."""
+
+import importlib.util
 
 import numpy as np
 import pytest
@@ -27,6 +29,12 @@ MEMORY = {
 }  # fmt: skip
 
 
+EDGE = {
+    "perceiver_resampler_num_latents": 16, "perceiver_resampler_num_latents_2d": 16,
+    "memory_attention_rope_k_sizes": [4, 4],
+}  # fmt: skip
+
+
 def config(name, **parts):
     return getattr(transformers, name)(**parts)
 
@@ -52,11 +60,31 @@ def sam2():
     return net
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def edgetam():
+    backbone = config(
+        "TimmWrapperConfig", architecture="repvit_m0_9",
+        model_args={"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+    )  # fmt: skip
+    vision = config(
+        "EdgeTamVisionConfig", backbone_config=backbone, fpn_hidden_size=128,
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
+    )  # fmt: skip
+    net = transformers.EdgeTamVideoModel(config(
+        "EdgeTamVideoConfig", vision_config=vision,
+        prompt_encoder_config=config("EdgeTamVideoPromptEncoderConfig", **PROMPT),
+        mask_decoder_config=config("EdgeTamVideoMaskDecoderConfig", **DECODER), **MEMORY, **EDGE,
+    ))  # fmt: skip
+    net.mask_decoder.pred_obj_score_head.proj_out.bias.data.fill_(10.0)
+    return net
+
+
+@pytest.fixture(scope="module", params=[sam2, edgetam])
+def model(request, tmp_path_factory):
+    if request.param is edgetam and importlib.util.find_spec("timm") is None:
+        pytest.skip("the package timm is not installed; .ci/adapters installs it")
     path = tmp_path_factory.mktemp("checkpoints") / "tiny"
     torch.manual_seed(0)
-    sam2().save_pretrained(path)
+    request.param().save_pretrained(path)
     return load("model", f"hf_video:checkpoint={path}")
 
 
@@ -68,7 +96,8 @@ def mask_of(path, frame):
 def by_the_library(model, clip, feed):
     """All frames at once, by transformers' own loop: low-resolution logits of each."""
     video = torch.stack([model.frame.pixels(frame) for frame in clip])
-    session = transformers.Sam2VideoInferenceSession(
+    kind = type(model.net).__name__.removesuffix("Model")
+    session = getattr(transformers, f"{kind}InferenceSession")(
         video=video, video_height=SIZE[0], video_width=SIZE[1], dtype=torch.float32
     )
     index = session.obj_id_to_idx(1)
