@@ -39,6 +39,7 @@ SIMULATIONS = {
         "AP": 300,
         "category": 300,
         "labels": 1000,
+        "ECE": 400,
     },
     "stars": {"mean": 2000, "edges": 500, "AP": 500},
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sambench.metrics.calibration import ERROR, ORDER
 from sambench.metrics.panoptic import MATCHED
 from sambench.metrics.statistics import CATEGORIES, MEAN, ONE_CATEGORY, PRECISION, RECALL
 
@@ -19,14 +20,15 @@ TITLES = {
     "mean": "means over objects", "edges": "ODS, OIS, AP of edges", "AR": "AR",
     "AP": "AP, mean over categories", "category": "AP of one category",
     "labels": "PQ, RQ and semantic mIoU", "SQ": "SQ",
+    "ECE": "ECE of the predicted IoU", "order": "Spearman, AUC of the predicted IoU",
 }  # fmt: skip
 KINDS = {
     "mean": MEAN, "edges": MEAN, "AR": RECALL, "AP": PRECISION, "category": ONE_CATEGORY,
-    "labels": CATEGORIES, "SQ": MATCHED,
+    "labels": CATEGORIES, "SQ": MATCHED, "ECE": ERROR, "order": ORDER,
 }  # fmt: skip
 BARS = {
     "mean": (10, 93), "edges": (10, 93), "AR": (30, 92), "AP": (100, 90), "category": (30, 90),
-    "labels": (30, 92), "SQ": (100, 92),
+    "labels": (30, 92), "SQ": (100, 92), "ECE": (30, 92), "order": (30, 92),
 }  # fmt: skip
 """Images from which intervals are to cover so many percent."""
 Row = dict[str, Any]

@@ -98,8 +98,13 @@ def make_runs(data: Path, folder: Path) -> None:
 
 
 def real(folder: Path) -> list[Population]:
-    """The populations of `RUNS`, of what `make_runs` left in a folder."""
-    return [_real(folder, *run) for run in RUNS]
+    """The populations of `RUNS`, of what `make_runs` left in a folder, and `confident`."""
+    return [*(_real(folder, *run) for run in RUNS), confident()]
+
+
+def confident() -> Population:
+    """What the predicted IoU says of the true one, of records that come with the results."""
+    return _real(RESULTS, "COCO confidence", CONFIDENCE, CONFIDENT, CONFIDENT)
 
 
 def _real(
@@ -151,6 +156,14 @@ RUNS = (
     ("COCO masks", MASKS, f"{ON_COCO}/box_mask", f"{ON_COCO}/box_mask"),
 )
 """Name, metrics with their kinds, and the two runs of each population, in the folder of runs."""
+RESULTS = Path(__file__).parent.parent / "results"
+CONFIDENT = "points/coco-split=train2017/minisam"
+"""The run of `confident`, in the folder of results."""
+CONFIDENCE = {
+    "ECE": "ECE", "overconfidence": "mean", "choice_cost": "mean",
+    "Spearman": "order", "AUC@50": "order", "AUC@75": "order", "AUC@90": "order",
+}  # fmt: skip
+"""What is studied of it, with its kind."""
 
 
 @dataclass(frozen=True)
