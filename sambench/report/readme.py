@@ -33,8 +33,8 @@ within its 95 % interval.\
 MATRIX = """\
 ## Models and tasks
 
-The headline metric of each task with its interval, the rank, and how many images a second the model
-alone takes. Of several protocols on one dataset, the one of most models stands here.\
+The headline metric of each task with its interval, the rank, and how fast the model alone
+is. Of several protocols on one dataset, the one of most models stands here.\
 """
 
 
