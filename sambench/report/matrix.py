@@ -16,9 +16,12 @@ from sambench.interfaces import Task
 from sambench.prompts import KINDS
 from sambench.report.leaderboard import Board, Entry, caution, without_intervals
 from sambench.store.result import Result
+from sambench.video.interfaces import BOXES, MASKS, POINTS
 
 log = logging.getLogger(__name__)
 
+ALL_KINDS = (*KINDS, POINTS, BOXES, MASKS)
+"""Kinds of prompt on images, and on frames of clips, in the order in which they are named."""
 NOT_RUN, ELSEWHERE = "not run", "other protocol"
 UNSTATED = "not stated"
 MILLION = 1_000_000
@@ -181,7 +184,9 @@ def known(result: Result) -> Known:
     return Known(
         label=result.model,
         family=str(card.get("family", "")),
-        prompts=_in_order(set(_words(prompts)) & {*KINDS}) if isinstance(prompts, list) else None,
+        prompts=_in_order(set(_words(prompts)) & {*ALL_KINDS})
+        if isinstance(prompts, list)
+        else None,
         methods=frozenset(_words(methods)),
         parameters=parameters if counted and isinstance(parameters, int) else None,
     )
@@ -192,7 +197,7 @@ def _words(listed: object) -> tuple[str, ...]:
 
 
 def _in_order(kinds: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(kinds, key=lambda kind: ((*KINDS, kind).index(kind), kind)))
+    return tuple(sorted(kinds, key=lambda kind: ((*ALL_KINDS, kind).index(kind), kind)))
 
 
 def _cell(model: Known, place: Place) -> Cell:

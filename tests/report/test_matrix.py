@@ -151,6 +151,16 @@ def test_a_model_is_what_its_results_declare() -> None:
     assert found.size_class == "under 25 M"
 
 
+def test_a_model_of_clips_takes_prompts_on_their_frames(matrix_of) -> None:
+    kinds = ["clip boxes", "clip masks"]
+    matrix = matrix_of(result("still", "video_object", prompts=kinds, methods=[]))
+    assert matrix.rows[0].model.takes == "clip boxes, clip masks"
+    clicks = result("asked", "video_interactive", prompts=["clip points"], methods=[])
+    assert reasons(matrix_of(result("still", "video_object", prompts=kinds), clicks))["still"] == [
+        "cannot: takes no clip points", ""
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("parameters", "words", "size_class"),
     [
