@@ -8,6 +8,7 @@ that goes on has no result yet, and a result that was handed on may have left it
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sambench.interfaces import JSON, Task
 from sambench.store.manifests import read_manifest
 from sambench.store.paths import PREDICTIONS, RECORDS, beside, files_by_stem, stem_of
 from sambench.store.plan import ids_digest
-from sambench.store.records import Index, scan
+from sambench.store.records import Index, as_line, scan
 from sambench.store.result import Result, read_result
 from sambench.store.tasks import task_of_records, task_of_result
 
@@ -98,12 +99,16 @@ class Run:
         return task_of_result(self.result, self.path, self.own)
 
     def compact(self) -> Path | None:
-        """Pack its records, the same lines in a tenth of the space; their new path, if any were."""
+        """Pack its records, the same lines in a tenth of the space; their new path, if any were.
+
+        Packed records are handed on: of the files that the task was given they keep the names.
+        """
         plain = beside(self.stem, RECORDS)
         if not plain.is_file():
             return None
         compact = beside(plain, GZIP)
-        write_lines(compact, [packed(plain.read_bytes())])
+        header, _, rest = plain.read_bytes().partition(b"\n")
+        write_lines(compact, [packed(_without_folders(header) + rest)])
         plain.unlink()
         return compact
 
@@ -247,6 +252,17 @@ def _images_stated(result: Result, index: Index) -> list[str]:
         if ids_digest(ids) == digest:
             return [id for id in ids if id in index.offsets and id not in result.failed]
     return []
+
+
+def _without_folders(header: bytes) -> bytes:
+    """The first line of records, with the names of files in place of their paths."""
+    whole = json.loads(header)
+    options = whole["about"]["options"]
+    paths = {k: v for k, v in options.items() if isinstance(v, str) and Path(v).is_absolute()}
+    if not paths:
+        return header + b"\n"
+    options.update({name: Path(path).name for name, path in paths.items()})
+    return as_line(whole)
 
 
 def _belongs(about: JSON, result: Result) -> bool:

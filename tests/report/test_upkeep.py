@@ -3,10 +3,12 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import sambench
 from sambench.cli import main
 from sambench.errors import UserError
 from sambench.report.published import published_folder
@@ -64,6 +66,26 @@ def test_records_are_packed_and_read_as_before(kept: Path) -> None:
     (kept / "copy.records.jsonl").write_bytes(gzip.decompress(first))
     Run(kept / "copy.json").compact()
     assert (kept / "copy.records.jsonl.gz").read_bytes() == first
+
+
+def test_packed_records_name_files_without_their_folders(tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.json"
+    box = {"image_id": "astronaut", "category_id": 1, "bbox": [9, 9, 90, 90], "score": 0.5}
+    boxes.write_text(json.dumps([box]))
+    sambench.evaluate(
+        f"instances:detections={boxes},coverage=any", model="box_mask", dataset="mini",
+        limit=1, output=tmp_path / "results", progress=False,
+    )  # fmt: skip
+    (before,) = find_runs([tmp_path / "results"])
+    lines, task = before.lines(), before.task
+    report(tmp_path / "results", "--update")
+    (after,) = find_runs([tmp_path / "results"])
+    text = gzip.decompress(after.records_path.read_bytes()).decode()
+    assert str(tmp_path) not in text
+    assert '"detections":"boxes.json"' in text
+    assert after.lines() == lines
+    assert after.task == replace(task, detections=Path("boxes.json"))
+    assert report(tmp_path / "results", "--check") == 0
 
 
 @pytest.mark.parametrize(
