@@ -1,20 +1,39 @@
 """The score of each image, and which images are worth a look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 
+import numpy as np
+
 from sambench.interfaces import JSON, Task
+from sambench.metrics.statistics import Statistic, evaluate
 from sambench.shown import Metric
 from sambench.store.comparing import of_one_image
 
+TOGETHER = 256
+"""Records that are scored at once: each is weighted beside the others, which takes their square."""
 Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
 
 
 def image_scores(task: Task, metric: str, lines: Sequence[JSON]) -> Scores:
     """Value of the metric to rank by for each image alone."""
-    values = {line["id"]: of_one_image(task, metric, line["record"]) for line in lines}
-    return {id: float(value) if isfinite(value) else None for id, value in values.items()}
+    values = _each_alone(task, metric, [line["record"] for line in lines])
+    ids = (line["id"] for line in lines)
+    pairs = zip(ids, values, strict=True)
+    return {id: float(value) if isfinite(value) else None for id, value in pairs}
+
+
+def _each_alone(task: Task, metric: str, records: Sequence[JSON]) -> Iterator[float]:
+    """Value of a metric for each record alone, of many at once where records are summed up."""
+    one = task.estimator(records[:1])
+    if not isinstance(one, Statistic) or one.part is None:
+        yield from (of_one_image(task, metric, record) for record in records)
+        return
+    for start in range(0, len(records), TOGETHER):
+        some = records[start : start + TOGETHER]
+        found = evaluate(task.estimator(some), np.eye(len(some)), frozenset({metric}))
+        yield from found.get(metric, np.full(len(some), np.nan)).tolist()
 
 
 def chosen_images(runs: Mapping[str, Scores], metric: Metric, most: int) -> list[str]:

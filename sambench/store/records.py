@@ -91,9 +91,11 @@ class Index:
     doubtful: dict[str, int] = field(default_factory=dict)
     end: int = 0
 
-    def keep(self, line: JSON, start: int) -> None:
-        """Enter the line of a scored image, which begins at that byte."""
+    def keep(self, line: JSON, start: int, lines: dict[str, JSON] | None = None) -> None:
+        """Enter the line of a scored image, which begins at that byte; into `lines`, too."""
         id = line["id"]
+        if lines is not None:
+            lines[id] = line
         self.offsets[id] = start
         stamp, prediction = line.get("stamp"), line.get("prediction", "")
         self.provenance[id] = Provenance(line["image"], stamp, prediction)
@@ -133,10 +135,11 @@ class Index:
         return [line["record"] for line in self.lines(ids)]
 
 
-def scan(path: Path) -> Index:
+def scan(path: Path, lines: dict[str, JSON] | None = None) -> Index:
     """Read a records file, however it was left; what is missing or empty holds nothing.
 
-    A damaged line is skipped and said: its image counts as not done.
+    A damaged line is skipped and said: its image counts as not done. The last line of each image
+    that was ever scored goes into `lines`, where that is given.
 
     Raises:
         UserError: it is not a file of records, or of another version of the format.
@@ -150,7 +153,7 @@ def scan(path: Path) -> Index:
                 break
             if number == 1:
                 index.header.update(_header(line, path))
-            elif not _enter(index, line, end):
+            elif not _enter(index, line, end, lines):
                 damaged.append(number)
             end += len(line)
     if damaged:
@@ -179,7 +182,7 @@ def _header(line: bytes, path: Path) -> JSON:
     return parsed
 
 
-def _enter(index: Index, data: bytes, start: int) -> bool:
+def _enter(index: Index, data: bytes, start: int, lines: dict[str, JSON] | None) -> bool:
     """Add one line to an index, if it can be read.
 
     A later line of an image counts, and a score beats a failure.
@@ -193,7 +196,7 @@ def _enter(index: Index, data: bytes, start: int) -> bool:
         return False
     kind = next((k for k, fields in KINDS.items() if _has(line, fields)), "")
     if kind == "scored":
-        index.keep(line, start)
+        index.keep(line, start, lines)
     elif kind == "failed" and line["id"] not in index.offsets:
         index.failed[line["id"]] = line["failed"]
     elif kind == "stamps":

@@ -129,8 +129,12 @@ class Run:
     def _lines(self) -> list[JSON]:
         if not self.records_path.is_file():
             return []
+        kept: dict[str, JSON] = {}
         try:
-            return self.index.lines(_images_of(self.result, self.index))
+            if "index" not in vars(self):  # both are had by reading once
+                vars(self)["index"] = scan(self.records_path, kept)
+            ids = _images_of(self.result, self.index)
+            return [kept[id] for id in ids] if kept else self.index.lines(ids)
         except UserError as error:
             log.warning("%s is used without its records: %s", self.path, error)
             return []

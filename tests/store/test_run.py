@@ -6,6 +6,7 @@ import pytest
 
 from sambench.cli import main
 from sambench.errors import UserError
+from sambench.store import records
 from sambench.store.run import Run, find_runs, read_run
 
 
@@ -48,6 +49,27 @@ def test_it_holds_result_records_and_task(folder):
     assert run.result.images == len(run.lines()) == 2
     assert [line["id"] for line in run.lines()] == list(run.index.offsets)
     assert run.task.seed == 3
+
+
+def test_each_line_is_parsed_once_and_the_last_of_an_image_counts(tmp_path, folder, monkeypatch):
+    (found,) = find_runs([folder])
+    run = Run(tmp_path / found.path.name)
+    run.path.write_bytes(found.path.read_bytes())
+    header, *rest = found.records_path.read_bytes().splitlines(keepends=True)
+    first, second = (line for line in rest if b'"record"' in line)
+    again = records.as_line({**json.loads(first), "seconds": {"embed": 123.0}, "crc": 0})
+    gone = records.as_line({"changed": [json.loads(first)["id"]]})
+    content = [header, first, second, gone, again.replace(b',"crc":0', b"")]
+    content[-1] = records._checked(content[-1].rpartition(b',"crc"')[0])
+    run.records_path.write_bytes(b"".join(content))
+    parsed, parse = [], records._parsed
+    monkeypatch.setattr(records, "_parsed", lambda line: parsed.append(line) or parse(line))
+    lines = run.lines()
+    assert parsed == content
+    assert lines == run.index.lines(run.index.offsets)[::-1]
+    assert lines[0]["seconds"] == {"embed": 123.0}
+    later = Run(run.path)
+    assert (later.index, later.lines()) == (run.index, lines)  # the index was asked for first
 
 
 def test_its_task_is_made_again_from_the_result_alone(folder, tmp_path):
