@@ -96,7 +96,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Place:
-    """One task on one dataset.
+    """One task on one dataset, by one metric.
 
     Attributes:
         board: the protocol that stands for it.
@@ -143,11 +143,16 @@ class Matrix:
 
 
 def make_matrix(boards: Sequence[Board]) -> Matrix:
-    """The matrix of measured boards; published ones are left out."""
-    groups: dict[tuple[str, str], list[Board]] = {}
+    """The matrix of measured boards; published ones are left out.
+
+    What is measured otherwise is another question: AP for a detector's boxes has its own column
+    beside the mean IoU for annotated ones.
+    """
+    groups: dict[tuple[str, str, str], list[Board]] = {}
     for board in boards:
         if board.measured:
-            groups.setdefault((board.task, board.dataset), []).append(board)
+            place = board.task, board.dataset, board.metric.name
+            groups.setdefault(place, []).append(board)
     places = tuple(_place(group) for group in groups.values())
     models = _models(entry for group in groups.values() for b in group for entry in b.entries)
     rows = [Row(model, tuple(_cell(model, place) for place in places)) for model in models]

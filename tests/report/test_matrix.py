@@ -229,3 +229,14 @@ def test_what_a_dataset_demands_stands_beside_the_numbers(matrix_of) -> None:
 def test_few_images_are_told_by_board(matrix_of) -> None:
     matrix = matrix_of(result("a"), result("b"), result("a", "edges"))
     assert matrix.notes == ["points on mini: 3 images are too few to tell 2 models apart."]
+
+
+def test_another_metric_of_a_task_has_its_own_column(matrix_of) -> None:
+    mean = result("a", "instances")
+    precise = replace(
+        mean, metric="AP", metrics={"AP": Estimate(0.2, 0.1, 0.3)},
+        protocol={**mean.protocol, "task": {"detections": "0" * 64}},
+    )  # fmt: skip
+    matrix = matrix_of(mean, precise)
+    assert sorted(place.board.metric.name for place in matrix.places) == ["AP", "mIoU"]
+    assert all(cell.entry for row in matrix.rows for cell in row.cells)
