@@ -78,7 +78,20 @@ CORRUPTED = "the extra corruptions; tests of the dataset run it"
 TRAINING = "hours on data that is not here; the page's first block trains a step"
 ADAPTER = "the extra peft; tests of the model merge an adapter"
 NAMED = "a training with a text encoder; tests of the model run one"
+WEIGHTS = "SAM 2's weights; tests of the adapter run its class"
+SAM2_VIDEO = "--model sam2_video:checkpoint=FILE,precision=bfloat16"
 CANNOT = {
+    f"sambench run --task video_object --preset sav {SAM2_VIDEO} --dataset sav:root=DIR "
+    "--device cuda": WEIGHTS,
+    **{
+        f"sambench run --task {task} {SAM2_VIDEO} --dataset davis2017:root=DIR "
+        "--device cuda": WEIGHTS
+        for task in (
+            "video_object",
+            "video_object --prompt 3-click",
+            "video_interactive --protocol online",
+        )
+    },
     "sambench run --task points --dataset mini --model hf:facebook/sam-vit-huge": HUB,
     "sambench run --task points --dataset mini --model hf:facebook/sam2.1-hiera-tiny": HUB,
     "sambench run --task text --dataset coco --model hf:facebook/sam3,text=true": HUB,
