@@ -36,11 +36,11 @@ class Chosen(ImageDetections):
 
 def most_confident_first(answer: Masks) -> Masks:
     """The C candidates of each prompt, the most confident changed for the first, (B, C)."""
-    rows, taken = torch.arange(len(answer.iou)), answer.iou.argmax(dim=1)
-    order = torch.arange(answer.iou.shape[1], device=taken.device).repeat(len(rows), 1)
-    order[rows, taken], order[:, 0] = 0, taken
-    logits, iou = answer.logits[rows[:, None], order], answer.iou[rows[:, None], order]
-    return Masks(logits, iou, answer.size, answer.resize)
+    taken = answer.iou.argmax(dim=1, keepdim=True)
+    places = torch.arange(answer.iou.shape[1], device=taken.device)
+    order = torch.where(places == taken, 0, torch.where(places == 0, taken, places))
+    logits = torch.take_along_dim(answer.logits, order[:, :, None, None], dim=1)
+    return Masks(logits, answer.iou.gather(1, order), answer.size, answer.resize)
 
 
 def run_lengths(answer: Masks) -> list[list[JSON]]:

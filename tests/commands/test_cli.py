@@ -162,7 +162,7 @@ def test_an_unreadable_image_leaves_the_rest_scored_and_exit_code_1(capsys, tmp_
     words = ["run", "--task", "points", "--dataset", f"folder:images={images},masks={masks}",
              "--output", tmp_path / "runs", "--workers", 0]  # fmt: skip
     out, _ = said(capsys, words, 1)
-    assert "INCOMPLETE: 1 images failed" in out
+    assert "INCOMPLETE: 1 image failed" in out
     assert "b.png" in out
     # Mended, the same command continues and ends well.
     Image.fromarray(pixels).save(images / "b.png")

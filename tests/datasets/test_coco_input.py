@@ -460,7 +460,7 @@ def test_nothing_to_score_is_no_success(tmp_path, capsys):
     del new["annotations"][0]
     write(tmp_path, new)
     assert run(tmp_path, "--limit", "1") == 2
-    assert "nothing is annotated in the 1 images" in capsys.readouterr().err
+    assert "nothing is annotated in the 1 image" in capsys.readouterr().err
     assert run(tmp_path) == 0
 
 

@@ -765,7 +765,7 @@ def test_the_first_of_several_annotations_counts_and_is_said(tmp_path):
 def test_nothing_annotated_is_refused_before_a_run(tmp_path, capsys):
     words = ["--dataset", labelme(tmp_path, []), "--model", "box_mask", "--task", "instances"]
     assert main(["run", *words, "--output", str(tmp_path)]) == 2
-    assert "nothing is annotated in the 1 images" in capsys.readouterr().err
+    assert "nothing is annotated in the 1 image" in capsys.readouterr().err
 
 
 def test_the_category_of_via_is_chosen(tmp_path):
