@@ -15,7 +15,9 @@ ROWS = {
         r"^\| `(\S+)` \| (\d+) \| `(\S+)` \|", (LISTS / "README.md").read_text(), re.MULTILINE
     )
 }
-FOLDERS = {"lvis_v05": "lvis_v0.5", "coco_train2017": "coco"}
+FOLDERS = {"lvis_v05": "lvis_v0.5", "coco_train2017": "coco", "bsds500_example": "bsds500"}
+PARTS = {"bsds500_example"}
+"""Lists of a part of what is here; any other is of all of it."""
 HERE = {
     "grabcut": {"images": "images_from_bsds500", "masks": "ground-truth", "subset": "present"},
     "lvis_v05": {"annotations": "lvis_val_100.json", "subset": "present"},
@@ -39,4 +41,5 @@ def test_a_list_has_its_images_once_in_the_datasets_order(name, shared):
     options |= HERE.get(name, {})
     if "annotations" in options:
         options["annotations"] = str(root / options["annotations"])
-    assert list(load("dataset", dataset, **options).ids) == ids
+    known = load("dataset", dataset, **options).ids
+    assert [id for id in known if id in ids or name not in PARTS] == ids
