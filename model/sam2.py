@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,31 @@ from ._finetuned import put_into
 from ._framed import SAM2_LOGITS, Framed, Inputs, digest, fill, require
 from ._frames import Stretched
 from ._given import choose_device
+
+
+def built(builder: str, checkpoint: Path, config: str, **options: Any) -> Any:
+    """A network of the package on the CPU, with the weights of a checkpoint.
+
+    Args:
+        builder: name of the package's function that makes it.
+        checkpoint: a .pt file.
+        config: of the package.
+        options: for the builder.
+
+    Raises:
+        UserError: the package is not installed, or the checkpoint or config cannot be used.
+    """
+    build = getattr(require("sam2.build_sam", "sam2"), builder)
+    if not checkpoint.is_file():
+        raise UserError(f"checkpoint {checkpoint} does not exist; give a .pt file.")
+    try:
+        net = build(config, None, device="cpu", **options)
+    except Exception as error:  # Hydra and the package raise a dozen kinds
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to {checkpoint}."
+        ) from error
+    return fill(net, checkpoint)
 
 
 class Sam2(Framed):
@@ -43,19 +69,8 @@ class Sam2(Framed):
         precision: str = "float32",
         finetuned: Path | None = None,
     ) -> None:
-        build = require("sam2.build_sam", "sam2").build_sam2
         self.device, self.precision = choose_device(device, precision), precision
-        if not checkpoint.is_file():
-            raise UserError(f"checkpoint {checkpoint} does not exist; give a .pt file.")
-        try:
-            net = build(config, None, device="cpu")
-        except Exception as error:  # Hydra and the package raise a dozen kinds
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(
-                f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to "
-                f"{checkpoint}."
-            ) from error
-        net = fill(net, checkpoint)
+        net = built("build_sam2", checkpoint, config)
         tuned = put_into(net, finetuned) if finetuned else ""
         self.net = net.to(self.device)
         side = self.net.image_size

@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import JSON, ModelCard
 from sambench.video.clips import Clip
 from sambench.video.interfaces import Answers, FramePrompt, VideoModel
 
-from ._framed import fill, require
 from ._given import choose_device
 from .nn.precision import arithmetic
+from .sam2 import built
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of RGB in 0 to 1, as the package normalises frames."""
@@ -106,20 +105,10 @@ class Sam2Video(VideoModel):
         device: str = "cpu",
         precision: str = "float32",
     ) -> None:
-        build = require("sam2.build_sam", "sam2").build_sam2_video_predictor
         self.device, self.precision = choose_device(device, precision), precision
-        if not checkpoint.is_file():
-            raise UserError(f"checkpoint {checkpoint} does not exist; give a .pt file.")
         extra = {"hydra_overrides_extra": [*OVERRIDES], "apply_postprocessing": False}
-        try:
-            net = build(config, None, device="cpu", **extra)
-        except Exception as error:  # Hydra and the package raise a dozen kinds
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(
-                f"{config} is not a SAM 2 ({lines[0]}); give the config that belongs to "
-                f"{checkpoint}."
-            ) from error
-        self.net = fill(net, checkpoint).to(self.device)
+        net = built("build_sam2_video_predictor", checkpoint, config, **extra)
+        self.net = net.to(self.device)
         side = self.net.image_size
         self.card = ModelCard(
             name=Path(config).stem + "_video",

@@ -13,7 +13,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Prompts
 from sambench.registry import load
 
-from .tiny_sam import DECODER, PROMPT, SIDE, VIT, config, sam
+from .tiny_sam import DECODER, PROMPT, VIT, config, sam, sam2_vision
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
@@ -29,18 +29,8 @@ def sam_hq():
 
 
 def sam2():
-    backbone = config(
-        "Sam2HieraDetConfig", hidden_size=8, num_attention_heads=1, image_size=[SIDE, SIDE],
-        blocks_per_stage=[1, 1, 2, 1], embed_dim_per_stage=[8, 16, 32, 64],
-        num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[8, 4, 4, 4],
-        global_attention_blocks=[3],
-    )  # fmt: skip
-    vision = config(
-        "Sam2VisionConfig", backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
-        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=32,
-    )  # fmt: skip
     return transformers.Sam2Model(config(
-        "Sam2Config", vision_config=vision,
+        "Sam2Config", vision_config=sam2_vision(32),
         prompt_encoder_config=config("Sam2PromptEncoderConfig", **PROMPT),
         mask_decoder_config=config("Sam2MaskDecoderConfig", **DECODER),
     ))  # fmt: skip

@@ -12,10 +12,11 @@ from sambench.registry import load
 from sambench.video.interfaces import FramePrompt
 from tests.parts.clips import PATHS, SIZE, Drawn, square, tracks
 
+from .tiny_sam import SIDE, config, sam2_vision
+
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers.*")
-SIDE = 128
 PROMPT = {"hidden_size": 128, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
 DECODER = {
     "hidden_size": 128, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 32
@@ -35,23 +36,9 @@ EDGE = {
 }  # fmt: skip
 
 
-def config(name, **parts):
-    return getattr(transformers, name)(**parts)
-
-
 def sam2():
-    backbone = config(
-        "Sam2HieraDetConfig", hidden_size=8, num_attention_heads=1, image_size=[SIDE, SIDE],
-        blocks_per_stage=[1, 1, 2, 1], embed_dim_per_stage=[8, 16, 32, 64],
-        num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[8, 4, 4, 4],
-        global_attention_blocks=[3],
-    )  # fmt: skip
-    vision = config(
-        "Sam2VisionConfig", backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
-        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=128,
-    )  # fmt: skip
     net = transformers.Sam2VideoModel(config(
-        "Sam2VideoConfig", vision_config=vision,
+        "Sam2VideoConfig", vision_config=sam2_vision(128),
         prompt_encoder_config=config("Sam2VideoPromptEncoderConfig", **PROMPT),
         mask_decoder_config=config("Sam2VideoMaskDecoderConfig", **DECODER), **MEMORY,
     ))  # fmt: skip

@@ -28,3 +28,17 @@ def sam():
         prompt_encoder_config=config("SamPromptEncoderConfig", **PROMPT),
         mask_decoder_config=config("SamMaskDecoderConfig", **DECODER),
     ))  # fmt: skip
+
+
+def sam2_vision(width):
+    """Config of SAM 2's encoder with so many channels."""
+    backbone = config(
+        "Sam2HieraDetConfig", hidden_size=8, num_attention_heads=1, image_size=[SIDE, SIDE],
+        blocks_per_stage=[1, 1, 2, 1], embed_dim_per_stage=[8, 16, 32, 64],
+        num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[8, 4, 4, 4],
+        global_attention_blocks=[3],
+    )  # fmt: skip
+    return config(
+        "Sam2VisionConfig", backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8],
+        backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]], fpn_hidden_size=width,
+    )  # fmt: skip
