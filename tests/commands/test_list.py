@@ -107,8 +107,9 @@ def test_the_list_of_models_says_what_each_needs(capsys):
 def test_what_a_model_imports_beside_is_what_it_says_to_require(entry):
     """The extra in each call of `require` stands in the class variable, which both ways read."""
     text = (ROOT / "model" / f"{entry.name}.py").read_text(encoding="utf-8")
-    if "from ._texts import" in text:  # where CLIP and the sentence encoder are loaded
-        text += (ROOT / "model" / "_texts.py").read_text(encoding="utf-8")
+    for loader in ("_texts", "sam2"):  # a text encoder and a network of the package sam2
+        if f"from .{loader} import" in text:
+            text += (ROOT / "model" / f"{loader}.py").read_text(encoding="utf-8")
     calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
     named = [c.args for c in calls if getattr(c.func, "id", "") == "require"]
     for _, extra in named:
