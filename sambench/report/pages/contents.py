@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset
+from sambench.interfaces import JSON, Dataset, Estimator
 from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import ScoredRun
@@ -58,13 +58,14 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     addresses: dict[Path, str] = {}
     drawn: dict[Path, Drawings] = {}
     scored: dict[Path, ScoredRun] = {}
+    estimators = {path: own for board in boards for path, own in board.estimators.items()}
     for run in {run.path: run for board in boards for run in runs_of(board)}.values():
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
         lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
         # A dataset need not have names of categories.
         categories = getattr(dataset, "categories", None)
-        found = _scored(run, lines) if lines else None
+        found = _scored(run, lines, estimators.get(run.path)) if lines else None
         if found is None:
             drawn[run.path] = drawings(run.result)
         else:
@@ -81,11 +82,11 @@ def _run_address(result: Result, taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _scored(run: Run, lines: Sequence[JSON]) -> ScoredRun | None:
+def _scored(run: Run, lines: Sequence[JSON], estimator: Estimator | None) -> ScoredRun | None:
     """The scores of its images; None, which is logged, where its task cannot be set up."""
     try:
         task = run.task
-        scores = image_scores(task, run.result.metric, lines)
+        scores = image_scores(task, run.result.metric, lines, estimator)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)
         return None
