@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Dataset, Estimator
+from sambench.registry import entries
 from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import ScoredRun
@@ -27,12 +28,14 @@ class Contents:
         addresses: result file -> its page.
         drawings: result file -> its curves, histograms and breakdowns.
         scored: result file -> its records with scores; missing where there are none.
+        about: task -> what it is, in a line; of those that are installed.
     """
 
     boards: Sequence[Board]
     addresses: Mapping[Path, str]
     drawings: Mapping[Path, Drawings]
     scored: Mapping[Path, ScoredRun]
+    about: Mapping[str, str]
 
     def tasks(self) -> list[str]:
         """The tasks, in order."""
@@ -73,7 +76,8 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
             records = [line["record"] for line in lines]
             references = run.index.header.get("references", ())
             drawn[run.path] = drawings(run.result, found.task, records, categories, references)
-    return Contents(boards, addresses, drawn, scored)
+    about = {entry.name: entry.summary for entry in entries("task")}
+    return Contents(boards, addresses, drawn, scored, about)
 
 
 def _run_address(result: Result, taken: set[str]) -> str:
