@@ -86,6 +86,22 @@ class TextEncoder:
         return F.normalize(features, dim=0)
 
 
+def templated(template: str, texts: Sequence[str]) -> list[str]:
+    """Texts with a template around each, {} in its place."""
+    return [template.replace("{}", text) for text in texts]
+
+
+def require_place(template: str) -> str:
+    """A template itself, which must have a place for the text: else all texts would be one.
+
+    Raises:
+        UserError: it has none.
+    """
+    if "{}" not in template:
+        raise UserError(f"template={template} has no {{}} for the phrase; add it.")
+    return template
+
+
 def _minilm() -> Path:
     """The folder of the package's encoder, whose weights are known; no code of it runs.
 

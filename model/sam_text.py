@@ -20,7 +20,7 @@ from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import in_batch
 from ._given import check_prompts, without_padding
-from ._texts import TextEncoder
+from ._texts import TextEncoder, require_place, templated
 from .nn import answering
 from .nn import precision as arithmetics
 from .nn.sam import upsampling
@@ -51,7 +51,8 @@ class SamText(Model):
         device: cpu, cuda, cuda:1 and so on.
 
     Raises:
-        UserError: the file is not one of such a training, or is of another SAM or text encoder.
+        UserError: the file is not one of such a training, or is of another SAM or text encoder, or
+            the template has no place for the phrase.
     """
 
     requires = "pip install 'sambench[hf]', and a projection that sambench train --text wrote"
@@ -71,7 +72,7 @@ class SamText(Model):
         self.device, self.prompt_batch = self.inner.device, self.inner.prompt_batch
         self.chunk, self.image_batch = self.inner.chunk, self.inner.image_batch
         self.encoder = TextEncoder(text or said["encoder"], self.device)
-        self.template = template or said["template"]
+        self.template = require_place(template or said["template"])
         for what, known, given in (
             ("SAM", said["weights"], self.inner.card.weights_sha256),
             ("text encoder", said["encoder_sha256"], self.encoder.sha256),
@@ -151,8 +152,7 @@ class SamText(Model):
         """Prompts of which each has as many points as the others."""
         assert prompts.texts is not None
         net, step = self.inner.net, self.chunk or len(prompts)
-        texts = [self.template.replace("{}", text) for text in prompts.texts]
-        tokens = self.projection(self.encoder(texts))
+        tokens = self.projection(self.encoder(templated(self.template, prompts.texts)))
         encoded = answering.to_input(self.device, prompts, embedding.size)
         found = []
         with arithmetics.arithmetic(self.device, self.inner.precision):
