@@ -41,6 +41,7 @@ def put_into(net: Any, path: Path) -> str:
     Raises:
         UserError: it is neither, none of it belongs to this network, or a part does not fit.
     """
+    path = path.expanduser()
     if path.is_dir():
         return _merge(net, path)
     if not path.is_file():

@@ -56,7 +56,7 @@ class TextEncoder:
         self.net = read_network(place, cls, {}).to(device)
         self._tokenizer = read_part(place, transformers.AutoTokenizer.from_pretrained, {})
         if not self.clip:
-            _check_pooling(Path(place))
+            _check_pooling(place)
         config = self.net.config
         self.width = int(config.projection_dim if self.clip else config.hidden_size)
         own = config.text_config if self.clip else config
@@ -124,12 +124,21 @@ def _minilm() -> Path:
     return folder
 
 
-def _check_pooling(folder: Path) -> None:
+def _check_pooling(place: str) -> None:
     """Refuse a sentence encoder that says it does not take the mean of its tokens.
+
+    Args:
+        place: a folder, or a name on the Hub.
 
     Raises:
         UserError: it says so.
     """
-    path = folder / "1_Pooling" / "config.json"
-    if path.is_file() and not read_json(path).get("pooling_mode_mean_tokens", False):
-        raise UserError(f"{path} does not say pooling_mode_mean_tokens; give another encoder.")
+    from transformers.utils.hub import cached_file
+
+    missing = {"_raise_exceptions_for_missing_entries": False}
+    found = cached_file(place, "1_Pooling/config.json", **missing)
+    if found and not read_json(Path(found)).get("pooling_mode_mean_tokens", False):
+        raise UserError(
+            f"1_Pooling/config.json of {place} does not say pooling_mode_mean_tokens; give another "
+            "encoder."
+        )
