@@ -16,7 +16,7 @@ from sambench.commands._site import add_site_options, write_site
 from sambench.errors import UserError
 from sambench.report.formats import FORMATS
 from sambench.report.leaderboard import Board, make_boards
-from sambench.report.published import read_published
+from sambench.report.published import read_published, require_published
 from sambench.report.upkeep import check, published_for, update
 from sambench.store.run import find_runs
 
@@ -59,8 +59,8 @@ def _boards(arguments: argparse.Namespace) -> list[Board]:
     to_read = arguments.output is None and arguments.format is None  # on a terminal
     tables = []
     if not arguments.no_published and not (to_read and asked is None):
-        named = asked not in {None, Path()}
-        tables = read_published(asked if named else published_for(arguments.paths))
+        own = asked in {None, Path()}
+        tables = read_published(published_for(arguments.paths) if own else require_published(asked))
     return make_boards(find_runs(arguments.paths, arguments.own), tables)
 
 

@@ -83,8 +83,16 @@ class OneFile:
 
     @classmethod
     def of(cls, path: Path, task: Task, dataset: Dataset) -> OneFile:
-        """Read them, see `Task.load_all`."""
-        return cls(task.load_all(path, dataset), file_stamp(path), digest_files([path]))
+        """Read them, see `Task.load_all`.
+
+        Raises:
+            UserError: they cannot be read; the file is named.
+        """
+        try:
+            found = task.load_all(path, dataset)
+        except UserError as error:  # of masks that the task itself only compares
+            raise (error if str(path) in str(error) else UserError(f"{path}: {error}")) from None
+        return cls(found, file_stamp(path), digest_files([path]))
 
     def stamp(self, id: str) -> str | None:
         """Size and time of the file."""
