@@ -34,7 +34,7 @@ class Movie(Clip):
     def __init__(self, path: Path, step: int = 1) -> None:
         self.path, self.step = path, step
         with _reading(path), _open(path) as container:
-            stream = container.streams.video[0]
+            stream = _video(container, path)
             stored = sum(1 for packet in container.demux(stream) if packet.size)
             self.size = (stream.height, stream.width)
         if not stored:
@@ -62,12 +62,18 @@ class Movie(Clip):
         """Every n-th frame; only these become pixels.
 
         Raises:
-            UserError: the file is damaged, or frames are to be turned or of another size.
+            UserError: the file is damaged, which a decoder hides by parts of other frames, or
+                frames are to be turned or of another size.
         """
         with _reading(self.path), _open(self.path) as container:
-            stream = container.streams.video[0]
+            stream = _video(container, self.path)
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):
+                if frame.is_corrupt:
+                    raise UserError(
+                        f"{self.path} is damaged at frame {number}, of which not all pixels are "
+                        "its own; fetch it again."
+                    )
                 if number % self.step:
                     continue
                 if frame.rotation:
@@ -101,15 +107,28 @@ def _open(path: Path) -> Any:
     return av.open(str(path))
 
 
+def _video(container: Any, path: Path) -> Any:
+    """The first stream of images.
+
+    Raises:
+        UserError: there is none, as in a file of sound.
+    """
+    if not container.streams.video:
+        raise UserError(f"{path} has no video in it; take it away, or fetch it again.")
+    return container.streams.video[0]
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """What goes wrong with a file inside is told in a sentence.
 
     Raises:
-        UserError: instead of PyAV's errors, and where there is no video in the file.
+        UserError: instead of PyAV's errors.
     """
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         raise UserError(
             f"{path} cannot be read as a video ({error}); fetch or save it again."

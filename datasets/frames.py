@@ -9,9 +9,10 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard, Range
 from sambench.video import Clip
 
-from ._clips import MOST_OBJECTS, LabelClips, LabelReading, folders_in
+from ._clips import MOST_OBJECTS, LabelClips, folders_in
 from ._files import by_stem, files_in
 from ._movie import MOVIES, Movie
+from ._numbered import NumberReading
 
 
 class Frames(LabelClips):
@@ -59,7 +60,7 @@ class Frames(LabelClips):
             raise UserError("void= and merged= exclude each other; leave one out.")
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
-        self.labels, self.step = LabelReading(void=void, merged=merged), step
+        self.labels, self.step = NumberReading(void=void, merged=merged), step
 
     @cached_property
     def _movies(self) -> dict[str, Path]:
