@@ -108,9 +108,13 @@ def test_a_list_or_split_that_is_not_there(tmp_path):
     (root / "ImageSets/2016/val.txt").write_text("\n")
     with pytest.raises(UserError, match="names no clip"):
         _ = load("dataset", f"davis2016:root={root}").ids
-    (root / "ImageSets/2016/val.txt").write_text("lost\n")
-    with pytest.raises(UserError, match="lost cannot be listed"):
-        load("dataset", f"davis2016:root={root}").clip("lost")
+    (root / "ImageSets/2016/val.txt").write_text("\ufefflost\n", encoding="utf-8")
+    [lost] = load("dataset", f"davis2016:root={root}").ids
+    with pytest.raises(UserError) as error:
+        load("dataset", f"davis2016:root={root}").clip(lost)
+    assert r"480p/\ufefflost cannot be listed (No such file or directory); check" in str(
+        error.value
+    )
 
 
 def youtube(root, split):
@@ -315,7 +319,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     palette(tmp_path / "masks/a/00001.png", {1: A}, (8, 6))
     refused(r"00001\.png has size \(8, 6\), but its frame has \(6, 8\)")
     Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "masks/a/00001.png")
-    refused(r"00001\.png has 3 channels; a label image has one")
+    refused(r"00001\.png has 3 channels; a label image has one: give the palette or grey image")
     Image.fromarray(np.full(SIZE, 256, np.uint16)).save(tmp_path / "masks/a/00001.png")
     refused(r"00001\.png has an object numbered 256; number objects from 1 to 255")
     (tmp_path / "masks/a/00001.png").unlink()
