@@ -214,8 +214,7 @@ class _Clips(_Images):
 
     def _masks(self, truth: Tracks) -> Iterator[Finding]:
         """Frames without a mask between others, and grey levels that pass for objects."""
-        annotated = sorted({frame for id in truth.ids for frame in truth.annotated(id)})
-        if lost := gaps(annotated):
+        if lost := sorted({frame for id in truth.ids for frame in gaps(truth.annotated(id))}):
             names = f"{len(lost)} of its frames, first {truth.frames[lost[0]]}"
             problem = f"{names}, have no mask, which those before and after have"
             yield self._lacking("tracks", problem, "Fetch the masks that are missing.")

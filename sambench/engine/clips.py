@@ -39,7 +39,8 @@ def check_files(folder: Path, truth: Tracks) -> list[int]:
         truth: of the clip.
 
     Returns:
-        The objects that are to be seen in none of the files of frames where they are annotated.
+        The objects that are to be seen in none of the files of frames where they are annotated; of
+        files that cannot be scored none.
 
     Raises:
         UserError: there are both forms, two folders have one number, an object has no folder or a
@@ -51,10 +52,12 @@ def check_files(folder: Path, truth: Tracks) -> list[int]:
     if apart:
         return _check_apart(folder, apart, truth)
     annotated = sorted({frame for id in truth.ids for frame in truth.annotated(id)})
-    seen = {value for path in _files(folder, truth, annotated) for value in _values(path)}
-    if len(truth) == 1:  # of any value
-        return [] if seen else [*truth.ids]
-    return [id for id in truth.ids if id not in seen]
+    files = _files(folder, truth, annotated)
+    seen = {value for path in files for value in _values(path)}
+    if len(seen) == len(truth) == 1:  # of any value
+        return []
+    scored = files and seen <= {*truth.ids}
+    return [id for id in truth.ids if scored and id not in seen]
 
 
 def _check_apart(folder: Path, apart: Mapping[int, Path], truth: Tracks) -> list[int]:

@@ -246,8 +246,8 @@ def _score(
     scorer.finish()
     if lost := [(number, id) for id, numbers in unseen.items() for number in numbers]:
         log.warning(
-            "%d of the objects are in no file of a prediction, first object %d of clip %s; "
-            "wherever they are to be seen, J and F are 0", len(lost), *lost[0],
+            "objects that are in no predicted file: %d, first object %d of clip %s; wherever they "
+            "are to be seen, J and F are 0", len(lost), *lost[0],
         )  # fmt: skip
 
 

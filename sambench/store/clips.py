@@ -35,8 +35,8 @@ def left_out(lines: Sequence[JSON]) -> str:
         )
     if holes:
         said.append(
-            f"Between the frames that count of {counted(len(holes), 'clips')}, first "
-            f"{next(iter(holes))}, others are without masks, and count in no metric."
+            f"In {counted(len(holes), 'clips')}, first {next(iter(holes))}, frames between those "
+            "that count have no mask; they count in no metric."
         )
     return " ".join(said)
 

@@ -69,8 +69,8 @@ def test_a_result_says_what_counts_in_no_number(tmp_path):
         )  # fmt: skip
         assert result.note.endswith(
             "1 object of 1 clip, first two, annotated in fewer than 3 frames, count in no metric. "
-            "Between the frames that count of 1 clip, first gone, others are without masks, and "
-            "count in no metric."
+            "In 1 clip, first gone, frames between those that count have no mask; they count in no "
+            "metric."
         )
 
 

@@ -82,7 +82,9 @@ def test_files_of_more_or_fewer_frames_pass(tmp_path):
     (tmp_path / "dense/00000.png").unlink()
     (tmp_path / "dense/00004.png").unlink()
     assert check_files(tmp_path / "dense", TWO) == []
-    assert check_files(tmp_path / "none", TWO) == []  # `Task.load` says so
+    (tmp_path / "empty").mkdir()
+    for name in ("none", "empty"):
+        assert check_files(tmp_path / name, TWO) == []  # `Task.load` says so
 
 
 def test_a_single_object_may_have_any_number_or_value(tmp_path):
@@ -107,7 +109,7 @@ def test_objects_in_no_file_are_told_of_and_one_bad_clip_costs_no_other(tmp_path
     words = ["score", "--task=video_object", f"--dataset={CLIPS}", "--resamples=0", "--workers=0"]
     assert main([*words, f"--predictions={folder}", f"--output={tmp_path / 'out'}"]) == 1
     out, err = capsys.readouterr()
-    assert "1 of the objects are in no file of a prediction, first object 2 of clip two" in err
+    assert "objects that are in no predicted file: 1, first object 2 of clip two" in err
     assert "gone: " in out
     assert "00007.png is of no frame of its clip" in out
     assert record_files(tmp_path / "out")[0].read_bytes().count(b'"record"') == 2
