@@ -20,8 +20,10 @@ DIGITS = 5
 class Movie(Clip):
     """Every n-th frame of a video file, from the first.
 
-    A frame that comes after the last one read is decoded on from there; one before it, from the
-    beginning of the file: it is read in order at the speed of the decoder, in memory of one frame.
+    Frames that the file says are not shown, because it was cut without being encoded anew, do not
+    count. A frame that comes after the last one read is decoded on from there; one before it, from
+    the beginning of the file: it is read in order at the speed of the decoder, in memory of one
+    frame.
 
     Args:
         path: the file.
@@ -35,7 +37,8 @@ class Movie(Clip):
         self.path, self.step = path, step
         with _reading(path), _open(path) as container:
             stream = _video(container, path)
-            stored = sum(1 for packet in container.demux(stream) if packet.size)
+            packets = container.demux(stream)
+            stored = sum(1 for packet in packets if packet.size and not packet.is_discard)
             self.size = (stream.height, stream.width)
         if not stored:
             raise UserError(f"{path} has no frames; fetch it again.")

@@ -363,7 +363,7 @@ class Pretended:
 
     Args:
         greys: of the frames that can be decoded.
-        stated: how many the file says it has.
+        stated: how many the file says it has, and two more that it says are not shown.
         turned: by how many degrees the frames are.
         corrupt: the grey of a frame that the decoder made up in part.
     """
@@ -377,7 +377,8 @@ class Pretended:
         return nullcontext(self)
 
     def demux(self, stream):
-        return (SimpleNamespace(size=size) for size in [9] * self.stated + [0])
+        stored = [(9, True)] * 2 + [(9, False)] * self.stated + [(0, False)]
+        return (SimpleNamespace(size=size, is_discard=left) for size, left in stored)
 
     def decode(self, stream):
         for grey in self.greys:
