@@ -35,6 +35,27 @@ def test_masks_of_other_frames_fail_their_clip_alone(tmp_path):
     }
 
 
+class Numbered(Clips):
+    """One clip's object has the number 0, which in a label map is the background."""
+
+    def read_truth(self, id, kind):
+        truth = super().read_truth(id, kind)
+        return Tracks(truth.frames, SIZE, {0: truth.masks[3]}) if id == "gone" else truth
+
+
+def test_a_number_that_no_label_map_holds_is_told_with_the_remedy(tmp_path):
+    given = {"model": "still", "dataset": Numbered(), "resamples": 0, "progress": False}
+    result = sambench.evaluate("video_object", output=tmp_path, predictions="all", **given)
+    assert result.failed == {
+        "gone": "object 0 of gone cannot be saved in a label map, whose ids go from 1 to 255; give "
+        "--exclusive false, by which each object has files of its own, or --predictions none."
+    }
+    apart = sambench.evaluate(
+        "video_object:exclusive=false", output=tmp_path, predictions="all", **given
+    )
+    assert apart.failed == {}
+
+
 def test_fewer_frames_and_another_order_are_refused_too():
     clip, truth = Drawn(PATHS["one"]), tracks(PATHS["one"])
     check_frames(clip, truth)
