@@ -255,6 +255,8 @@ def test_your_own_clips(tmp_path):
     assert seen(truth_of(f"{spec},merged=true", "a")) == {1: [sorted(A + B), None, [], None, None]}
     with pytest.raises(UserError, match="exclude each other"):
         load("dataset", f"{spec},merged=true,void=9")
+    with pytest.raises(UserError, match=r"step=2 is for video files, and \S+images has folders of"):
+        _ = load("dataset", f"{spec},step=2").ids
 
 
 def grey(path, values):
