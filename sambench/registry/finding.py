@@ -57,7 +57,8 @@ class Entry:
 
 def entries(kind: str) -> list[Entry]:
     """All plug-ins of a kind, without importing those that ship with sambench."""
-    return sorted([*map(_file_entry, _files(kind).values()), *_package_entries(kind)], key=_by_name)
+    ours = (_file_entry(path, path.lstat().st_mtime_ns) for path in _files(kind).values())
+    return sorted([*ours, *_package_entries(kind)], key=_by_name)
 
 
 def names(kind: str) -> list[str]:
@@ -102,7 +103,10 @@ def _by_name(entry: Entry) -> str:
     return entry.name
 
 
-def _file_entry(path: Path) -> Entry:
+@cache
+def _file_entry(path: Path, changed: int) -> Entry:
+    """What a file says of its plug-in; one that was changed since is read again."""
+    del changed
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
