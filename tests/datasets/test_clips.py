@@ -268,6 +268,7 @@ READERS = {
     "frames": "frames:images={0}/JPEGImages/480p,masks={0}/Annotations/480p",
     "frames of one object": "frames:images={0}/JPEGImages/480p,masks={0}/Annotations/480p,"
     "merged=true",
+    "davis2016": "davis2016:root={0},split=all",
     "davis2017": "davis2017:root={0},split=all",
     "lvos": "lvos:root={0}/lvos",
 }
