@@ -63,7 +63,7 @@ def folders_in(folder: Path) -> list[str]:
     try:
         found = [path.name for path in folder.iterdir() if path.is_dir()]
     except OSError as error:
-        raise UserError(f"{folder} cannot be listed ({error.strerror}).") from None
+        raise UserError(f"{folder} cannot be listed ({error.strerror}); check its name.") from None
     return sorted(name for name in found if not name.startswith("."))
 
 

@@ -8,7 +8,14 @@ from traceback import extract_tb
 
 
 class UserError(ValueError):
-    """Input that cannot be used; the message is one sentence that names it and the remedy."""
+    """Input that cannot be used; the message is one sentence that names it and the remedy.
+
+    A byte order mark in it, as at the beginning of a list's first name, is spelled out: nobody
+    sees one.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().replace("\ufeff", r"\ufeff")
 
 
 RENAMED = {

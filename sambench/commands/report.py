@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from sambench.commands._arguments import Parser
+from sambench.commands._collector import no_search_for_garbage
 from sambench.commands._site import add_site_options, write_site
 from sambench.errors import UserError
 from sambench.report.formats import FORMATS
@@ -38,6 +39,11 @@ def add(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Report; 1 if a check found problems."""
+    with no_search_for_garbage():
+        return _report(arguments)
+
+
+def _report(arguments: argparse.Namespace) -> int:
     if arguments.check or arguments.update:
         return _keep(arguments)
     boards = _boards(arguments)

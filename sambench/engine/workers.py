@@ -114,7 +114,7 @@ def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             task.save(prediction, Path(folder) / name)
-        except OSError:
+        except (OSError, UserError):  # the disk's, or one that names its own remedy
             raise
         except Exception as error:
             raise UserError(
