@@ -203,3 +203,12 @@ def test_numbers_of_a_logarithmic_axis():
     assert round_powers(0.8, 120) == [1, 2, 5, 10, 20, 50, 100]
     assert round_powers(0.003, 4000) == [0.01, 0.1, 1, 10, 100, 1000]
     assert list(Axis(6, 9, 0, 1, log=True).ticks()) == [6, 6.5, 7, 7.5, 8, 8.5, 9]
+
+
+def test_numbers_of_an_axis_have_as_many_decimals_each():
+    assert list(Axis(0.77, 0.82, 0, 100).ticks().values()) == [
+        "0.77", "0.78", "0.79", "0.80", "0.81", "0.82",
+    ]  # fmt: skip
+    assert list(Axis(-5, 5, 0, 100).ticks().values()) == ["\N{MINUS SIGN}4", "\N{MINUS SIGN}2",
+        "0", "2", "4"]  # fmt: skip
+    assert [*Axis(0.5, 20, 0, 100, log=True).ticks().values()] == ["0.5", "1", "2", "5", "10", "20"]

@@ -55,9 +55,21 @@ class Axis:
     def ticks(self) -> dict[float, str]:
         """Round numbers on it, and how they are written."""
         numbers = round_powers(self.low, self.high) if self.log else []
+        written = [f"{number:g}" for number in numbers]
         if len(numbers) < 2:
             numbers = round_numbers(self.low, self.high, self.steps, whole=self.whole)
-        return {number: f"{number:g}".replace("-", "\N{MINUS SIGN}") for number in numbers}
+            written = _alike(numbers)
+        signed = (text.replace("-", "\N{MINUS SIGN}") for text in written)
+        return dict(zip(numbers, signed, strict=True))
+
+
+def _alike(numbers: Sequence[float]) -> list[str]:
+    """Numbers with as many decimals each as one of them needs."""
+    texts = [f"{number:g}" for number in numbers]
+    if any("e" in text for text in texts):
+        return texts
+    places = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return [f"{number:.{places}f}" for number in numbers]
 
 
 def round_numbers(
