@@ -3,10 +3,13 @@
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from sambench.registry.files import PLUGIN
 
 from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
 
@@ -25,6 +28,19 @@ SHARED = ROOT.parent / "shared"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes begins first: at the end one worker would be left alone with it."""
     items.sort(key=lambda item: item.path.name != "test_fuzz.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_plugins():  # type: ignore[no-untyped-def]
+    """A file of tests leaves no plug-in behind that was given by path.
+
+    Processes that score, and actors, import all that this process has: those of one file, then.
+    """
+    before = set(sys.modules)
+    yield
+    for name in [name for name in sys.modules if name.startswith(PLUGIN)]:
+        if name not in before:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
