@@ -15,6 +15,8 @@ from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
 
 # Timing and memory of a test should not depend on how many cores a machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Processes that tests begin need not compile all of sambench anew, each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nor should what a property test finds depend on how busy they are.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]

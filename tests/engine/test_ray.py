@@ -20,7 +20,8 @@ IMAGES = {"images": 24}
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_worker_niceness"] = "0"  # else actors wait for whatever else the machine does
+    # Else actors wait for whatever else the machine does.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray names it so)
     import ray
 
     ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)

@@ -177,6 +177,7 @@ STARTED = """
 import json, os, runpy, sys
 import numba, numpy, pandas, PIL.Image, pycocotools.mask, scipy.ndimage, torch, tqdm
 
+numba.njit(lambda x: x)(1)  # what it begins with takes a third of a second
 sys.dont_write_bytecode = False  # whatever the variable says: beside the copies of the sources
 for line in sys.stdin:
     given = json.loads(line)
