@@ -18,6 +18,8 @@ RLE = dict[str, Any]
 _PRINTED = {"percent": (100.0, 1), "fraction": (1.0, 3), "": (1.0, 4)}
 """Unit -> factor and decimals of print; any other unit is printed as it is, with two decimals."""
 MOST_DECIMALS = 10
+COUNTED = {"clicks", "count", "objects", "pixels"}
+"""Units of which nothing can be fewer than none."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Metric:
         member: the part of the group that it is of, such as "small". Where members are numbers, as
             of clicks, the breakdown is a curve.
         of: the metric that is broken down; "" where that is this one.
-        signed: whether a fraction or percent can be below 0, as a correlation can.
+        signed: whether a value can be below 0 though the unit says otherwise, as of a correlation.
     """
 
     name: str
@@ -64,6 +66,15 @@ class Metric:
         """Decimals of print."""
         usual = _PRINTED.get(self.unit, (1.0, 2))[1]
         return usual if self.decimals is None else self.decimals
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have, as far as its unit tells."""
+        share = self.unit in {"fraction", "percent"}
+        if not share and self.unit not in COUNTED:
+            return -math.inf, math.inf
+        most = 1.0 if share else math.inf
+        return -most if self.signed else 0.0, most
 
     @property
     def lower_is_better(self) -> bool:

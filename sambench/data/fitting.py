@@ -38,8 +38,8 @@ def tasks_of(model: type[Model]) -> list[str]:
 def methods_of(model: Model) -> list[str]:
     """Names of the methods by which a model does a task itself, such as boundaries."""
     if type(model).direct is Model.direct and not _own_methods(model):
-        return []  # no task needs to be asked, nor imported
-    asked = {cls.direct for _, cls in _classes("task") if cls.direct}
+        return []  # no task needs to be asked
+    asked = {entry.direct for entry in entries("task") if entry.direct}
     return sorted(method for method in asked if model.direct(method) is not None)
 
 

@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def _torch() -> Any:
     return torch
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

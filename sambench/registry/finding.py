@@ -22,6 +22,8 @@ from sambench.registry.files import broken, import_file
 BASES: dict[str, type] = {"model": Model, "task": Task, "dataset": Dataset}
 FOLDERS = {"model": "sambench.model", "task": "sambench.tasks", "dataset": "sambench.datasets"}
 BUILT_IN = "built-in"
+STATED = ("requires", "direct")
+"""Class variables of plug-ins that an `Entry` has."""
 RESERVED = frozenset({
     "actors", "address", "all", "batch", "cache", "cache_half", "cache_size", "dataset", "device",
     "embedding_cache", "engine", "fresh", "gpus", "help", "ids", "images", "json", "limit", "model",
@@ -42,6 +44,7 @@ class Entry:
         origin: "built-in", or the package it comes from.
         error: why it cannot be used, or "".
         requires: what has to be installed or is downloaded, in words.
+        direct: of a task, the method by which a model may do it itself, or "".
     """
 
     name: str
@@ -49,11 +52,13 @@ class Entry:
     origin: str = BUILT_IN
     error: str = ""
     requires: str = ""
+    direct: str = ""
 
 
 def entries(kind: str) -> list[Entry]:
     """All plug-ins of a kind, without importing those that ship with sambench."""
-    return sorted([*map(_file_entry, _files(kind).values()), *_package_entries(kind)], key=_by_name)
+    ours = (_file_entry(path, path.lstat().st_mtime_ns) for path in _files(kind).values())
+    return sorted([*ours, *_package_entries(kind)], key=_by_name)
 
 
 def names(kind: str) -> list[str]:
@@ -98,23 +103,31 @@ def _by_name(entry: Entry) -> str:
     return entry.name
 
 
-def _file_entry(path: Path) -> Entry:
+@cache
+def _file_entry(path: Path, changed: int) -> Entry:
+    """What a file says of its plug-in; one that was changed since is read again."""
+    del changed
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
         return Entry(path.stem, "", error=f"{path} cannot be read: {error}")
-    doc = ast.get_docstring(tree) or ""
-    return Entry(path.stem, doc.partition("\n")[0], requires=_requires(tree))
+    doc, said = ast.get_docstring(tree) or "", _texts(tree)
+    stated = {name: said.get(name, "") for name in STATED}
+    return Entry(path.stem, doc.partition("\n")[0], **stated)
 
 
-def _requires(tree: ast.Module) -> str:
-    """The text of the class variable ``requires``, without an import of what it speaks of."""
+def _texts(tree: ast.Module) -> dict[str, str]:
+    """The class variables that are texts, by name, without an import of what they speak of."""
     classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    for node in (node for cls in classes for node in cls.body if isinstance(node, ast.Assign)):
-        named = any(isinstance(each, ast.Name) and each.id == "requires" for each in node.targets)
-        if named and isinstance(node.value, ast.Constant):
-            return str(node.value.value)
-    return ""
+    return {
+        target.id: node.value.value
+        for node in (node for cls in classes for node in cls.body)
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
 
 
 def _package_entries(kind: str) -> Iterator[Entry]:
@@ -126,7 +139,8 @@ def _package_entries(kind: str) -> Iterator[Entry]:
             yield Entry(point.name, "", package, str(error))
         else:
             summary = (cls.__doc__ or "").partition("\n")[0]
-            yield Entry(point.name, summary, package, requires=getattr(cls, "requires", ""))
+            stated = {name: getattr(cls, name, "") for name in STATED}
+            yield Entry(point.name, summary, package, **stated)
 
 
 def _entry_points(kind: str) -> list[EntryPoint]:

@@ -133,7 +133,8 @@ class Matrix:
     def notes(self) -> list[str]:
         """What must be said beside the numbers: of datasets, and of what rests on few images."""
         boards = [place.board for place in self.places]
-        said = list(dict.fromkeys(note for board in boards for note in board.notes))
+        notes = dict.fromkeys(note for board in boards for note in board.notes)
+        said = [note for note in notes if not any(note in other for other in notes.keys() - {note})]
         few = (
             (board, words)
             for board in boards

@@ -87,10 +87,10 @@ def _numbers(task: Task, index: Index, lines: Sequence[JSON], resamples: int) ->
 
 def _within(metric: Metric, estimate: Estimate) -> Estimate:
     """An estimate whose interval stays among the values that its metric can have."""
-    if metric.unit not in {"fraction", "percent"} or not 0 <= estimate.value <= 1:
+    least, most = metric.range
+    if not least <= estimate.value <= most:
         return estimate
-    least = -1.0 if metric.signed else 0.0
-    return replace(estimate, low=max(estimate.low, least), high=min(estimate.high, 1.0))
+    return replace(estimate, low=max(estimate.low, least), high=min(estimate.high, most))
 
 
 def _cost(sessions: Sequence[JSON]) -> JSON:

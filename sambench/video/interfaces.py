@@ -165,12 +165,18 @@ class ClipTask(Task):
 def exclusive(answers: Answers) -> dict[int, NDArray[np.bool_]]:
     """Masks (H, W) of which no two share a pixel: it is of the object of the highest value.
 
-    Of equal values the first object has it, as where two models give plain masks.
+    A mask that is no logits, such as one that was given, is certain: above and below all logits. Of
+    equal values the first object has the pixel, as where two masks are certain.
     """
     if not answers:
         return {}
-    values = np.stack([np.asarray(answer) for answer in answers.values()])
+    values = np.stack([_certain(np.asarray(answer)) for answer in answers.values()])
     if len(values) == 1:
         return dict.fromkeys(answers, values[0] > 0)
     best, there = values.argmax(axis=0), values.max(axis=0) > 0
     return {id: there & (best == place) for place, id in enumerate(answers)}
+
+
+def _certain(answer: NDArray[Any]) -> NDArray[Any]:
+    """Logits (H, W) as they are; a mask (H, W) bool as infinite ones."""
+    return np.where(answer, np.inf, -np.inf) if answer.dtype == bool else answer

@@ -119,6 +119,11 @@ def test_what_a_model_imports_beside_is_what_it_says_to_require(entry):
     assert find("model", entry.name).requires == entry.requires
 
 
+@pytest.mark.parametrize("entry", entries("task"), ids=lambda entry: entry.name)
+def test_the_method_of_a_task_is_read_without_an_import_as_its_class_has_it(entry):
+    assert find("task", entry.name).direct == entry.direct
+
+
 def test_an_unknown_name_gives_the_nearest(capsys):
     assert main(["list", "edgesx"]) == 2
     assert "nothing is called 'edgesx'; did you mean edges" in capsys.readouterr().err

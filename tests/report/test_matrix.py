@@ -224,6 +224,8 @@ def test_markdown_has_a_line_for_each_task_and_for_each_model(tmp_path: Path) ->
 def test_what_a_dataset_demands_stands_beside_the_numbers(matrix_of) -> None:
     noted = replace(result("a"), note="A demonstration.", images=20)
     assert matrix_of(noted, replace(noted, model="b")).notes == ["A demonstration."]
+    busy = replace(noted, model="b", note="A demonstration. Busy.")
+    assert matrix_of(noted, busy).notes == ["A demonstration. Busy."]
 
 
 def test_few_images_are_told_by_board(matrix_of) -> None:

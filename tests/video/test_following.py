@@ -186,3 +186,16 @@ def test_a_pixel_is_of_the_object_of_the_highest_logit():
     assert found[5].tolist() == [[False, True, False, True]]
     assert found[2].tolist() == [[True, False, False, False]]
     assert exclusive({}) == {}
+
+
+def test_a_mask_that_was_given_is_above_logits():
+    """An object told of later, by its mask, on a frame where another one is followed by logits."""
+    followed, given = np.full((2, 3), 7.0, np.float32), np.zeros((2, 3), dtype=bool)
+    given[0] = True
+    for answers in ({1: followed, 2: given}, {2: given, 1: followed}):
+        found = exclusive(answers)
+        assert (found[2] == given).all()
+        assert (found[1] == ~given).all()
+    both = exclusive({1: given, 2: ~given | given})
+    assert (both[1] == given).all()
+    assert (both[2] == ~given).all()
