@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -30,6 +31,12 @@ SHARED = ROOT.parent / "shared"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes begins first: at the end one worker would be left alone with it."""
     items.sort(key=lambda item: item.path.name != "test_fuzz.py")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: no search for garbage need go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
