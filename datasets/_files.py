@@ -36,7 +36,7 @@ def files_in(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     try:
         found = [path for path in folder.iterdir() if path.suffix.lower() in wanted]
     except OSError as error:
-        raise UserError(f"{folder} cannot be listed ({error.strerror}).") from None
+        raise UserError(f"{folder} cannot be listed ({error.strerror}); check its name.") from None
     return sorted(path for path in found if not path.name.startswith("."))
 
 

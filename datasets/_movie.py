@@ -20,8 +20,10 @@ DIGITS = 5
 class Movie(Clip):
     """Every n-th frame of a video file, from the first.
 
-    A frame that comes after the last one read is decoded on from there; one before it, from the
-    beginning of the file: it is read in order at the speed of the decoder, in memory of one frame.
+    Frames that the file says are not shown, because it was cut without being encoded anew, do not
+    count. A frame that comes after the last one read is decoded on from there; one before it, from
+    the beginning of the file: it is read in order at the speed of the decoder, in memory of one
+    frame.
 
     Args:
         path: the file.
@@ -34,8 +36,9 @@ class Movie(Clip):
     def __init__(self, path: Path, step: int = 1) -> None:
         self.path, self.step = path, step
         with _reading(path), _open(path) as container:
-            stream = container.streams.video[0]
-            stored = sum(1 for packet in container.demux(stream) if packet.size)
+            stream = _video(container, path)
+            packets = container.demux(stream)
+            stored = sum(1 for packet in packets if packet.size and not packet.is_discard)
             self.size = (stream.height, stream.width)
         if not stored:
             raise UserError(f"{path} has no frames; fetch it again.")
@@ -62,12 +65,18 @@ class Movie(Clip):
         """Every n-th frame; only these become pixels.
 
         Raises:
-            UserError: the file is damaged, or frames are to be turned or of another size.
+            UserError: the file is damaged, which a decoder hides by parts of other frames, or
+                frames are to be turned or of another size.
         """
         with _reading(self.path), _open(self.path) as container:
-            stream = container.streams.video[0]
+            stream = _video(container, self.path)
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):
+                if frame.is_corrupt:
+                    raise UserError(
+                        f"{self.path} is damaged at frame {number}, of which not all pixels are "
+                        "its own; fetch it again."
+                    )
                 if number % self.step:
                     continue
                 if frame.rotation:
@@ -101,15 +110,28 @@ def _open(path: Path) -> Any:
     return av.open(str(path))
 
 
+def _video(container: Any, path: Path) -> Any:
+    """The first stream of images.
+
+    Raises:
+        UserError: there is none, as in a file of sound.
+    """
+    if not container.streams.video:
+        raise UserError(f"{path} has no video in it; take it away, or fetch it again.")
+    return container.streams.video[0]
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """What goes wrong with a file inside is told in a sentence.
 
     Raises:
-        UserError: instead of PyAV's errors, and where there is no video in the file.
+        UserError: instead of PyAV's errors.
     """
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         raise UserError(
             f"{path} cannot be read as a video ({error}); fetch or save it again."

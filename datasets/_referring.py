@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -85,7 +85,7 @@ class Referring(CocoJson):
         )
         found: dict[str, list[At]] = {}
         splits = dict[str, None]()
-        for at in top.items("a list of references"):
+        for at in _once(top.items("a list of references")):
             splits[at["split"].text()] = None
             if at["split"].text() == self.split:
                 image = str(at["image_id"].id())
@@ -124,6 +124,8 @@ class Referring(CocoJson):
         for at in self._references[id]:
             named = tuple(to_rle(each.outline, size) for each in self._named(at, annotations))
             sentences = [each[self.wording].text() for each in at["sentences"].items()]
+            if not sentences:
+                at["sentences"].fail("has no sentence", "add one, or remove the reference")
             texts += sentences
             targets += [named] * len(sentences)
         return cast(T, Expressions(size, tuple(texts), tuple(targets)))
@@ -136,6 +138,10 @@ class Referring(CocoJson):
             if not self.several:
                 ids.fail(f"is {NOTHING}, but every expression names an object here")
             return []
+        if not self.several and len(listed) != 1:
+            ids.fail(f"names {len(listed)} objects, but every expression names one here")
+        if not listed:
+            ids.fail("names nothing", f"write [{NOTHING}] if that is what the expression does")
         found = [self._annotation(each, annotations) for each in listed]
         if not self.several:
             return found
@@ -151,3 +157,14 @@ class Referring(CocoJson):
         if not found.outline:
             at.fail(f"is {at.value}, whose outline in {self.annotations} encloses nothing")
         return found
+
+
+def _once(references: list[At]) -> Iterator[At]:
+    """References, none of which is there twice: each of its sentences would count twice."""
+    first: dict[str, At] = {}
+    for at in references:
+        id = at.get("ref_id")
+        other = at if id is None else first.setdefault(str(id.id()), at)
+        if other is not at:
+            at["ref_id"].fail(f"is {at['ref_id'].value}, which {other.place} has too")
+        yield at

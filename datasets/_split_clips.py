@@ -9,7 +9,8 @@ from typing import ClassVar
 from sambench.data.sources import data_root, require
 from sambench.errors import UserError
 
-from ._clips import LabelClips, LabelReading, folders_in
+from ._clips import LabelClips, folders_in
+from ._numbered import NumberReading
 
 
 class SplitClips(LabelClips):
@@ -27,7 +28,7 @@ class SplitClips(LabelClips):
         base = data_root(self.card.name, root) / split
         self.frames = require(base / "JPEGImages", type(self))
         self.masks = require(base / "Annotations", type(self))
-        self.labels = LabelReading(void=self.void, prompts=split in self.prompts)
+        self.labels = NumberReading(void=self.void, prompts=split in self.prompts)
         note = (
             "Masks of this split are published only where objects are prompted; its server scores."
             if split in self.prompts

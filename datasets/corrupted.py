@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,14 @@ from sambench.options import Range, check_ranges
 from sambench.registry import load
 from sambench.truths import Boundaries, Concepts, Instances, Regions, Segments
 
+Kind = Literal[
+    "",  # not given: refused
+    "gaussian_noise", "shot_noise", "impulse_noise",
+    "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
+    "snow", "frost", "fog", "brightness",
+    "contrast", "elastic_transform", "pixelate", "jpeg_compression",
+]  # fmt: skip
+"""Words, so that a folder of that name is none of it."""
 KINDS = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
     "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
@@ -72,7 +80,7 @@ class Corrupted(Dataset):
     def __init__(
         self,
         dataset: str = "mini",
-        kind: str = "",
+        kind: Kind = "",
         severity: Annotated[int, Range(1, 5)] = 3,
         seed: Annotated[int, Range(0)] = 0,
     ) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ._clips import LabelReading
 from ._davis import Davis
 from ._davis import card as davis_card
+from ._numbered import NumberReading
 
 
 class Davis2016(Davis):
@@ -31,4 +31,4 @@ class Davis2016(Davis):
     )
     clips: ClassVar[Mapping[str, int]] = {"val": 20, "train": 30, "trainval": 50}
     lists = ("ImageSets/2016/{}.txt", "ImageSets/480p/{}.txt")
-    labels = LabelReading(merged=True)
+    labels = NumberReading(merged=True)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ._clips import VOID, LabelReading
+from ._clips import VOID
 from ._davis import Davis
 from ._davis import card as davis_card
+from ._numbered import NumberReading
 
 
 class Davis2017(Davis):
@@ -32,4 +33,4 @@ class Davis2017(Davis):
     )
     clips: ClassVar[Mapping[str, int]] = {"val": 30, "train": 60, "trainval": 90}
     lists = ("ImageSets/2017/{}.txt",)
-    labels = LabelReading(void=VOID)
+    labels = NumberReading(void=VOID)

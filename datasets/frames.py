@@ -9,9 +9,10 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, DatasetCard, Range
 from sambench.video import Clip
 
-from ._clips import MOST_OBJECTS, LabelClips, LabelReading, folders_in
+from ._clips import MOST_OBJECTS, LabelClips, folders_in
 from ._files import by_stem, files_in
 from ._movie import MOVIES, Movie
+from ._numbered import NumberReading
 
 
 class Frames(LabelClips):
@@ -32,7 +33,8 @@ class Frames(LabelClips):
         step: of video files, take every frame of this number, from the first.
 
     Raises:
-        UserError: a folder is missing or not given, a clip has no masks, or masks have no clip.
+        UserError: a folder is missing or not given, a clip has no masks, masks have no clip, or
+            there is no video file of which every n-th frame could be taken.
     """
 
     card = DatasetCard(
@@ -59,7 +61,7 @@ class Frames(LabelClips):
             raise UserError("void= and merged= exclude each other; leave one out.")
         self.images = require(Path(images).expanduser(), type(self))
         self.masks = require(Path(masks).expanduser(), type(self))
-        self.labels, self.step = LabelReading(void=void, merged=merged), step
+        self.labels, self.step = NumberReading(void=void, merged=merged), step
 
     @cached_property
     def _movies(self) -> dict[str, Path]:
@@ -74,6 +76,11 @@ class Frames(LabelClips):
             raise UserError(f"{self._movies[name]} and the folder {name} are one clip; keep one.")
         if not clips:
             raise UserError(f"{self.images} has no folder of frames and no video file; add some.")
+        if self.step > 1 and not self._movies:
+            raise UserError(
+                f"step={self.step} is for video files, and {self.images} has folders of frames "
+                "alone, all of which count; leave it out, or take the other frames away."
+            )
         for name in sorted(clips ^ masks):
             here, there = (self.images, self.masks) if name in clips else (self.masks, self.images)
             raise UserError(f"{here / name} has no folder {there / name}; add it, or take it away.")

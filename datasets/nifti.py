@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast
@@ -26,6 +26,8 @@ from ._instances import encode, from_rles
 ENDINGS = (".nii.gz", ".nii")
 CHANNEL = "_0000"
 """What nnU-Net puts behind the name of an image, of its first channel."""
+SIDES_DIFFER = 0.01
+"""Parts by which a side of a voxel may differ between pixdim and the affine: rounding."""
 FLOAT32 = (-float(np.finfo(np.float32).max), float(np.finfo(np.float32).max))
 """What ``intensity=full`` would take: no scale for scans, so that it is refused."""
 
@@ -99,15 +101,24 @@ class Nifti(Dataset):
     def _slices(self) -> dict[str, Slice]:
         """Id -> slice; ids are the name of the volume and the place, such as case_01-042."""
         found = {}
-        for name, image in _volumes(self.images, CHANNEL).items():
-            mask = _volumes(self.masks, "").get(name)
+        images, masks = _volumes(self.images, CHANNEL), _volumes(self.masks, "")
+        for name in sorted(masks.keys() - images.keys()):
+            raise UserError(
+                f"{masks[name]} belongs to no image in {self.images}; take it away, or name it as "
+                "its image."
+            )
+        for name, image in images.items():
+            mask = masks.get(name)
             if mask is None:
                 raise UserError(f"{image} has no labels {name}.nii.gz or .nii in {self.masks}.")
             _refuse_other_space(image, mask)
             for place in self._places(mask):
                 found[f"{name}-{place:03}"] = Slice(image, mask, place)
         if not found:
-            raise UserError(f"{self.images} has no slices to be read; {self.card.steps}.")
+            raise UserError(
+                f"{self.images} has no volume with a labelled slice in {self.masks}; check both "
+                "folders, or give slices=all."
+            )
         return found
 
     def _places(self, mask: Path) -> Sequence[int]:
@@ -149,6 +160,11 @@ class Nifti(Dataset):
         labels = self._slice(mask, place)
         if not np.array_equal(labels, np.rint(labels)):
             raise UserError(f"{mask} has values that are not whole numbers; give a label map.")
+        if labels.min() < 0:
+            raise UserError(
+                f"{mask} has the label {int(labels.min())} in slice {place}; write labels from 0, "
+                "which is background."
+            )
         values = [int(value) for value in np.unique(labels) if value]
         rles = [encode(labels == value) for value in values]
         size = (labels.shape[0], labels.shape[1])
@@ -161,12 +177,27 @@ class Nifti(Dataset):
         return _values(path, where).T
 
     def _spacing(self, mask: Path) -> tuple[float, float]:
-        """From row to row and from column to column, in the unit of the header."""
-        zooms = [float(side) for side in _load(mask).header.get_zooms()[:3]]
+        """From row to row and from column to column, in the unit of the header.
+
+        Raises:
+            UserError: a side is not above 0, or the header states another one beside its affine.
+        """
+        volume = _load(mask)
+        zooms = [float(side) for side in volume.header.get_zooms()[:3]]
         columns, rows = (side for axis, side in enumerate(zooms) if axis != self.axis)
         if not (0 < rows < math.inf and 0 < columns < math.inf):
             raise UserError(f"{mask} has voxels of {rows} x {columns}; correct its header.")
+        placed = np.sqrt((volume.affine[:3, :3] ** 2).sum(axis=0))
+        if not np.allclose(placed, zooms, rtol=SIDES_DIFFER, atol=0):
+            raise UserError(
+                f"{mask} has voxels of {_sides(zooms)} by pixdim and of {_sides(placed)} by its "
+                "affine; correct its header, distances are measured by it."
+            )
         return rows, columns
+
+
+def _sides(sides: Iterable[float]) -> str:
+    return " x ".join(f"{side:.4g}" for side in sides)
 
 
 def _volumes(folder: Path, channel: str) -> dict[str, Path]:
@@ -192,7 +223,8 @@ def _load(path: Path) -> Any:
     """The header of a volume; its values are read when they are asked for.
 
     Raises:
-        UserError: nibabel is missing, or the file is no NIfTI volume of three dimensions.
+        UserError: nibabel is missing, or the file is no NIfTI volume of three dimensions, or not of
+            numbers.
     """
     try:
         import nibabel
@@ -206,6 +238,10 @@ def _load(path: Path) -> Any:
         raise UserError(
             f"{path} has {len(volume.shape)} dimensions, not 3; save each volume by itself."
         )
+    kind = np.dtype(volume.get_data_dtype())
+    if kind.kind not in "iuf":
+        words = "colours" if kind.names else f"values of type {kind}"
+        raise UserError(f"{path} holds {words}; give one number for each voxel.")
     return volume
 
 

@@ -18,9 +18,10 @@ from sambench.interfaces import JSON, DatasetCard, T
 from sambench.shown import RLE
 from sambench.video import Clip, ClipDataset, FileClip, Tracks
 
-from ._clips import LabelReading, folders_in, in_time, listed, masks_of_frames
+from ._clips import folders_in, in_time, listed, masks_of_frames
 from ._files import IMAGES, files_in
 from ._movie import Movie
+from ._numbered import SingleReading
 
 EVERY = 4
 """Of 24 frames a second of training videos six are annotated."""
@@ -112,7 +113,7 @@ class Sav(ClipDataset):
         clip = FileClip(self._frames(id), Decoding())
         tracks: dict[int, tuple[RLE | None, ...]] = {}
         for number, masks in self._folders(id, clip.names).items():
-            own = LabelReading(merged=True).tracks(clip, masks)
+            own = SingleReading().tracks(clip, masks)
             if not own.masks:
                 raise UserError(
                     f"{next(iter(masks.values())).parent} shows its object in no frame; fetch it "
@@ -129,6 +130,9 @@ class Sav(ClipDataset):
         if odd or not objects:
             what = f"the folder {odd[0]}, which numbers no object" if odd else "no object's folder"
             raise UserError(f"{folder} has {what}; objects are in folders 000, 001 and so on.")
+        twice = [name for name in objects if [*map(int, objects)].count(int(name)) > 1]
+        if twice:
+            raise UserError(f"{folder} has {' and '.join(twice)}, both of one object; keep one.")
         return {int(name): masks_of_frames(folder / name, names, first=False) for name in objects}
 
     def _from_json(self, id: str) -> Tracks:
@@ -139,6 +143,12 @@ class Sav(ClipDataset):
         if len(set(ids)) != len(ids):
             top["masklet_id"].fail("names an object twice")
         rows = top["masklet"].items()
+        stated = top.get("video_frame_count")
+        if stated and len(rows) != -(-stated.whole(1) // EVERY):
+            top["masklet"].fail(
+                f"has masks of {len(rows)} frames, where the video has {stated.whole()}, every "
+                f"{EVERY}th of which is annotated", "fetch it again",
+            )  # fmt: skip
         found: list[list[RLE]] = []
         for row in rows:
             own = row.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def put_into(net: Any, path: Path) -> str:
     Raises:
         UserError: it is neither, none of it belongs to this network, or a part does not fit.
     """
+    path = path.expanduser()
     if path.is_dir():
         return _merge(net, path)
     if not path.is_file():
@@ -52,6 +53,7 @@ def put_into(net: Any, path: Path) -> str:
 
 def _lay_over(net: Any, path: Path) -> str:
     """Put tensors in the place of those of the same name; all others stay."""
+    _refuse_shard(path)
     want = net.state_dict()
     have = _named_as(want, read_state(path), [name for name, _ in net.named_children()])
     known = {name: tensor for name, tensor in have.items() if name in want}
@@ -63,14 +65,55 @@ def _lay_over(net: Any, path: Path) -> str:
     wrong = difference({name: want[name] for name in known}, known)
     if wrong:
         raise UserError(f"{path} does not fit this network: {wrong}; give a fine-tune of it.")
-    rest = sorted(have.keys() - known.keys())
+    rest, kept = sorted(have.keys() - known.keys()), sorted(want.keys() - known.keys())
+    _refuse_halves(rest, kept, len(known), path)
     net.load_state_dict(known, strict=False)
     words = f"{len(known)} of {len(want)} tensors from {path.name}"
     left = f"; {len(rest)} have no place here, such as {rest[0]}" if rest else ""
-    kept = sorted(want.keys() - known.keys())
     own = f"; {len(kept)} stay the base's, such as {kept[0]}" if kept else ""
     log.log(logging.WARNING if rest else logging.INFO, "%s%s%s", words, own, left)
     return words
+
+
+def _refuse_shard(path: Path) -> None:
+    """Refuse a part of a model that an index beside it says is in several files.
+
+    Raises:
+        UserError: the index lists it.
+    """
+    for index in sorted(path.parent.glob("*.index.json")):
+        listed = read_json(index)
+        files = set((listed.get("weight_map") or {}).values()) if isinstance(listed, dict) else ()
+        if path.name in files and len(files) > 1:
+            raise UserError(
+                f"{path} is one of the {len(files)} files that {index.name} lists; give the folder "
+                "as checkpoint, without finetuned."
+            )
+
+
+def _refuse_halves(rest: Sequence[str], kept: Sequence[str], laid: int, path: Path) -> None:
+    """Refuse a file that has more of this network than what can be laid over it by name.
+
+    Args:
+        rest: names in the file that have no place.
+        kept: names of the network that stay the base's.
+        laid: how many tensors have a place.
+        path: of the file.
+
+    Raises:
+        UserError: what stays the base's is in the file under another name, as far as one can see:
+            with something before it, or in the same part; or most of the file has no place.
+    """
+    ends, parts = tuple(f".{name}" for name in kept), {name.split(".")[0] for name in kept}
+    odd = [name for name in rest if name.endswith(ends) or name.split(".")[0] in parts]
+    odd = odd or (list(rest) if len(rest) > laid else [])
+    if odd:
+        raise UserError(
+            f"{path} would be laid over by halves: {laid} tensors have names of this network's, "
+            f"{len(odd)} others have no place, such as {odd[0]}, and {len(kept)} stay the base's, "
+            f"such as {next(iter(kept), 'none')}; save the state_dict() of the fine-tune alone, "
+            "under the names of its base."
+        )
 
 
 def _named_as(
@@ -103,7 +146,8 @@ def _merge(net: Any, folder: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is wrong is raised
         adapted = _adapted(peft, net, folder)
-    wrong = difference(peft.get_peft_model_state_dict(adapted), given)
+    own = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)  # asks no network
+    wrong = difference(own, given)
     if wrong:
         raise UserError(
             f"the adapter {folder} does not fit this network: {wrong}; give an adapter of this "
@@ -116,8 +160,23 @@ def _merge(net: Any, folder: Path) -> str:
     words = (
         f"a LoRA of {layers} layers from {folder.resolve().name}, rank {stated.get('r')}, merged"
     )
+    _compare_bases(stated, net, folder)
     log.info("%s", words)
     return words
+
+
+def _compare_bases(stated: Mapping[str, Any], net: Any, folder: Path) -> None:
+    """Say so where an adapter was made for a model of another name: shapes alone do not tell."""
+    meant, base = (
+        str(name or "")
+        for name in (stated.get("base_model_name_or_path"), getattr(net, "name_or_path", ""))
+    )
+    if meant and base and Path(meant).name != Path(base).name:
+        log.warning(
+            "the adapter %s says that it was made for %s, and is merged into %s; masks of another "
+            "base mean nothing unless both have the same weights.",
+            folder, meant, base,
+        )  # fmt: skip
 
 
 def _adapted(peft: Any, net: Any, folder: Path) -> Any:

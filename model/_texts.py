@@ -56,7 +56,7 @@ class TextEncoder:
         self.net = read_network(place, cls, {}).to(device)
         self._tokenizer = read_part(place, transformers.AutoTokenizer.from_pretrained, {})
         if not self.clip:
-            _check_pooling(Path(place))
+            _check_pooling(place)
         config = self.net.config
         self.width = int(config.projection_dim if self.clip else config.hidden_size)
         own = config.text_config if self.clip else config
@@ -86,6 +86,22 @@ class TextEncoder:
         return F.normalize(features, dim=0)
 
 
+def templated(template: str, texts: Sequence[str]) -> list[str]:
+    """Texts with a template around each, {} in its place."""
+    return [template.replace("{}", text) for text in texts]
+
+
+def require_place(template: str) -> str:
+    """A template itself, which must have a place for the text: else all texts would be one.
+
+    Raises:
+        UserError: it has none.
+    """
+    if "{}" not in template:
+        raise UserError(f"template={template} has no {{}} for the phrase; add it.")
+    return template
+
+
 def _minilm() -> Path:
     """The folder of the package's encoder, whose weights are known; no code of it runs.
 
@@ -108,12 +124,21 @@ def _minilm() -> Path:
     return folder
 
 
-def _check_pooling(folder: Path) -> None:
+def _check_pooling(place: str) -> None:
     """Refuse a sentence encoder that says it does not take the mean of its tokens.
+
+    Args:
+        place: a folder, or a name on the Hub.
 
     Raises:
         UserError: it says so.
     """
-    path = folder / "1_Pooling" / "config.json"
-    if path.is_file() and not read_json(path).get("pooling_mode_mean_tokens", False):
-        raise UserError(f"{path} does not say pooling_mode_mean_tokens; give another encoder.")
+    from transformers.utils.hub import cached_file
+
+    missing = {"_raise_exceptions_for_missing_entries": False}
+    found = cached_file(place, "1_Pooling/config.json", **missing)
+    if found and not read_json(Path(found)).get("pooling_mode_mean_tokens", False):
+        raise UserError(
+            f"1_Pooling/config.json of {place} does not say pooling_mode_mean_tokens; give another "
+            "encoder."
+        )

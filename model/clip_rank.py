@@ -23,6 +23,7 @@ from sambench.registry import find, load, option_types, split_spec
 from ._framed import digest, require
 from ._given import check_image, check_prompts, choose_device
 from ._hub import EXTRA, card_name, read_network, read_part, stated_preprocessing
+from ._texts import require_place, templated
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """CLIP's own, where the checkpoint states none."""
@@ -71,7 +72,8 @@ class ClipRank(Model):
         device: cpu, cuda, cuda:1 and so on.
 
     Raises:
-        UserError: transformers is not installed, or a checkpoint cannot be used.
+        UserError: transformers is not installed, a checkpoint cannot be used, or the template has
+            no place for the phrase.
     """
 
     requires = "pip install 'sambench[hf]'; CLIP is downloaded from the Hub at first use"
@@ -94,6 +96,7 @@ class ClipRank(Model):
         device: str = "cpu",
     ) -> None:
         transformers = require("transformers", EXTRA)
+        self.template = require_place(template)
         self.device = choose_device(device, "float32")
         model = model.replace(";", ",")
         name, own = split_spec(model)
@@ -111,7 +114,7 @@ class ClipRank(Model):
         )
         self.expand, self.outside, self.select = expand, outside, select
         self.relative, self.threshold = score == "softmax", threshold
-        self.background, self.template = background, template
+        self.background = background
         self.card = self._card(card_name(clip), threshold)
 
     def _card(self, clip: str, threshold: float) -> ModelCard:
@@ -189,7 +192,7 @@ class ClipRank(Model):
 
     def _scores(self, features: Tensor, texts: Sequence[str]) -> Tensor:
         """(B, K) in 0 to 1."""
-        cosine = self._texts([self.template.replace("{}", text) for text in texts]) @ features.T
+        cosine = self._texts(templated(self.template, texts)) @ features.T
         reference = self._texts([self.background]) @ features.T if self.relative else self.threshold
         scores = torch.sigmoid(self.net.logit_scale.exp() * (cosine - reference))
         if self.select == "best":

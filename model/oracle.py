@@ -29,7 +29,8 @@ class Oracle(Model):
     the first annotator, where the dataset knows phrases. Images are recognised by their pixels.
 
     Args:
-        dataset: the dataset that it is to be run on, by name: oracle:dataset=mini.
+        dataset: the dataset that it is to be run on, by name: oracle:dataset=mini; a semicolon
+            between its options.
 
     Raises:
         UserError: there is no such dataset.
@@ -41,7 +42,7 @@ class Oracle(Model):
     def __init__(self, dataset: str = "mini") -> None:
         from sambench.registry import load
 
-        self.dataset: Dataset = load("dataset", dataset)
+        self.dataset: Dataset = load("dataset", dataset.replace(";", ","))
         self._unread = iter(self.dataset.ids)
         self._ids: dict[str, str] = {}
         if Concepts in self.dataset.truths:

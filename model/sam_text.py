@@ -20,10 +20,11 @@ from sambench.registry import find, load, option_types, split_spec
 
 from ._framed import in_batch
 from ._given import check_prompts, without_padding
-from ._texts import TextEncoder
+from ._texts import TextEncoder, require_place, templated
 from .nn import answering
 from .nn import precision as arithmetics
 from .nn.sam import upsampling
+from .nn.state_file import check_finite
 from .nn.text_projection import TextProjection, with_texts
 from .sam import Sam, SamEmbedding
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from .nn.sam import SamNet
 
 PROJECTION, NOTE = "projection.", "sambench"
+TOLD = {
+    "encoder", "encoder_sha256", "weights", "template", "source", "dataset", "steps", "seed",
+}  # fmt: skip
+"""What a training says of itself."""
 
 
 class SamText(Model):
@@ -51,7 +56,8 @@ class SamText(Model):
         device: cpu, cuda, cuda:1 and so on.
 
     Raises:
-        UserError: the file is not one of such a training, or is of another SAM or text encoder.
+        UserError: the file is not one of such a training, or is of another SAM or text encoder, or
+            the template has no place for the phrase.
     """
 
     requires = "pip install 'sambench[hf]', and a projection that sambench train --text wrote"
@@ -71,7 +77,7 @@ class SamText(Model):
         self.device, self.prompt_batch = self.inner.device, self.inner.prompt_batch
         self.chunk, self.image_batch = self.inner.chunk, self.inner.image_batch
         self.encoder = TextEncoder(text or said["encoder"], self.device)
-        self.template = template or said["template"]
+        self.template = require_place(template or said["template"])
         for what, known, given in (
             ("SAM", said["weights"], self.inner.card.weights_sha256),
             ("text encoder", said["encoder_sha256"], self.encoder.sha256),
@@ -151,8 +157,7 @@ class SamText(Model):
         """Prompts of which each has as many points as the others."""
         assert prompts.texts is not None
         net, step = self.inner.net, self.chunk or len(prompts)
-        texts = [self.template.replace("{}", text) for text in prompts.texts]
-        tokens = self.projection(self.encoder(texts))
+        tokens = self.projection(self.encoder(templated(self.template, prompts.texts)))
         encoded = answering.to_input(self.device, prompts, embedding.size)
         found = []
         with arithmetics.arithmetic(self.device, self.inner.precision):
@@ -185,9 +190,15 @@ def read_projection(path: Path) -> tuple[dict[str, Tensor], JSON]:
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); {remedy}.") from None
-    if "text" not in note or f"{PROJECTION}weight" not in tensors:
+    said = note.get("text") if isinstance(note, dict) else None
+    if (
+        f"{PROJECTION}weight" not in tensors
+        or not isinstance(said, dict)
+        or not said.keys() >= TOLD
+    ):
         raise UserError(f"{path} holds no projection of texts; {remedy}.")
-    return tensors, note["text"]
+    check_finite(tensors, str(path))
+    return tensors, said
 
 
 def _sam(spec: str, device: str) -> Sam:
@@ -220,7 +231,8 @@ def _filled(net: SamNet, tensors: Mapping[str, Tensor], width: int, path: Path) 
         projection.load_state_dict(own)
         unknown = net.load_state_dict(rest, strict=False).unexpected_keys
     except RuntimeError as error:
-        raise UserError(f"{path} does not fit: {str(error).splitlines()[-1].strip()}.") from None
+        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        raise UserError(f"{path} does not fit: {reason}.") from None
     if unknown:
         raise UserError(f"{path} does not fit: {unknown[0]} has no place in the network.")
     return projection.requires_grad_(requires_grad=False).eval()

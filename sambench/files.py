@@ -2,9 +2,11 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
@@ -29,10 +31,19 @@ def sha256(path: Path) -> str:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file to read: what it holds, or where its name ends in .gz, what that unpacks to."""
-    if path.suffix == GZIP:
-        return gzip.open(path, "rb")  # type: ignore[return-value]  # it reads as one
-    return path.open("rb")
+    """Open a file to read: what it holds, or where its name ends in .gz, what that unpacks to.
+
+    Raises:
+        UserError: it is packed, and cut short or damaged.
+    """
+    if path.suffix != GZIP:
+        return path.open("rb")
+    try:
+        return io.BytesIO(gzip.decompress(path.read_bytes()))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{path} cannot be unpacked, it is cut short or damaged ({error}); fetch it again."
+        ) from None
 
 
 def packed(data: bytes) -> bytes:

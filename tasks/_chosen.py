@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sambench.data.json_masks import check_runs, read_run_lengths
@@ -36,6 +35,8 @@ class Chosen(ImageDetections):
 
 def most_confident_first(answer: Masks) -> Masks:
     """The C candidates of each prompt, the most confident changed for the first, (B, C)."""
+    import torch
+
     taken = answer.iou.argmax(dim=1, keepdim=True)
     places = torch.arange(answer.iou.shape[1], device=taken.device)
     order = torch.where(places == taken, 0, torch.where(places == 0, taken, places))

@@ -164,8 +164,9 @@ def _labels(
     for id, mask in masks.items():
         if not 0 < id <= MOST:
             raise UserError(
-                f"{folder} cannot hold object {id} in a label map, whose ids go from 1 to {MOST}; "
-                "give --exclusive false, by which each object has files of its own."
+                f"object {id} of {folder.name} cannot be saved in a label map, whose ids go from 1 "
+                f"to {MOST}; give --exclusive false, by which each object has files of its own, or "
+                "--predictions none."
             )
         labels[mask] = id
     return labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from sambench.errors import UserError
 from sambench.interfaces import Dataset, Embedding, Masks, Model, Prompts, Task
 from sambench.metrics.concepts import phrases
 from sambench.options import Range
+
+from ._elsewhere import refuse_unasked
 
 Words = Mapping[int, tuple[str, ...]]
 """The phrases that stand for a category, by its id."""
@@ -63,6 +66,10 @@ class NamingTask(Task):
     min_score: Annotated[float, Range(0, 1)] = 0.0
 
     needs = frozenset({"texts"})
+    asking: ClassVar[tuple[str, ...]] = (
+        "ask", "template", "synonyms", "dealt", "min_score",
+    )  # fmt: skip
+    """Options that say how a model is asked, and nothing of predictions made elsewhere."""
     naming: ClassVar[Mapping[str, Any]] = {
         "names": "underscores are spaces; names that differ in case or spaces are one phrase",
         "phrase": "one prompt; its score is the mask's predicted IoU, as text-prompted models give",
@@ -88,10 +95,17 @@ class NamingTask(Task):
                 f"dataset {dataset.card.name} lists no categories, whose names are what is asked; "
                 "add them to its annotations."
             )
+        _require_different(dataset, named)
         words: Words = {id: (name,) for id, name in named.items()}
         if self.synonyms != "name":
             words = _synonyms(dataset)
         return words if self.dealt < 0 else dealt(words, self.dealt)
+
+    def surveyed(self, stems: Sequence[Path]) -> NamingTask:
+        """Itself, if no option says how a model was asked that made predictions elsewhere."""
+        del stems
+        refuse_unasked(self, self.asking)
+        return self
 
     @property
     def words(self) -> Words:
@@ -152,6 +166,22 @@ def dealt(words: Words, seed: int) -> Words:
     order = random.permutation(len(ids))
     following = np.roll(order, 1)
     return {ids[i]: words[ids[j]] for i, j in zip(order, following, strict=True)}
+
+
+def _require_different(dataset: Dataset, named: Mapping[int, str]) -> None:
+    """Refuse categories of one name: by it they cannot be told apart, and one takes all.
+
+    Raises:
+        UserError: there are some.
+    """
+    first: dict[str, int] = {}
+    for id, name in named.items():
+        other = first.setdefault(name, id)
+        if other != id:
+            raise UserError(
+                f"dataset {dataset.card.name} calls both category {other} and {id} {name!r}, and "
+                "by a name they cannot be told apart; rename or remove one in its annotations."
+            )
 
 
 def _synonyms(dataset: Dataset) -> Words:

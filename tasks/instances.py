@@ -65,6 +65,7 @@ from ._box_file import (
 from ._chosen import Chosen, most_confident_first, read_chosen, run_lengths, write_chosen
 from ._coco_results import ImageDetections, image_id, require_image
 from ._confidence import CHOICE, DECLARED
+from ._elsewhere import refuse_unasked, told_twice
 from ._numbering import check_numbering, read_numbered
 from ._objects import SINGLE, GroundTruth, category_counts, require_objects
 from ._prefixed import prefixed
@@ -211,7 +212,10 @@ class Instances(Task):
         return read_boxes(self.detections)
 
     def check(self, dataset: Dataset) -> None:
-        """Refuse a file of detections that belongs to another dataset."""
+        """Refuse a file of detections of another dataset, and what would change nothing."""
+        if self.source == "elsewhere":
+            names = [field.name for field in fields(self)]
+            refuse_unasked(self, [n for n in names if n not in {"source", "evaluator", "fixed"}])
         if self.detections is not None:
             check_boxes(self.boxes, self.detections, dataset, self.coverage)
 
@@ -234,12 +238,9 @@ class Instances(Task):
             raise UserError("source=elsewhere is for sambench score; leave it out to run a model.")
         objects = () if self.scored else self._objects(sample.truth)
         given = self._detected(sample) if self.scored else self._annotated(sample.truth, objects)
-        stretched = self.view == "stretched" and not self.scored
-        segment = (
-            self._on_square(model, sample)
-            if stretched
-            else partial(self._segment, model, embedding)
-        )
+        segment: Callable[[NDArray[np.float64]], Masks] = partial(self._segment, model, embedding)
+        if self.view == "stretched" and not self.scored:
+            segment = self._on_square(model, sample)
         rles: list[list[JSON]] = []
         iou = np.zeros(len(given))
         for start in range(0, len(given), model.prompt_batch):
@@ -380,7 +381,7 @@ class Instances(Task):
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
         """Read COCO results JSON of all images."""
-        return read_numbered(path, dataset)
+        return told_twice(read_numbered(path, dataset), path)
 
 
 def _is_lvis(truth: Truth) -> bool:

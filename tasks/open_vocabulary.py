@@ -31,6 +31,7 @@ from sambench.options import Range
 from sambench.truths import Instances as Truth
 
 from ._coco_results import ImageDetections, image_id, read_results, write_results
+from ._elsewhere import refuse_unasked, told_twice
 from ._numbering import read_numbered
 from ._objects import SINGLE, require_objects
 from ._vocabulary import NamingTask
@@ -56,6 +57,7 @@ class OpenVocabulary(NamingTask):
     evaluator: Literal["sambench", "official"] = "sambench"
 
     truth: ClassVar[type] = Truth
+    asking: ClassVar[tuple[str, ...]] = (*NamingTask.asking, "most")
     metrics: ClassVar[tuple[Metric, ...]] = AVERAGE_PRECISION
     paper: ClassVar[str] = (
         "sambench run --task open_vocabulary --model hf:facebook/sam3,text=true --dataset coco"
@@ -131,8 +133,9 @@ class OpenVocabulary(NamingTask):
         return read_results(stem)
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, ImageDetections]:
-        """Read COCO results JSON of all images."""
-        return read_numbered(path, dataset)
+        """Read COCO results JSON of all images, which are scored as they are."""
+        refuse_unasked(self, self.asking)
+        return told_twice(read_numbered(path, dataset), path)
 
 
 def _count(own: np.ndarray, others: Sequence[float], each: int | None, whole: int | None) -> int:

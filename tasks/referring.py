@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sambench.data.expressions import Expressions
+from sambench.data.json_input import read
+from sambench.data.json_masks import check_runs, read_run_lengths
 from sambench.errors import UserError
-from sambench.files import as_text, read_json, write_json
+from sambench.files import as_text, write_json
 from sambench.interfaces import (
     JSON,
     Embedding,
@@ -34,6 +36,7 @@ from sambench.masks import rle
 from sambench.metrics import referring
 from sambench.options import Range
 
+from ._elsewhere import refuse_unasked, require_size
 from ._objects import iou_histogram
 
 
@@ -124,6 +127,8 @@ class Referring(Task):
                 f"the prediction answers {len(prediction.texts)} expressions, which are not the "
                 f"{len(truth.texts)} of the image; give predictions of this dataset and wording."
             )
+        for text, own in zip(prediction.texts, prediction.masks, strict=True):
+            require_size(f"the answer to {text!r}", [own], truth.size)
         answers = zip(prediction.masks, range(len(truth.texts)), strict=True)
         rows = [referring.pixels(rle.decode([own])[0], truth.target(i)) for own, i in answers]
         return {"pixels": [list(row) for row in rows]}
@@ -149,5 +154,21 @@ class Referring(Task):
         return path
 
     def load(self, stem: Path) -> Answers:
-        """Read what `save` wrote."""
-        return Answers(**read_json(stem.with_name(stem.name + ".json")))
+        """Read what `save` wrote, or the same made elsewhere.
+
+        Raises:
+            UserError: the file is missing or something else.
+        """
+        at = read(stem.with_name(stem.name + ".json"))
+        texts, masks = at["texts"].items(), at["masks"].items()
+        if len(texts) != len(masks):
+            at.fail(f"has {len(masks)} masks of {len(texts)} texts", "give one mask for each text")
+        rles = [read_run_lengths(mask) for mask in masks]
+        check_runs(zip(masks, rles, strict=True))
+        return Answers([text.text() for text in texts], rles)
+
+    def surveyed(self, stems: Sequence[Path]) -> Referring:
+        """Itself, if no option says how a model was asked that made predictions elsewhere."""
+        del stems
+        refuse_unasked(self, ("answer", "min_score"))
+        return self

@@ -14,8 +14,10 @@ from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from sambench.data.json_input import read
+from sambench.data.json_masks import check_runs, read_run_lengths
 from sambench.errors import UserError
-from sambench.files import as_text, read_json, write_json
+from sambench.files import as_text, write_json
 from sambench.interfaces import (
     JSON,
     Dataset,
@@ -32,9 +34,10 @@ from sambench.interfaces import (
 from sambench.masks import rle
 from sambench.metrics import concepts
 from sambench.options import Range
-from sambench.truths import Concepts
+from sambench.truths import Concepts, Instances
 
 from ._coco_results import read_all
+from ._elsewhere import require_size, told_twice
 from ._numbering import read_numbered
 
 
@@ -131,9 +134,9 @@ class Text(Task):
     }
 
     def check_images(self, dataset: Dataset, ids: Sequence[str]) -> None:
-        """Refuse a dataset whose categories have no names."""
+        """Refuse a dataset whose phrases are the names of categories, and that has none."""
         has_categories = type(dataset).categories is not Dataset.categories
-        if has_categories and not dataset.categories:
+        if Instances in dataset.truths and has_categories and not dataset.categories:
             raise UserError(
                 f"dataset {dataset.card.name} lists no categories, whose names are the phrases of "
                 "the task text; add them to its annotations."
@@ -172,6 +175,8 @@ class Text(Task):
                     f"the prediction answers {phrase!r} as phrase {index}, which the image does "
                     "not have; give predictions of this dataset."
                 )
+        for phrase, own in zip(prediction.phrases, prediction.rles, strict=True):
+            require_size(f"the answer to {phrase!r}", own, truth.size)
         pairs = [
             {"phrase": phrase, **concepts.pair_record(found, truth.annotations[index])}
             for index, phrase, found in zip(
@@ -208,12 +213,16 @@ class Text(Task):
         Raises:
             UserError: the file is missing or something else.
         """
-        path = stem.with_name(stem.name + ".json")
-        content = read_json(path)
-        try:
-            return Named(**{name: _tuples(value) for name, value in content.items()})
-        except (TypeError, AttributeError) as error:
-            raise UserError(f"{path} is not a prediction of the task text ({error}).") from None
+        at = read(stem.with_name(stem.name + ".json"))
+        asked = tuple(each.whole(0) for each in at["asked"].items())
+        phrases = tuple(each.text() for each in at["phrases"].items())
+        masks, scores = (at[name].items() for name in ("rles", "scores"))
+        if not len(asked) == len(phrases) == len(masks) == len(scores):
+            at.fail("has lists of unequal length", "give an entry of each for every phrase")
+        rles = tuple(tuple(map(read_run_lengths, own.items())) for own in masks)
+        for own, read_ones in zip(masks, rles, strict=True):
+            check_runs(zip(own.items(), read_ones, strict=True))
+        return Named(asked, phrases, rles, tuple(tuple(own.numbers()) for own in scores))
 
     def load_all(self, path: Path, dataset: Dataset) -> Mapping[str, Told]:
         """Read COCO results JSON of all images; a category's name is its phrase.
@@ -223,6 +232,11 @@ class Text(Task):
         """
         found: dict[str, dict[str, list[tuple[JSON, float]]]] = {id: {} for id in dataset.ids}
         for id, phrase, mask, score in _results(path, dataset):
+            if not 0 <= score <= 1:
+                raise UserError(
+                    f"{path} has the score {score:g}, of {phrase!r} in image {id}; write scores "
+                    f"from 0 to 1, of which those of at least {self.min_score:g} count."
+                )
             if score >= self.min_score:
                 found[id].setdefault(phrase, []).append((mask, score))
         return {
@@ -242,13 +256,18 @@ class Paired(Protocol):
 def _results(path: Path, dataset: Dataset) -> Iterator[tuple[str, str, JSON, float]]:
     """Image, phrase, mask and score of each result of a file."""
     if isinstance(dataset, Paired):
-        for pair, found in read_all(path, dataset.phrases, dataset).items():
+        for pair, found in told_twice(read_all(path, dataset.phrases, dataset), path).items():
             id, phrase = dataset.phrases[pair]
             for mask, score in zip(found.detections.rles, found.detections.scores, strict=True):
                 yield id, phrase, mask, float(score)
         return
-    phrases = concepts.phrases(getattr(dataset, "categories", {}))
-    for id, found in read_numbered(path, dataset).items():
+    phrases = concepts.phrases(dataset.categories)
+    if not phrases:
+        raise UserError(
+            f"dataset {dataset.card.name} names its phrases by no category, so that a file of "
+            "results cannot; give a folder with one prediction per image."
+        )
+    for id, found in told_twice(read_numbered(path, dataset), path).items():
         masks = found.detections
         for mask, score, category in zip(
             masks.rles, masks.scores, masks.categories.tolist(), strict=True
@@ -264,8 +283,3 @@ def _counting(answer: Masks, row: int, least: float) -> tuple[tuple[JSON, ...], 
     logits, iou = answer.logits[row][kept], answer.iou[row][kept]
     masks = Masks(logits[:, None], iou[:, None], answer.size, answer.resize).binary()[:, 0]
     return tuple(rle.encode(masks)), tuple(scores[kept].tolist())
-
-
-def _tuples(value: Any) -> Any:
-    """Lists of JSON, at any depth, as tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sambench.errors import UserError
 from sambench.files import as_text, read_json, write_json
 from sambench.interfaces import (
     JSON,
@@ -152,7 +153,17 @@ class VideoInteractive(ClipTask):
             yield tracks
 
     def score(self, prediction: Rounds, truth: Tracks) -> JSON:
-        """J and F of each object in each frame after the last round; of all rounds their means."""
+        """J and F of each object in each frame after the last round; of all rounds their means.
+
+        Raises:
+            UserError: a prediction from a file is of other frames, or of another number of rounds.
+        """
+        if prediction.frames != truth.frames or len(prediction.masks) != self.frames:
+            raise UserError(
+                f"its prediction has {len(prediction.masks)} rounds of {len(prediction.frames)} "
+                f"frames, and {self.frames} of {len(truth.frames)} are asked for, named as those "
+                "of its masks; run again with --predictions all."
+            )
         records = [clip_record(masks, truth.masks, self.rule) for masks in prediction.masks]
         tables = [object_table(record) for record in records]
         return {

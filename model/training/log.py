@@ -75,8 +75,22 @@ def draw(lines: Sequence[JSON], folder: Path) -> None:
     ):
         curves = _curves(lines, parts, y)
         if curves:
-            plot = curves_plot(name, curves, folder / f"{name}.png")
-            (folder / f"{name}.svg").write_text(plot.svg, encoding="utf-8")
+            svg = curves_plot(name, curves).svg
+            (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+            _write_png(curves, folder / f"{name}.png")
+
+
+def _write_png(curves: Mapping[str, Curve], path: Path) -> None:
+    """The same as pixels, as some programs want it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.0, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for label, curve in curves.items():
+        axes.plot(curve.x, curve.y, label=label)
+        axes.set(xlabel=curve.x_label, ylabel=curve.y_label)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=160, metadata={"Software": None})
 
 
 def _curves(

@@ -18,7 +18,7 @@ from sambench.masks.rle import boxes, decode, encode
 from sambench.truths import Concepts, Instances
 
 from .._hub import stated_preprocessing
-from .._texts import TextEncoder
+from .._texts import TextEncoder, templated
 from ..clip_rank import MEAN, STD
 from .crops import crop, image_embeddings
 from .objects import LARGEST, Objects, choose
@@ -92,7 +92,7 @@ class Phrases:
     def _embedded(self, phrases: list[str]) -> Tensor:
         if not phrases:
             return torch.zeros(0, self.encoder.width)
-        return self.encoder([self.template.replace("{}", phrase) for phrase in phrases])
+        return self.encoder(templated(self.template, phrases))
 
 
 @dataclass(frozen=True)

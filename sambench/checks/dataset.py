@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from sambench.interfaces import Dataset, Sample
 from sambench.store.sources import digest_pixels
 from sambench.truths import Instances, Truth, problems
 from sambench.video import ClipDataset, Tracks
+from sambench.video.gaps import gaps
 
 READABLE = "Return (H, W, 3) uint8 RGB and its truth, the same at every reading."
 LABELS = "Take what is brighter than a threshold as the object, or store labels without loss."
@@ -174,6 +175,7 @@ class _Clips(_Images):
         """What is wrong with the frames of a clip and its tracks."""
         clip, whole = self.clips.clip(id), hashlib.sha256()
         self.found["frames"] += len(clip)
+        yield from self._numbers(clip.names)
         for name, frame in zip(clip.names, clip, strict=True):
             if frame.dtype != np.uint8 or frame.shape != (*clip.size, 3):
                 yield Finding("frames", f"frame {name} is {frame.shape} {frame.dtype}", READABLE)
@@ -195,7 +197,34 @@ class _Clips(_Images):
         self.found["objects"] += len(truth)
         if self.look is not None:
             self.look(Sample(id, first, truth))
+        yield from self._masks(truth)
         yield from truth.doubts()
+
+    def _numbers(self, names: Sequence[str]) -> Iterator[Finding]:
+        """Frames of the same number, and numbers that are left out."""
+        if not all(name.isdecimal() for name in names):
+            return
+        numbers = sorted(map(int, names))
+        if twice := [n for n, count in Counter(numbers).items() if count > 1]:
+            problem = f"{len(twice)} of its frames are there twice, first number {twice[0]}"
+            yield Finding("frames", problem, "Keep one file of each number.")
+        elif lost := gaps(numbers):
+            problem = f"the numbers of its frames leave out {len(lost)}, first {lost[0]}"
+            yield self._lacking("frames", problem, "Fetch the frames that are missing.")
+
+    def _masks(self, truth: Tracks) -> Iterator[Finding]:
+        """Frames without a mask between others, and grey levels that pass for objects."""
+        if lost := sorted({frame for id in truth.ids for frame in gaps(truth.annotated(id))}):
+            names = f"{len(lost)} of its frames, first {truth.frames[lost[0]]}"
+            problem = f"{names}, have no mask, which those before and after have"
+            yield self._lacking("tracks", problem, "Fetch the masks that are missing.")
+        grey = taken_for_labels(truth.instances(min(map(truth.first, truth.ids))))
+        if grey:
+            yield Finding("labels", f"its objects may not be objects: {grey}", LABELS)
+
+    def _lacking(self, check: str, problem: str, remedy: str) -> Finding:
+        """What published clips have, and one's own may do without."""
+        return Finding(check, problem, remedy, minor=self.dataset.card.own)
 
 
 def _caught(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sambench.interfaces import Dataset, Sample
 from sambench.truths import Instances, Segments
-from sambench.video import Tracks
+from sambench.video import ClipDataset, Tracks
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}
 """COCO's sizes by area in pixels, from the first number to below the second."""
@@ -71,7 +71,7 @@ class Understood:
 
     def lines(self) -> Iterator[str]:
         """What there is, one fact a line."""
-        if self._tracks:
+        if isinstance(self.dataset, ClipDataset):
             yield from self._of_clips()
             return
         yield f"images: {len(self.dataset)}"

@@ -187,12 +187,19 @@ def where(runs: Sequence[Run], output: Path, photographs: Sequence[str] = ()) ->
     viewed = [output] if more else [first]
     named = [word for spec in photographs for word in ("--dataset", spec)]
     other = next((path for path in more if path.parent == first.parent), "OTHER.json")
-    return "\n".join([
-        *lines,
-        f"table        sambench report {output}",
-        f"{runs[0].result.items:<12} {shlex.join(['sambench', 'view', *map(str, viewed), *named])}",
-        f"differences  sambench compare {first} {other}",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            *lines,
+            f"table        {_command('report', output)}",
+            f"{runs[0].result.items:<12} {_command('view', *viewed, *named)}",
+            f"differences  {_command('compare', first, other)}",
+        ]
+    )
+
+
+def _command(*words: str | Path) -> str:
+    """What to type, whatever is in the names of files."""
+    return shlex.join(["sambench", *map(str, words)])
 
 
 def run_settings(arguments: Namespace) -> Settings:

@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 from sambench.commands._arguments import Parser
+from sambench.commands._collector import no_search_for_garbage
 from sambench.commands._site import add_site_options, write_site
 from sambench.errors import UserError
 from sambench.report.formats import FORMATS
 from sambench.report.leaderboard import Board, make_boards
-from sambench.report.published import read_published
+from sambench.report.published import read_published, require_published
 from sambench.report.upkeep import check, published_for, update
 from sambench.store.run import find_runs
 
@@ -38,6 +39,11 @@ def add(parser: Parser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Report; 1 if a check found problems."""
+    with no_search_for_garbage():
+        return _report(arguments)
+
+
+def _report(arguments: argparse.Namespace) -> int:
     if arguments.check or arguments.update:
         return _keep(arguments)
     boards = _boards(arguments)
@@ -53,8 +59,8 @@ def _boards(arguments: argparse.Namespace) -> list[Board]:
     to_read = arguments.output is None and arguments.format is None  # on a terminal
     tables = []
     if not arguments.no_published and not (to_read and asked is None):
-        named = asked not in {None, Path()}
-        tables = read_published(asked if named else published_for(arguments.paths))
+        own = asked in {None, Path()}
+        tables = read_published(published_for(arguments.paths) if own else require_published(asked))
     return make_boards(find_runs(arguments.paths, arguments.own), tables)
 
 

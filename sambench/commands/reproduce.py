@@ -32,7 +32,7 @@ from sambench.errors import UserError
 from sambench.interfaces import Model, Task
 from sambench.registry import find, load, names, split_spec
 from sambench.report.catalogue import catalogue, require_dataset, require_task
-from sambench.report.published import published_folder, read_published
+from sambench.report.published import published_folder, read_published, require_published
 from sambench.report.reproduction import (
     Claim,
     compare,
@@ -77,7 +77,7 @@ def tasks(arguments: argparse.Namespace) -> list[str]:
     """The tasks of what is to be reproduced, whose options are arguments."""
     if not arguments.what or arguments.what in names("dataset"):
         return []
-    tables = read_published(arguments.published or published_folder())
+    tables = read_published(_published(arguments))
     claims = find_claims(tables, arguments.what)
     require_task(claims)
     return sorted({claim.table.task for claim in claims})
@@ -86,8 +86,8 @@ def tasks(arguments: argparse.Namespace) -> list[str]:
 def main(arguments: argparse.Namespace) -> int:
     """Reproduce; 1 if a published number does not hold."""
     if arguments.what in names("dataset"):
-        return repeat((arguments.published or published_folder()).parent, arguments)
-    tables = read_published(arguments.published or published_folder())
+        return repeat(_published(arguments).parent, arguments)
+    tables = read_published(_published(arguments))
     if not arguments.what:
         print(catalogue(tables))
         return 0
@@ -112,6 +112,11 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join([*map(show, found), *([summary(found)] if len(found) > 1 else [])]))
     return 1 if any(each.contradicts for each in found) else 0
+
+
+def _published(arguments: argparse.Namespace) -> Path:
+    """The folder of published numbers."""
+    return require_published(arguments.published or published_folder())
 
 
 def _measure(

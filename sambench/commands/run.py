@@ -242,6 +242,7 @@ def _run_dataset(
 ) -> dict[str, Result]:
     """Run tasks on a dataset; a shard gives no results."""
     from sambench.engine.evaluation import results
+    from sambench.store.display import counted
     from sambench.store.options import given_paths
     from sambench.store.paths import label_of
     from sambench.video.clips import items_of
@@ -252,8 +253,10 @@ def _run_dataset(
     mine = settings.shard.take(ids) if settings.shard else ids
     of = f" of {len(dataset.ids)}" if len(mine) < len(dataset.ids) else ""
     names = dict.fromkeys(plain(split_spec(label)[0]) for label in tasks)
-    what = f"{len(mine)}{of} {items_of(dataset)}, on {engine.place}"
-    say(f"{', '.join(names)} on {label_of(dataset)}: {what}", quiet=not settings.progress)
+    items = items_of(dataset)
+    what = f"{len(mine)}{of} {items}" if of else counted(len(mine), items)
+    said = f"{', '.join(names)} on {label_of(dataset)}: {what}, on {engine.place}"
+    say(said, quiet=not settings.progress)
     runs = engine.carry_out(tasks, dataset, settings)
     if settings.shard:
         for run in runs:

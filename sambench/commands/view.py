@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sambench.commands._arguments import Parser
+from sambench.commands._collector import no_search_for_garbage
 from sambench.commands._site import add_site_options, write_site
 from sambench.engine.progress import say
 from sambench.errors import UserError
@@ -42,8 +43,9 @@ def main(arguments: argparse.Namespace) -> int:
     runs = find_runs(places, arguments.own)
     if not runs:
         raise UserError(f"there is no result in {', '.join(map(str, places))}; run one first.")
-    boards = make_boards(runs)
-    index = write_site(boards, arguments.output or folder_for(places), arguments).resolve()
+    with no_search_for_garbage():
+        boards = make_boards(runs)
+        index = write_site(boards, arguments.output or folder_for(places), arguments).resolve()
     for board in boards:
         page = index.with_name(browser_address(board))
         if page.is_file():

@@ -44,7 +44,7 @@ from sambench.registry import (
     split_spec,
 )
 from sambench.store.code import has_source
-from sambench.store.display import counted
+from sambench.store.display import counted, items_stated
 from sambench.store.kept import parse_keep
 from sambench.store.options import changed_options
 from sambench.store.plan import describe, is_direct
@@ -235,7 +235,8 @@ def results(runs: Sequence[OpenRun], ids: tuple[str, ...], settings: Settings) -
     done = [finish(run, ids, settings) for run in runs if run.records.index.offsets]
     for run in runs:
         if not run.records.index.offsets:
-            raise UserError(f"no image could be scored; see {run.records.path}.")
+            item = items_stated(run.header["about"]["dataset"]).removesuffix("s")
+            raise UserError(f"no {item} could be scored; see {run.records.path}.")
     return done
 
 

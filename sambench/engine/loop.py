@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
+from sambench.engine.clips import check_frames
 from sambench.engine.clock import Seconds
 from sambench.engine.lanes import cores, lanes_for, one_thread_each
 from sambench.engine.settings import Settings
@@ -21,6 +22,8 @@ from sambench.store.records import Provenance
 from sambench.store.sources import digest_item, read_item, size_of
 from sambench.store.timing import WARMUP
 from sambench.truths import require_sound
+from sambench.video.clips import Clip
+from sambench.video.tracks import Tracks
 
 log = logging.getLogger(__name__)
 
@@ -237,6 +240,8 @@ class Loop:
             kind: require_sound(dataset.read_truth(item.id, kind), kind, size_of(sample.image))
             for kind in kinds
         }
+        if isinstance(sample.image, Clip) and isinstance(tracks := truths.get(Tracks), Tracks):
+            check_frames(sample.image, tracks)
         prepared = self._parts.model.prepare(sample.image)
         seconds = time.perf_counter() - start
         provenance = Provenance(digest_item(sample.image), stamp)

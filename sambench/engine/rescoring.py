@@ -6,11 +6,13 @@ They were saved by a run, or made elsewhere in a format that the task reads.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sambench.engine.clips import check_files
 from sambench.engine.environment import Session
 from sambench.engine.evaluation import check_fit, check_images, complete
 from sambench.engine.loop import Lines, Pending, Sink, WorkItem
@@ -37,7 +39,9 @@ from sambench.store.records import Provenance, differences
 from sambench.store.result import Result
 from sambench.store.sources import PredictionFiles, Sources, digest_files
 from sambench.truths import require_sound
-from sambench.video.interfaces import VideoModel
+from sambench.video.interfaces import ClipTask, VideoModel
+
+log = logging.getLogger(__name__)
 
 
 class Saved(Model):
@@ -83,8 +87,16 @@ class OneFile:
 
     @classmethod
     def of(cls, path: Path, task: Task, dataset: Dataset) -> OneFile:
-        """Read them, see `Task.load_all`."""
-        return cls(task.load_all(path, dataset), file_stamp(path), digest_files([path]))
+        """Read them, see `Task.load_all`.
+
+        Raises:
+            UserError: they cannot be read; the file is named.
+        """
+        try:
+            found = task.load_all(path, dataset)
+        except UserError as error:  # of masks that the task itself only compares
+            raise (error if str(path) in str(error) else UserError(f"{path}: {error}")) from None
+        return cls(found, file_stamp(path), digest_files([path]))
 
     def stamp(self, id: str) -> str | None:
         """Size and time of the file."""
@@ -218,10 +230,15 @@ def _score(
     scorer: Scorer,
     sink: Sink,
 ) -> None:
+    unseen: dict[str, list[int]] = {}
+
     def read(item: WorkItem) -> tuple[Any, Provenance]:
         provenance = Provenance(files.digest(item.id), files.stamp(item.id))
         truth: Any = dataset.read_truth(item.id, task.truth)
-        return require_sound(truth, task.truth, None), provenance
+        require_sound(truth, task.truth, None)
+        if isinstance(task, ClipTask) and isinstance(files, PredictionFiles):
+            unseen[item.id] = check_files(files.folder / file_stem(item.id), truth)
+        return truth, provenance
 
     for item, future in ahead(read, todo):
         try:
@@ -235,6 +252,11 @@ def _score(
         else:
             scorer.submit(pending, score_saved, task, files.folder / file_stem(item.id), truth)
     scorer.finish()
+    if lost := [(number, id) for id, numbers in unseen.items() for number in numbers]:
+        log.warning(
+            "objects that are in no predicted file: %d, first object %d of clip %s; wherever they "
+            "are to be seen, J and F are 0", len(lost), *lost[0],
+        )  # fmt: skip
 
 
 def _digest(folder: Path) -> str:

@@ -114,7 +114,7 @@ def _saved(task: Task, prediction: Prediction, name: str) -> tuple[Files, str]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             task.save(prediction, Path(folder) / name)
-        except OSError:
+        except (OSError, UserError):  # the disk's, or one that names its own remedy
             raise
         except Exception as error:
             raise UserError(
@@ -257,7 +257,8 @@ def _alone(call: _Call) -> Score | Exception:
             return outcome
     return UserError(
         f"scoring it killed its process {ATTEMPTS} times, likely for lack of memory; "
-        "give more memory or fewer --workers."
+        "give more memory or fewer --workers, and in a script of your own write "
+        "`if __name__ == '__main__':` before what it runs, as Python's new processes need it."
     )
 
 

@@ -126,7 +126,7 @@ def _number(value: str, wanted: Any, where: str) -> int | float:
 def _choice(value: str, known: tuple[Any, ...], where: str) -> Any:
     by_text = {str(choice): choice for choice in known}
     if value not in by_text:
-        raise UserError(f"{where}{value} is not known; {choices(value, by_text)}")
+        raise UserError(f"{where}{value} is not known; {choices(value, filter(None, by_text))}")
     return by_text[value]
 
 

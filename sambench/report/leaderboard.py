@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from sambench.interfaces import JSON
+from sambench.interfaces import JSON, Estimator
 from sambench.metrics.statistics import Estimate
 from sambench.report.comparable import (
     agree,
@@ -24,7 +25,15 @@ from sambench.report.numbers import (
     withheld,
 )
 from sambench.report.published import PublishedRow, PublishedTable
-from sambench.report.ranking import MANY, Pair, noise, paired_tests, standings
+from sambench.report.ranking import (
+    MANY,
+    Pair,
+    Together,
+    noise,
+    paired_tests,
+    read_together,
+    standings,
+)
 from sambench.shown import BOUND, Metric, find_metric
 from sambench.store.run import Run
 
@@ -70,6 +79,7 @@ class Board:
         entries: best first.
         table: the published table, None if the board was measured.
         paired: how many pairs of lines were ranked by a test on the same images.
+        estimators: result file -> the estimator of its records, as far as the tests made one.
     """
 
     key: str
@@ -81,6 +91,7 @@ class Board:
     entries: tuple[Entry, ...] = field(default=())
     table: PublishedTable | None = None
     paired: int = 0
+    estimators: Mapping[Path, Estimator] = field(default_factory=dict)
 
     @property
     def measured(self) -> bool:
@@ -167,13 +178,19 @@ def _measured_board(key: str, runs: list[Run], *, records: bool) -> Board:
     metrics = tuple(find_metric(declared, name) for name in names)
     metric = metrics[0]
     ranked_by = metric.higher_is_better is not None
-    tests = paired_tests(competing, metric) if records and ranked_by else {}
+    together = read_together(competing) if records and ranked_by else Together(0, {})
+    tests = paired_tests(together, metric)
     values = [None if _is_bound(run) else noise(run, metric.name) for run in runs]
     ranked = rank(entries, metric, values, tests, images=first.images)
     return Board(
         key, first.task, first.dataset, metric, metrics, protocol_fields(first), ranked,
-        paired=len(tests),
+        paired=len(tests), estimators=_estimators(competing, together),
     )  # fmt: skip
+
+
+def _estimators(runs: Sequence[Run], together: Together) -> dict[Path, Estimator]:
+    found = {run.path: together.part(place) for place, run in enumerate(runs)}
+    return {path: estimator for path, estimator in found.items() if estimator is not None}
 
 
 def _is_bound(run: Run) -> bool:

@@ -192,6 +192,17 @@ def published_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "results" / "published"
 
 
+def require_published(folder: Path) -> Path:
+    """A folder of published numbers itself, which must be there: of none nothing would be shown.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder of published numbers; correct --published.")
+    return folder
+
+
 def read_published(folder: Path) -> list[PublishedTable]:
     """All published tables of a folder, by file name and then in order.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,8 +20,15 @@ from numpy.typing import NDArray
 
 from sambench.errors import UserError
 from sambench.interfaces import JSON, Estimator, Task
-from sambench.metrics.significance import holm, p_of_apart, p_values, swaps_for
-from sambench.metrics.statistics import LEVEL, Estimate, Statistic
+from sambench.metrics.significance import (
+    MOST_DIRECT,
+    Choosing,
+    holm,
+    p_of_apart,
+    p_values,
+    swaps_for,
+)
+from sambench.metrics.statistics import LEVEL, Estimate, Floats, Statistic, evaluated
 from sambench.shown import Metric
 from sambench.store.run import Run
 
@@ -97,49 +104,99 @@ def _closed(beats: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return closed
 
 
-def paired_tests(runs: Sequence[Run], metric: Metric) -> dict[Pair, float]:
-    """P of the difference of each two runs of one protocol whose records are at hand.
+@dataclass(frozen=True)
+class Together:
+    """What the records of the runs of one board tell together.
 
-    Args:
-        runs: of one board.
-        metric: to rank by.
+    Attributes:
+        runs: how many there are.
+        records: task and records of each run that has all its records, by its place.
+        every: the estimator of all these records, run after run, of which those of some runs are
+            parts; None where it cannot be had in parts or tasks differ.
     """
-    records = _records(runs)
-    swaps, names = swaps_for(len(runs) * (len(runs) - 1) // 2), frozenset({metric.name})
-    estimators = _estimators(records)
-    return {
-        (i, j): p_values(*estimators(i, j), len(records[i][1]), swaps=swaps, names=names).get(
-            metric.name, math.nan
-        )
-        for i, j in combinations(records, 2)
-    }
 
+    runs: int
+    records: Mapping[int, tuple[Task, list[JSON]]]
+    every: Statistic | None = None
 
-_Recorded = tuple[Task, list[JSON]]
+    @property
+    def images(self) -> int:
+        """How many images each of them has."""
+        return len(next(iter(self.records.values()))[1]) if self.records else 0
 
+    def part(self, *places: int) -> Statistic | None:
+        """The estimator of the records of some runs, one after the other, if it can be a part."""
+        if self.every is None or self.every.part is None or not {*places} <= {*self.records}:
+            return None
+        order, images = list(self.records), np.arange(self.images)
+        chosen = [order.index(place) * len(images) + images for place in places]
+        return self.every.part(np.concatenate(chosen))
 
-def _estimators(
-    records: Mapping[int, _Recorded],
-) -> Callable[[int, int], tuple[Estimator, Estimator]]:
-    """For two runs, the estimator of each for the records of both: the first's, then the second's.
-
-    Runs of one task share an estimator of all records, if it can be had in parts.
-    """
-    tasks = [task for task, _ in records.values()]
-    if tasks and all(task == tasks[0] for task in tasks):
-        every = tasks[0].estimator([record for _, own in records.values() for record in own])
-        part = every.part if isinstance(every, Statistic) else None
-        if part is not None:
-            size = len(next(iter(records.values()))[1])
-            places = {i: np.arange(size) + k * size for k, i in enumerate(records)}
-            return lambda i, j: (part(np.concatenate([places[i], places[j]])),) * 2
-
-    def made(i: int, j: int) -> tuple[Estimator, Estimator]:
-        (task, own), (other, others) = records[i], records[j]
+    def pair(self, i: int, j: int) -> tuple[Estimator, Estimator]:
+        """For two runs, the estimator of each for the records of both: the first's, then j's."""
+        shared = self.part(i, j)
+        if shared is not None:
+            return shared, shared
+        (task, own), (other, others) = self.records[i], self.records[j]
         first = task.estimator([*own, *others])
         return first, first if task == other else other.estimator([*own, *others])
 
-    return made
+
+def read_together(runs: Sequence[Run]) -> Together:
+    """Read the records of the runs of a board; there are none where fewer than two have theirs."""
+    records = _records(runs)
+    tasks = [task for task, _ in records.values()]
+    if not tasks or any(task != tasks[0] for task in tasks):
+        return Together(len(runs), records)
+    every = tasks[0].estimator([record for _, own in records.values() for record in own])
+    if isinstance(every, Statistic) and every.part is not None:
+        return Together(len(runs), records, every)
+    return Together(len(runs), records)
+
+
+def paired_tests(together: Together, metric: Metric) -> dict[Pair, float]:
+    """P of the difference of each two runs whose records are at hand.
+
+    Args:
+        together: the records of the runs of one board.
+        metric: to rank by.
+    """
+    swaps = swaps_for(together.runs * (together.runs - 1) // 2)
+    places, found = list(together.records), dict[Pair, float]()
+    for number, i in enumerate(places[:-1], start=1):
+        found |= _against(i, places[number:], together, metric.name, swaps)
+    return found
+
+
+def _against(
+    i: int, others: Sequence[int], together: Together, metric: str, swaps: int
+) -> dict[Pair, float]:
+    """P of the difference of a run and each of some others.
+
+    Of many images the swaps do not depend on the pair: they are drawn once for all of them.
+    """
+    images, every = together.images, together.every
+    if images <= MOST_DIRECT or every is None or isinstance(every, Choosing):
+        names = frozenset({metric})
+        each = (p_values(*together.pair(i, j), images, swaps=swaps, names=names) for j in others)
+        return {(i, j): p.get(metric, math.nan) for j, p in zip(others, each, strict=True)}
+    both = _side_by_side({str(j): together.pair(i, j)[0] for j in others}, metric)
+    p = p_values(both, both, images, swaps=swaps)
+    return {(i, j): p.get(str(j), math.nan) for j in others}
+
+
+def _side_by_side(estimators: Mapping[str, Estimator], metric: str) -> Statistic:
+    """The estimator of one metric by several, each of as many records, under their names."""
+
+    def many(weights: Floats, names: frozenset[str] | None) -> dict[str, Floats]:
+        wanted = [name for name in estimators if names is None or name in names]
+        found = {n: evaluated(estimators[n], weights, frozenset({metric})) for n in wanted}
+        return {name: values[metric] for name, values in found.items() if metric in values}
+
+    def one(counts: Floats) -> dict[str, float]:
+        return {name: float(v[0]) for name, v in many(counts[None], None).items()}
+
+    return Statistic(one, many)
 
 
 def noise(run: Run, metric: str) -> Estimate | None:
@@ -150,7 +207,7 @@ def noise(run: Run, metric: str) -> Estimate | None:
     return Estimate(found.value, -math.inf, math.inf)
 
 
-def _records(runs: Sequence[Run]) -> dict[int, _Recorded]:
+def _records(runs: Sequence[Run]) -> dict[int, tuple[Task, list[JSON]]]:
     """Task and records of each run that has all its records, if there are two or more."""
     records = {i: [line["record"] for line in run.lines()] for i, run in enumerate(runs)}
     images = max(map(len, records.values()), default=0)

@@ -1,11 +1,12 @@
 """The score of each image, and which images are worth a look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sambench.interfaces import JSON, Task
+from sambench.interfaces import JSON, Estimator, Task
 from sambench.metrics.statistics import Statistic, evaluate
 from sambench.shown import Metric
 from sambench.store.comparing import of_one_image
@@ -16,24 +17,42 @@ Scores = dict[str, float | None]
 """Image id -> its value of the metric to rank by, None where it has none."""
 
 
-def image_scores(task: Task, metric: str, lines: Sequence[JSON]) -> Scores:
-    """Value of the metric to rank by for each image alone."""
-    values = _each_alone(task, metric, [line["record"] for line in lines])
+def image_scores(
+    task: Task, metric: str, lines: Sequence[JSON], estimator: Estimator | None = None
+) -> Scores:
+    """Value of the metric to rank by for each image alone.
+
+    Args:
+        task: of the run.
+        metric: the one to rank by.
+        lines: of the records of the run.
+        estimator: of all these records, if it is at hand.
+    """
+    records = [line["record"] for line in lines]
+    values = _each_alone(task, metric, records, estimator)
     ids = (line["id"] for line in lines)
     pairs = zip(ids, values, strict=True)
     return {id: float(value) if isfinite(value) else None for id, value in pairs}
 
 
-def _each_alone(task: Task, metric: str, records: Sequence[JSON]) -> Iterator[float]:
+def _each_alone(
+    task: Task, metric: str, records: Sequence[JSON], estimator: Estimator | None
+) -> Iterator[float]:
     """Value of a metric for each record alone, of many at once where records are summed up."""
-    one = task.estimator(records[:1])
-    if not isinstance(one, Statistic) or one.part is None:
+    part = _part_of(estimator or task.estimator(records[:1]))
+    if part is not None and estimator is None:
+        part = _part_of(task.estimator(records))
+    if part is None:
         yield from (of_one_image(task, metric, record) for record in records)
         return
     for start in range(0, len(records), TOGETHER):
-        some = records[start : start + TOGETHER]
-        found = evaluate(task.estimator(some), np.eye(len(some)), frozenset({metric}))
+        some = np.arange(start, min(start + TOGETHER, len(records)))
+        found = evaluate(part(some), np.eye(len(some)), frozenset({metric}))
         yield from found.get(metric, np.full(len(some), np.nan)).tolist()
+
+
+def _part_of(estimator: Estimator) -> Callable[[NDArray[np.int64]], Statistic] | None:
+    return estimator.part if isinstance(estimator, Statistic) else None
 
 
 def chosen_images(runs: Mapping[str, Scores], metric: Metric, most: int) -> list[str]:

@@ -14,9 +14,10 @@ from sambench.files import GZIP, write_lines
 from sambench.interfaces import JSON
 from sambench.metrics.statistics import RESAMPLES
 from sambench.store.kept import open_kept, parse_keep
+from sambench.store.lines import as_line
 from sambench.store.manifests import read_manifest
 from sambench.store.paths import PREDICTIONS, RECORDS, beside, file_stem
-from sambench.store.records import Index, as_line, check_plan, scan
+from sambench.store.records import Index, check_plan, scan
 from sambench.store.result import write_result
 from sambench.store.run import Run, placed, predicted_in, records_below
 from sambench.store.summary import summary

@@ -23,7 +23,6 @@ import contextlib
 import json
 import logging
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,11 +31,11 @@ from typing import Any
 from sambench.errors import UserError
 from sambench.files import open_bytes
 from sambench.interfaces import JSON
+from sambench.store.lines import as_json, as_line, is_whole, parsed
 
 FORMAT = 2
 """Version of the format; raise it when what is written can no longer be read as before."""
 REMEDY = "give another --output, or --fresh to discard it"
-CRC = "crc"
 KINDS: dict[str, dict[str, type]] = {
     "scored": {"id": str, "image": str, "record": dict, "seconds": dict},
     "failed": {"id": str, "failed": str},
@@ -128,7 +127,7 @@ class Index:
 
     def lines(self, ids: Iterable[str]) -> list[JSON]:
         """The lines of some scored images: what the engine noted, and the task's record."""
-        return [json.loads(line) for line in self.raw(ids)]
+        return [as_json(line) for line in self.raw(ids)]
 
     def read(self, ids: Iterable[str]) -> list[JSON]:
         """The task's records of some scored images."""
@@ -168,18 +167,18 @@ def _header(line: bytes, path: Path) -> JSON:
     Raises:
         UserError: it is damaged, of another version, or the file holds something else.
     """
-    parsed = _parsed(line)
-    if parsed is None:
+    header = parsed(line)
+    if header is None:
         raise UserError(f"{path} begins with a damaged line, so its run is unknown; {REMEDY}.")
-    if not isinstance(parsed.get("plan"), dict) or not isinstance(parsed.get("ids"), list):
+    if not isinstance(header.get("plan"), dict) or not isinstance(header.get("ids"), list):
         raise UserError(f"{path} is not a file of records; give another --output.")
-    version = parsed.get("format", 1)
+    version = header.get("format", 1)
     if version != FORMAT:
         raise UserError(
             f"{path} has records of format {version}, and this sambench reads format {FORMAT}; "
             f"read it with the version that wrote it, or {REMEDY}."
         )
-    return parsed
+    return header
 
 
 def _enter(index: Index, data: bytes, start: int, lines: dict[str, JSON] | None) -> bool:
@@ -187,10 +186,10 @@ def _enter(index: Index, data: bytes, start: int, lines: dict[str, JSON] | None)
 
     A later line of an image counts, and a score beats a failure.
     """
-    line = _parsed(data)
+    line = parsed(data)
     if line is None:
         return False
-    if not _is_whole(data, line):
+    if not is_whole(data, line):
         if _has(line, KINDS["scored"]):
             index.doubtful[line["id"]] = start
         return False
@@ -212,28 +211,9 @@ def _enter(index: Index, data: bytes, start: int, lines: dict[str, JSON] | None)
     return True
 
 
-def _is_whole(data: bytes, line: JSON) -> bool:
-    """Whether a line is as it was written, as far as can be known."""
-    return CRC not in line or _checked(data.rpartition(b',"')[0]) == data
-
-
-def _checked(start: bytes) -> bytes:
-    """A line from its beginning, which lacks the closing brace."""
-    return start + f',"{CRC}":{zlib.crc32(start)}}}\n'.encode()
-
-
 def _has(line: JSON, fields: Mapping[str, Any]) -> bool:
     """Whether a line has the fields of a kind, of the right types."""
     return all(isinstance(line.get(name), wanted) for name, wanted in fields.items())
-
-
-def _parsed(line: bytes) -> JSON | None:
-    """A line as a JSON object; None if it is not one."""
-    try:
-        parsed = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 class RecordFile:
@@ -317,17 +297,6 @@ class RecordFile:
             raise OSError(error.errno, error.strerror, str(self.path)) from None
         self._end = start + len(data)
         return start
-
-
-def as_line(value: JSON) -> bytes:
-    """A JSON object as a line of the file.
-
-    Raises:
-        ValueError: it holds NaN or infinity.
-        TypeError: it holds what JSON does not know.
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-    return _checked(text[:-1]) if "record" in value else text + b"\n"
 
 
 def check_plan(index: Index, header: JSON, remedy: str = REMEDY) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 from sambench.errors import UserError
 from sambench.files import GZIP, packed, write_lines
 from sambench.interfaces import JSON, Task
+from sambench.store.lines import as_line
 from sambench.store.manifests import read_manifest
 from sambench.store.paths import PREDICTIONS, RECORDS, beside, files_by_stem, stem_of
 from sambench.store.plan import ids_digest
-from sambench.store.records import Index, as_line, scan
+from sambench.store.records import Index, scan
 from sambench.store.result import Result, read_result
 from sambench.store.tasks import task_of_records, task_of_result
 

@@ -10,6 +10,8 @@ from sambench.errors import UserError
 from sambench.interfaces import JSON, Task
 from sambench.metrics.statistics import RESAMPLES, Estimate, estimates
 from sambench.shown import Metric, as_details, find_metric, with_references
+from sambench.store.clips import left_out
+from sambench.store.display import items_stated
 from sambench.store.plan import protocol
 from sambench.store.records import Index
 from sambench.store.result import Result
@@ -34,10 +36,11 @@ def summary(
         UserError: none of these images has a record.
     """
     lines = index.lines(id for id in ids if id in index.offsets)
-    if not lines:
-        raise UserError(f"no image could be scored; see {index.path}.")
-    reasons = {**index.failed, **failed}
     about = index.header["about"]
+    if not lines:
+        item = items_stated(about["dataset"]).removesuffix("s")
+        raise UserError(f"no {item} could be scored; see {index.path}.")
+    reasons = {**index.failed, **failed}
     return Result(
         task=about["task"],
         model=about["label"],
@@ -67,7 +70,9 @@ def recomputed(run: Run, resamples: int = RESAMPLES) -> Result:
 
 def _said(task: Task, lines: Sequence[JSON]) -> str:
     """What a task of clips says of what its numbers leave out."""
-    return task.said([line["record"] for line in lines]) if isinstance(task, ClipTask) else ""
+    if not isinstance(task, ClipTask):
+        return ""
+    return " ".join(filter(None, (task.said([line["record"] for line in lines]), left_out(lines))))
 
 
 def _numbers(task: Task, index: Index, lines: Sequence[JSON], resamples: int) -> dict[str, Any]:

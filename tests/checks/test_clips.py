@@ -82,6 +82,30 @@ def test_an_object_of_which_nothing_can_be_scored_is_told(spec, tmp_path):
     assert finding.problem == "a: object 5 is annotated in no frame after 4"
 
 
+def test_what_is_lacking_between_others_is_told(spec, tmp_path, capsys):
+    """Of DAVIS every frame has a mask and numbers go by one; of one's own both may be meant."""
+    root = tmp_path / "davis"
+    for i in range(8):
+        frame(root / f"JPEGImages/480p/a/{i:05}.png", 10 + i)
+        mask(root / f"Annotations/480p/a/{i:05}.png", 1)
+    davis = f"davis2017:root={root},split=all"
+    assert main(["data", "check", davis]) == 0
+    (root / "Annotations/480p/a/00003.png").unlink()
+    assert main(["data", "check", davis]) == 1
+    words = "a: 1 of its frames, first 00003, have no mask, which those before and after have"
+    assert words in capsys.readouterr().out
+    (root / "JPEGImages/480p/a/00003.png").unlink()
+    assert main(["data", "check", davis]) == 1
+    assert "a: the numbers of its frames leave out 1, first 3" in capsys.readouterr().out
+    (tmp_path / "images/a/3.png").unlink()
+    [finding] = check_dataset(load("dataset", spec)).findings
+    assert finding.minor
+    for clip in "ab":
+        frame(tmp_path / f"images/{clip}/005.png", 3)
+    found = [f for f in check_dataset(load("dataset", spec)).findings if not f.minor]
+    assert [f.problem[3:] for f in found] == ["1 of its frames are there twice, first number 5"] * 2
+
+
 def test_tracks_of_other_frames_than_the_clip_are_wrong(spec, monkeypatch):
     dataset = load("dataset", spec)
     read = dataset.read_truth

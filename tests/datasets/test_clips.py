@@ -97,6 +97,9 @@ def test_davis_2016_takes_all_objects_as_one(tmp_path):
     lines = "".join(pair.format(f"{i:05}") for i in range(5))
     (root / "ImageSets/480p/val.txt").write_text(lines)
     assert load("dataset", f"davis2016:root={root}").ids == ("bear",)
+    for text in ("bear/\n", "480p/bear\r\n", "\ufeffbear\n", "/480p/bear/00000.JPG\n"):
+        (root / "ImageSets/480p/val.txt").write_text(text, encoding="utf-8", newline="")
+        assert load("dataset", f"davis2016:root={root}").ids == ("bear",)
 
 
 def test_a_list_or_split_that_is_not_there(tmp_path):
@@ -108,9 +111,6 @@ def test_a_list_or_split_that_is_not_there(tmp_path):
     (root / "ImageSets/2016/val.txt").write_text("\n")
     with pytest.raises(UserError, match="names no clip"):
         _ = load("dataset", f"davis2016:root={root}").ids
-    (root / "ImageSets/2016/val.txt").write_text("lost\n")
-    with pytest.raises(UserError, match="lost cannot be listed"):
-        load("dataset", f"davis2016:root={root}").clip("lost")
 
 
 def youtube(root, split):
@@ -169,6 +169,18 @@ def test_sav_has_a_folder_for_each_object(tmp_path):
         load("dataset", f"sav:root={tmp_path}").read_truth("sav_1", Tracks)
 
 
+def test_an_objects_own_folder_is_of_that_object_alone(tmp_path):
+    """Label maps, smooth outlines and a second folder of the number would be taken for it."""
+    folder = sav(tmp_path) / "Annotations_6fps/sav_1"
+    shutil.copytree(folder / "012", folder / "12")
+    with pytest.raises(UserError, match="sav_1 has 012 and 12, both of one object; keep one"):
+        load("dataset", f"sav:root={tmp_path}").read_truth("sav_1", Tracks)
+    shutil.rmtree(folder / "12")
+    palette(folder / "012/00004.png", {1: A, 2: B})
+    with pytest.raises(UserError, match=r"012.00004\.png has 2 values beside 0"):
+        load("dataset", f"sav:root={tmp_path}").read_truth("sav_1", Tracks)
+
+
 def runs(*pixels):
     mask = np.zeros((1, *SIZE), bool)
     for pixel in pixels:
@@ -195,6 +207,8 @@ def test_sav_train_has_run_lengths(tmp_path):
     automatic = load("dataset", f"sav:root={tmp_path},split=train,by=auto")
     assert automatic.read_truth("sav_2", Tracks).ids == (7, 8)
     assert automatic.fingerprint != dataset.fingerprint
+    (tmp_path / "sav_3_manual.json").write_text(json.dumps(sav_json(video_frame_count=5.0)))
+    assert load("dataset", f"sav:root={tmp_path},split=train").read_truth("sav_3", Tracks)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +216,10 @@ def test_sav_train_has_run_lengths(tmp_path):
     [
         ({"masklet": [[runs(*A)]]}, r"masklet\[0\] has 1 masks for the 2 objects"),
         ({"masklet_id": [4, 4]}, "masklet_id names an object twice"),
+        (
+            {"video_frame_count": 9.0},
+            "masklet has masks of 2 frames, where the video has 9, every 4th of which",
+        ),
         (
             {"masklet": [[runs(), {"size": [6, 8], "counts": "11"}]]},
             r"masklet\[0\]\[1\]\.counts.*damaged run lengths",
@@ -233,6 +251,58 @@ def test_your_own_clips(tmp_path):
     assert seen(truth_of(f"{spec},merged=true", "a")) == {1: [sorted(A + B), None, [], None, None]}
     with pytest.raises(UserError, match="exclude each other"):
         load("dataset", f"{spec},merged=true,void=9")
+    with pytest.raises(UserError, match=r"step=2 is for video files, and \S+images has folders of"):
+        _ = load("dataset", f"{spec},step=2").ids
+
+
+def grey(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(values, np.uint8)).save(path)
+
+
+READERS = {
+    "frames": "frames:images={0}/JPEGImages/480p,masks={0}/Annotations/480p",
+    "frames of one object": "frames:images={0}/JPEGImages/480p,masks={0}/Annotations/480p,"
+    "merged=true",
+    "davis2016": "davis2016:root={0},split=all",
+    "davis2017": "davis2017:root={0},split=all",
+    "lvos": "lvos:root={0}/lvos",
+}
+
+
+@pytest.mark.parametrize("spec", READERS.values(), ids=READERS)
+def test_grey_levels_of_outlines_are_no_objects(tmp_path, spec):
+    """A mask that was made smaller and larger again: each level would be an object."""
+    small = np.zeros((12, 16), np.uint8)
+    small[3:9, 4:12] = 255
+    smooth = np.asarray(Image.fromarray(small).resize((32, 24), Image.Resampling.BILINEAR))
+    for base, clip in ((tmp_path, "480p/a"), (tmp_path / "lvos/val", "a")):
+        frames(base / f"JPEGImages/{clip}", FIVE[:1], smooth.shape)
+        grey(base / f"Annotations/{clip}/00000.png", smooth)
+    with pytest.raises(UserError, match=r"a.00000\.png has .*as the grey levels of smooth"):
+        load("dataset", spec.format(tmp_path)).read_truth("a", Tracks)
+    for base, clip in ((tmp_path, "480p/a"), (tmp_path / "lvos/val", "a")):
+        grey(base / f"Annotations/{clip}/00000.png", (smooth > 127) * 200)
+    assert load("dataset", spec.format(tmp_path)).read_truth("a", Tracks)
+
+
+def test_the_grey_of_an_objects_colour_is_not_its_number(tmp_path):
+    """What a program makes of a palette image that it opens as grey; void would be an object."""
+    spec = f"frames:images={tmp_path}/images,masks={tmp_path}/masks"
+    frames(tmp_path / "images/a", FIVE[:2])
+    mask = np.zeros(SIZE)
+    mask[:2], mask[2:4] = 38, 75
+    grey(tmp_path / "masks/a/00000.png", mask)
+    words = "a has masks with the values 38 and 75, which colours of objects become in grey"
+    with pytest.raises(UserError, match=words):
+        load("dataset", spec).read_truth("a", Tracks)
+    grey(tmp_path / "masks/a/00001.png", mask == 38)  # a 1 is no grey of a colour
+    assert load("dataset", spec).read_truth("a", Tracks).ids == (1, 38, 75)
+    grey(tmp_path / "masks/a/00001.png", mask == 0)
+    grey(tmp_path / "masks/a/00000.png", np.where(mask == 38, 38, 220 * (mask > 0)))
+    (tmp_path / "masks/a/00001.png").unlink()
+    with pytest.raises(UserError, match="the values 38 and 220, which colours of objects become"):
+        load("dataset", spec).read_truth("a", Tracks)
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path):
@@ -248,7 +318,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     palette(tmp_path / "masks/a/00001.png", {1: A}, (8, 6))
     refused(r"00001\.png has size \(8, 6\), but its frame has \(6, 8\)")
     Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "masks/a/00001.png")
-    refused(r"00001\.png has 3 channels; a label image has one")
+    refused(r"00001\.png has 3 channels; a label image has one: give the palette or grey image")
     Image.fromarray(np.full(SIZE, 256, np.uint16)).save(tmp_path / "masks/a/00001.png")
     refused(r"00001\.png has an object numbered 256; number objects from 1 to 255")
     (tmp_path / "masks/a/00001.png").unlink()
@@ -292,12 +362,13 @@ class Pretended:
 
     Args:
         greys: of the frames that can be decoded.
-        stated: how many the file says it has.
+        stated: how many the file says it has, and two more that it says are not shown.
         turned: by how many degrees the frames are.
+        corrupt: the grey of a frame that the decoder made up in part.
     """
 
-    def __init__(self, greys, stated, turned=0):
-        self.greys, self.stated, self.turned = greys, stated, turned
+    def __init__(self, greys, stated, turned=0, corrupt=None):
+        self.greys, self.stated, self.turned, self.corrupt = greys, stated, turned, corrupt
         self.decoded, self.streams = [], SimpleNamespace(video=[self])
         self.height, self.width = SIZE
 
@@ -305,7 +376,8 @@ class Pretended:
         return nullcontext(self)
 
     def demux(self, stream):
-        return (SimpleNamespace(size=size) for size in [9] * self.stated + [0])
+        stored = [(9, True)] * 2 + [(9, False)] * self.stated + [(0, False)]
+        return (SimpleNamespace(size=size, is_discard=left) for size, left in stored)
 
     def decode(self, stream):
         for grey in self.greys:
@@ -313,6 +385,7 @@ class Pretended:
             image = np.full((*SIZE, 3), grey, np.uint8)
             yield SimpleNamespace(
                 height=SIZE[0], width=SIZE[1], rotation=self.turned,
+                is_corrupt=grey == self.corrupt,
                 to_ndarray=lambda image=image, **_: image,
             )  # fmt: skip
 
@@ -349,8 +422,20 @@ def test_a_video_file_that_is_damaged_or_turned_is_refused(tmp_path, monkeypatch
         clip.frame(2)
     shutil.rmtree(tmp_path / "images")
     clip = movie(tmp_path, monkeypatch, Pretended([10], 1, turned=90)).clip("a")
-    with pytest.raises(UserError, match="turned by 90 degrees"):
+    with pytest.raises(UserError, match=r"^\S+a\.MP4 is turned by 90 degrees.*save it upright\.$"):
         clip.frame(0)
+    shutil.rmtree(tmp_path / "images")
+    skipped = Pretended([10, 11, 12], 3, corrupt=11)
+    clip = movie(tmp_path, monkeypatch, skipped, step=2).clip("a")
+    assert clip.frame(0)[0, 0, 0] == 10
+    with pytest.raises(UserError, match=r"a\.MP4 is damaged at frame 1.*fetch it again\.$"):
+        clip.frame(1)
+    shutil.rmtree(tmp_path / "images")
+    sound = Pretended([], 0)
+    sound.streams.video.clear()
+    with pytest.raises(UserError, match=r"a\.MP4 has no video in it"):
+        movie(tmp_path, monkeypatch, sound).clip("a")
+    shutil.rmtree(tmp_path / "images")
     with pytest.raises(UserError, match="has no frames"):
         movie(tmp_path, monkeypatch, Pretended([], 0)).clip("a")
 

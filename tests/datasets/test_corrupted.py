@@ -150,6 +150,18 @@ def test_where_the_data_lie_is_none_of_it(tmp_path):
     assert here["place"] != there["place"]
 
 
+@pytest.mark.parametrize("make", ["mkdir", "touch"])
+def test_a_kind_is_a_word_whatever_lies_in_the_folder(tmp_path, monkeypatch, make):
+    usual = f"corrupted:dataset={SMALL},kind=fog"
+    before, label = plan_of(usual), label_of(load("dataset", usual))
+    getattr(tmp_path / "fog", make)()
+    monkeypatch.chdir(tmp_path)
+    assert plan_of(usual) == before
+    assert label_of(load("dataset", usual)) == label
+    with pytest.raises(UserError, match=r"kind=foggy is not known; did you mean fog\? Known are b"):
+        load("dataset", "corrupted:kind=foggy")
+
+
 def test_it_is_called_by_its_dataset_and_what_was_done():
     assert label_of(load("dataset", "corrupted:kind=fog")) == "mini-corrupted-kind=fog"
     spec = "corrupted:dataset=scenes:images=3,kind=snow,severity=5"

@@ -1,5 +1,7 @@
 """Slices of volumes: how they lie, what becomes grey, what is refused."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,17 @@ LABELS = np.zeros(SHAPE, dtype=np.uint8)
 LABELS[1:3, 2:6, 1] = 3
 LABELS[4, 0, 1] = 1
 LABELS[0, 0, 3] = 3
+
+
+COLOURS = np.zeros(SHAPE, dtype=[(letter, "u1") for letter in "RGB"])
+
+
+def stretch(root):
+    """Other sides of voxels in the header than in the affine, as some programs leave them."""
+    volume = nibabel.Nifti1Image(LABELS, AFFINE)
+    content = bytearray(volume.to_bytes())
+    content[80:92] = np.full(3, 9, dtype="<f4").tobytes()
+    (root / "masks" / "case.nii.gz").write_bytes(gzip.compress(bytes(content)))
 
 
 def write(path, values, affine=AFFINE):
@@ -105,6 +118,12 @@ def test_contours_are_measured_in_the_unit_of_the_header(folder):
         (lambda root: (root / "masks" / "case.nii.gz").unlink(), "has no labels"),
         (lambda root: (root / "masks" / "case.nii.gz").write_bytes(b"no"), "no NIfTI volume"),
         (lambda root: write(root / "images" / "case_0000.nii.gz", VALUES[..., None]), "dimensions"),
+        (lambda root: write(root / "images" / "case_0000.nii.gz", COLOURS), "holds colours"),
+        (lambda root: write(root / "images" / "case_0000.nii.gz", VALUES * 1j), "type complex128"),
+        (lambda root: write(root / "masks" / "case.nii.gz", -LABELS.astype(np.int16)), "label -3"),
+        (lambda root: write(root / "masks" / "case.nii.gz", LABELS * 0), "no volume with a label"),
+        (lambda root: write(root / "masks" / "b.nii.gz", LABELS), "belongs to no image"),
+        (lambda root: stretch(root), r"of 9 x 9 x 9 by pixdim and of 0.5 x 0.8 x 3 by its affine"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(folder, spoil, says):
@@ -112,6 +131,7 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(folder, spoil, says):
 
     def read():
         data = opened(folder)
+        data.read_image(data.ids[0])
         data.read_truth(data.ids[0], Instances)
 
     with pytest.raises(UserError, match=says):

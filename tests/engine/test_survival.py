@@ -185,7 +185,9 @@ def test_a_score_whose_process_is_killed_is_made_again(runner, plain, tmp_path):
 def test_a_score_that_always_kills_its_process_fails_alone(runner, plain, capsys):
     runner.task = {"kills": "04"}
     runner.run("--workers=2", code=1)
-    assert "killed its process 3 times" in runner.result["failed"]["04"]
+    said = runner.result["failed"]["04"]
+    assert "killed its process 3 times" in said
+    assert "in a script of your own write `if __name__ == '__main__':`" in said
     assert {**runner.records, "04": plain.records["04"]} == plain.records
 
 

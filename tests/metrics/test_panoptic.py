@@ -186,6 +186,29 @@ def test_scene_parsing_is_read(tmp_path):
     assert not truth.things.any()
 
 
+def test_scene_parsing_names_its_classes_by_the_file_of_the_release(tmp_path):
+    """open_semantic asks for them by these names."""
+    for part in ("images", "annotations"):
+        (tmp_path / part / "validation").mkdir(parents=True)
+    names = tmp_path / "objectInfo150.txt"
+
+    def opened(*rows, title="Name"):
+        names.write_text("\n".join([f"Idx\tRatio\tTrain\tVal\t{title}", *rows]) + "\n")
+        return load("dataset", "sceneparsing", root=str(tmp_path))
+
+    rows = [f"{number} \t0.01\t9\t8\tthing {number}, object " for number in range(1, 151)]
+    dataset = opened(*rows)
+    assert dataset.categories == {number: f"thing {number}" for number in range(1, 151)}
+    load("task", "open_semantic").check(dataset)
+    other = opened(*rows[:-1], "150\t0.01\t9\t8\tflag")
+    assert other.fingerprint != dataset.fingerprint
+    for wrong in (opened(*rows[:-1]), opened(*rows, title="Stuff")):
+        with pytest.raises(UserError, match="does not name the classes 1 to 150"):
+            _ = wrong.categories
+    names.unlink()
+    assert load("dataset", "sceneparsing", root=str(tmp_path)).categories == {}
+
+
 class Answering(Model):
     """Answers each prompt with the segment that is under it: the truth itself."""
 

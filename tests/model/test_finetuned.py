@@ -78,6 +78,34 @@ def test_a_file_that_does_not_fit_is_refused(base, tmp_path, change, words):
         load("model", f"hf:{base},finetuned={tmp_path / 'mine.pt'}")
 
 
+def halves(whole, change):
+    return {
+        change(name) if name.startswith("mask_decoder.") else name: whole[name] for name in whole
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda s: halves(s, lambda name: f"module.{name}"), "120 others have no place"),
+        # Another program's names of the decoder, of which some are the same.
+        (lambda s: halves(s, lambda name: name.replace("proj_in", "layers.9")), "layers.9.bias"),
+        (lambda s: {DECODER: s[DECODER], "a": s[DECODER], "b": s[DECODER]}, "2 others"),
+    ],
+)  # fmt: skip
+def test_a_file_of_which_a_half_would_be_lost_is_refused(base, tmp_path, change, words):
+    torch.save(change(part(base, "")), tmp_path / "mine.pt")
+    with pytest.raises(UserError, match=f"laid over by halves: .*{words}"):
+        load("model", f"hf:{base},finetuned={tmp_path / 'mine.pt'}")
+
+
+def test_one_of_several_files_of_a_model_is_refused(base, tmp_path):
+    sam().save_pretrained(tmp_path, max_shard_size="40KB")
+    first = sorted(tmp_path.glob("*.safetensors"))[0]
+    with pytest.raises(UserError, match=f"{first.name} is one of the .* files that"):
+        load("model", f"hf:{base},finetuned={first}")
+
+
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory):
     """The folder of a LoRA adapter of the tiny SAM, and the weights with it."""
@@ -153,6 +181,18 @@ def test_a_folder_that_is_no_adapter_is_refused(tmp_path, files, words):
         (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=words):
         put_into(torch.nn.Linear(1, 1), tmp_path)
+
+
+def test_an_adapter_of_another_base_is_said(base, adapter, tmp_path, caplog):
+    """Of the same shapes, so that it can be merged."""
+    for file in adapter[0].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "adapter_config.json"
+    for name, words in (("someone/tiny", 0), ("someone/medical", 1)):
+        stated = {**json.loads(config.read_text()), "base_model_name_or_path": name}
+        config.write_text(json.dumps(stated))
+        load("model", f"hf:{base},finetuned={tmp_path}")
+        assert caplog.text.count("says that it was made for someone/") == words
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path):

@@ -257,3 +257,16 @@ def test_a_file_of_another_shape_is_refused(trained, tmp_path):
                {**note, "text": {**note["text"], "weights": "0" * 64}})  # fmt: skip
     with pytest.raises(UserError, match="trained with another SAM"):
         load("model", f"sam_text:{tmp_path / 'sam'}")
+
+
+def test_a_projection_that_cannot_answer_is_refused(trained, tmp_path):
+    note, weight = state.read_about(trained), torch.zeros(256, 16)
+    for name, value, text, words in (
+        ("nan", weight * float("nan"), note["text"], "tensor projection.weight holds NaN"),
+        ("bare", weight, {"encoder": "minilm"}, "holds no projection of texts"),
+    ):
+        state.save(tmp_path / name, {"projection.weight": value}, {**note, "text": text})
+        with pytest.raises(UserError, match=words):
+            load("model", f"sam_text:{tmp_path / name}")
+    with pytest.raises(UserError, match=r"template=a thing has no \{\} for the phrase"):
+        load("model", f"sam_text:{trained},template=a thing")

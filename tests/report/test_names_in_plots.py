@@ -1,97 +1,104 @@
 """Names of models in plots: none leaves its figure, and all can be told apart."""
 
 import re
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
-from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 
 from sambench.metrics.statistics import Estimate
-from sambench.report.pages import plots
-from sambench.report.pages.bars import HEIGHT, WIDTH, bars, histogram, round_numbers
+from sambench.report.pages.axes import Axis, round_numbers, round_powers
+from sambench.report.pages.bars import bars, histogram
+from sambench.report.pages.drawing import HEIGHT, WIDTH
 from sambench.report.pages.names import in_full, shorten, shortened, wrapped
-from sambench.report.pages.plots import Dot
+from sambench.report.pages.pareto import Dot, pareto
+from sambench.report.pages.plots import curves_plot
+from sambench.report.pages.svg import LINE, SERIES
 from sambench.shown import Curve, Histogram, Metric
 
 LONG = [f"{i}_a_model_whose_name_has_sixty_letters_and_is_written_in_full_{i}" for i in range(9)]
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """The figure of a plot, as it is drawn."""
-    drawn = []
-
-    def draw(name, caption, paint, size=plots.SIZE, png=None):
-        with rc_context(plots.STYLE):
-            own = Figure(figsize=size, layout="constrained")
-            FigureCanvasAgg(own)
-            paint(own.subplots())
-            own.canvas.draw()
-        drawn.append(own)
-        return caption
-
-    monkeypatch.setattr(plots, "_draw", draw)
-
-    def made(plot, *arguments, **options):
-        caption = getattr(plots, plot)("p", *arguments, **options)
-        return drawn[-1], caption
-
-    return made
-
-
-def leaving(figure):
-    """The texts that leave the figure."""
-    axes = figure.axes[0]
-    labels = [text for legend in figure.legends for text in legend.get_texts()]
-    low, high = axes.get_ylim()
-    ticks = [text for text in axes.get_yticklabels() if low <= text.get_position()[1] <= high]
-    ticks += [axes.xaxis.label, axes.yaxis.label]
-    own = axes.get_legend()
-    inside = own.get_texts() if own else []
-    boxes = {
-        text.get_text(): text.get_window_extent()
-        for text in [*axes.texts, *labels, *ticks, *inside]
-    }
-    edge = figure.bbox
+def leaving(plot):
+    """The texts that leave the figure, as the page's widest font has them."""
+    width, height = map(float, ElementTree.fromstring(plot.svg).get("viewBox").split()[2:])
     return [
         text
-        for text, box in boxes.items()
-        if text and (box.x0 < edge.x0 or box.x1 > edge.x1 or box.y0 < edge.y0 or box.y1 > edge.y1)
+        for text, low, high, across, turned in placed(plot.svg)
+        if low < 0
+        or high > (height if turned else width)
+        or not 4 < across < (width if turned else height) - 4
     ]
 
 
+def ways(plot):
+    """The lines of a plot: the colour and the points of each."""
+    found = []
+    for path in ElementTree.fromstring(plot.svg).iter("{http://www.w3.org/2000/svg}path"):
+        colour = re.search(r"stroke: (#\w+)", path.get("style"))[1]
+        if not re.search("[a-z]", path.get("d")):  # markers have curves
+            pairs = re.findall(r"[ML]([\d.]+) ([\d.]+)", path.get("d"))
+            found.append((colour, [(float(x), float(y)) for x, y in pairs]))
+    return found
+
+
 @pytest.mark.parametrize("cost", [[1, 2, 3], [1, 50, 900], [5, 5, 5]])
-def test_names_beside_dots_stay_inside_the_axes(figure, cost):
+def test_names_beside_dots_stay_inside(cost):
     dots = [
         Dot(name, c, Estimate(50 + i, 45, 60), "cpu")
         for i, (name, c) in enumerate(zip(LONG[:3], cost, strict=True))
     ]
-    drawn, caption = figure("pareto", dots, Metric("ODS", ""), "images/s", more_is_better=True)
-    axes = drawn.axes[0]
-    for text in axes.texts:
-        box, frame = text.get_window_extent(), axes.get_window_extent()
-        assert box.x0 > frame.x0
-        assert box.x1 < frame.x1 + 4
-    assert not leaving(drawn)
-    assert all(name in caption for name in LONG[:3])
+    plot = pareto("p", dots, Metric("ODS", ""), "images/s", more_is_better=True)
+    assert not leaving(plot)
+    assert all(name in plot.caption for name in LONG[:3])
+    names = [box for box in placed(plot.svg) if "…" in box[0]]
+    assert len(names) == 3
+    assert all(
+        a[2] < b[1] or b[2] < a[1] or abs(a[3] - b[3]) > 7 for a, b in combinations(names, 2)
+    )
 
 
 @pytest.mark.parametrize("names", [LONG[:2], LONG, ["sobel", "canny"]])
-def test_legends_stay_inside_the_figure(figure, names):
+def test_legends_stay_inside_the_figure(names):
     curves = {name: Curve("c", (0.1, 0.9), (0.2, 0.7), equal_f=True) for name in names}
-    drawn, caption = figure("curves_plot", curves)
-    assert not leaving(drawn)
-    assert all(name in caption for name in names if len(name) > 56)
-    axes = drawn.axes[0]
-    assert axes.get_window_extent().height > 200  # a legend takes no room from the lines
+    plot = curves_plot("p", curves)
+    assert not leaving(plot)
+    assert all(name in plot.caption for name in names if len(name) > 56)
+    heights = [abs(way[0][1] - way[1][1]) for _, way in ways(plot) if way[0][0] == way[1][0]]
+    assert max(heights) > 200  # a legend takes no room from the lines
+
+
+def test_a_legend_is_where_it_covers_no_line():
+    rising = curves_plot("p", {"a": Curve("c", (0.0, 1.0), (0.0, 1.0))})
+    falling = curves_plot("p", {"a": Curve("c", (0.0, 1.0), (1.0, 0.0))})
+    (left,), (right,) = (
+        [box for box in placed(plot.svg) if box[0] == "a"] for plot in (rising, falling)
+    )
+    assert (left[1] < WIDTH / 2 < right[1], left[3] < HEIGHT / 2, right[3] < HEIGHT / 2) == (
+        True, True, True,
+    )  # fmt: skip
+
+
+def test_points_of_a_curve_stand_where_their_values_are():
+    """Equal factors are equally far apart on a logarithmic axis; what is undefined is a gap."""
+    nan = float("nan")
+    curve = Curve(
+        "c", (1, 10, 100, 150, 1000), (0.0, 0.25, 1.0, nan, 0.5), log=True, unit="percent"
+    )
+    plot = curves_plot("p", {"a": curve})
+    (_, way), *_ = [found for found in ways(plot) if found[0] == SERIES[0]]
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = way
+    assert [x2 - x1, x3 - x2] == pytest.approx([x1 - x0] * 2, abs=0.11)
+    assert [y0 - y1, y0 - y3] == pytest.approx([(y0 - y2) / 4, (y0 - y2) / 2], abs=0.11)
+    (line,) = re.findall(r'd="([^"a-z]+)"[^>]*stroke-width: 1.6', plot.svg)[:1]
+    assert re.sub(r"[\d. ]", "", line) == "MLLM"
+    assert {text for text, *_ in placed(plot.svg)} >= {"1", "10", "100", "1000", "50", "c %", "a"}
 
 
 def placed(svg):
-    """Each text of bars with its box, as the page's widest font has it: x0, x1."""
+    """Each text with its ends along it, its middle across, and whether it is turned."""
     font = FT2Font(findfont("DejaVu Sans"))
     boxes = []
     for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"):
@@ -102,8 +109,10 @@ def placed(svg):
         shift = {"start": 0, "middle": 0.5, "end": 1}[
             re.search(r"text-anchor: (\w+)", text.get("style"))[1]
         ]
-        along = float(text.get("y" if text.get("transform") else "x"))
-        boxes.append((text.text, along - shift * width, along + (1 - shift) * width))
+        turned = text.get("transform") is not None
+        along, across = (float(text.get(side)) for side in ("yx" if turned else "xy"))
+        low, high = along - shift * width, along + (1 - shift) * width
+        boxes.append((text.text, low, high, across, turned))
     return boxes
 
 
@@ -111,17 +120,15 @@ def test_names_of_bars_and_what_is_below_them_stay_inside():
     label = f"mIoU, %: {LONG[0]} over {LONG[1]} in words that go on for more than a line"
     for value in (4.0, -4.0, 0.0):
         plot = bars("p", {**dict.fromkeys(LONG, value), "W" * 28: 100}, label, "Gains.")
-        assert not [text for text, low, high in placed(plot.svg) if low < 0 or high > WIDTH]
+        assert not leaving(plot)
         assert all(name in plot.caption for name in LONG)
 
 
 def test_names_of_a_histogram_stay_inside():
     counted = Histogram(LONG[0] * 2, (0.0, 0.5, 1.0), (1234567, 2), y_label="objects " * 9)
     plot = histogram("p", counted)
-    upright = [box for box in placed(plot.svg) if "objects" not in box[0]]
-    assert not [text for text, low, high in upright if low < 0 or high > WIDTH]
-    beside = [box for box in placed(plot.svg) if "objects" in box[0]]
-    assert not [text for text, low, high in beside if low < 0 or high > HEIGHT]
+    assert not leaving(plot)
+    assert sum(turned for *_, turned in placed(plot.svg)) == 3
 
 
 @pytest.mark.parametrize(
@@ -168,13 +175,31 @@ def test_the_middle_is_left_out_and_no_two_are_written_alike():
     assert in_full({"abc": "a…c"}) == "a…c is abc."
 
 
-def test_the_line_of_equal_x_and_y_is_drawn_and_said(figure):
-    curve = Curve("reliability", (0.2, 0.9), (0.4, 0.7), diagonal=True)
-    drawn, caption = figure("curves_plot", {"a": curve})
-    axes = drawn.axes[0]
-    lines = [[*line.get_xdata(), *line.get_ydata()] for line in axes.lines]
-    assert [0, 1, 0, 1] in lines
-    assert axes.get_xlim() == (0, 1)
-    assert "both are equal" in caption
-    _, plain = figure("curves_plot", {"a": Curve("c", (0.2, 0.9), (0.4, 0.7))})
-    assert "both are equal" not in plain
+def test_the_line_of_equal_x_and_y_is_drawn_and_said():
+    plot = curves_plot("p", {"a": Curve("c", (0.0, 1.0), (1.0, 0.0), diagonal=True)})
+    (((left, top), (right, bottom)),) = [way for colour, way in ways(plot) if colour == SERIES[0]][
+        :1
+    ]
+    assert (LINE, [(left, bottom), (right, top)]) in ways(plot)
+    assert "both are equal" in plot.caption
+    plain = curves_plot("p", {"a": Curve("c", (0.2, 0.9), (0.4, 0.7))})
+    assert "both are equal" not in plain.caption
+
+
+def test_lines_of_equal_f_end_where_precision_and_recall_are_1():
+    plot = curves_plot("p", {"a": Curve("c", (0.0, 1.0), (1.0, 0.0), equal_f=True)})
+    (((left, top), (right, bottom)),) = [way for colour, way in ways(plot) if colour == SERIES[0]][
+        :1
+    ]
+    grey = [way for colour, way in ways(plot) if colour == LINE]
+    assert len(grey) == 9
+    for f, way in zip(range(1, 10), grey, strict=True):
+        least = f / (20 - f)
+        assert way[0] == pytest.approx((left + least * (right - left), top), abs=0.11)
+        assert way[-1] == pytest.approx((right, bottom - least * (bottom - top)), abs=0.11)
+
+
+def test_numbers_of_a_logarithmic_axis():
+    assert round_powers(0.8, 120) == [1, 2, 5, 10, 20, 50, 100]
+    assert round_powers(0.003, 4000) == [0.01, 0.1, 1, 10, 100, 1000]
+    assert list(Axis(6, 9, 0, 1, log=True).ticks()) == [6, 6.5, 7, 7.5, 8, 8.5, 9]

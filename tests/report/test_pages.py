@@ -152,6 +152,7 @@ def contents(tmp_path_factory) -> Contents:
         addresses={run.path: f"run-{i}.html" for i, run in enumerate(runs)},
         drawings={run.path: drawn(run.result) for run in runs},
         scored={run.path: ScoredRun(run, None, {id: line}, {id: 0.5}) for run in runs},
+        about={"points": hostile("about")},
     )
 
 

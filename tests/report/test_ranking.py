@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sambench.metrics.significance import p_values, swaps_for
 from sambench.metrics.statistics import Estimate, estimates
 from sambench.report.leaderboard import make_boards, show_ranks, tie_rule
-from sambench.report.ranking import paired_tests, standings
+from sambench.report.ranking import paired_tests, read_together, standings
 from sambench.shown import Metric
 from sambench.store.paths import RECORDS
 from sambench.store.result import Result, write_result
@@ -134,7 +136,7 @@ class TestRecords:
             write_run(records_of, tmp_path, "a", self.hard),
             write_run(records_of, tmp_path, "b", self.steady),
         ]
-        assert paired_tests(runs, Metric("mIoU", "overlap")) == {(0, 1): 1 / 1001}
+        assert paired_tests(read_together(runs), Metric("mIoU", "overlap")) == {(0, 1): 1 / 1001}
         (board,) = make_boards(runs)
         assert [(e.label, show_ranks(e)) for e in board.entries] == [("b", "1"), ("a", "2")]
         assert "same images" in tie_rule(board)
@@ -171,7 +173,7 @@ class TestRecords:
             )
             for i in range(10)
         ]  # fmt: skip
-        p = paired_tests(runs, Metric("mIoU", "overlap"))
+        p = paired_tests(read_together(runs), Metric("mIoU", "overlap"))
         assert len(p) == 45
         assert min(p.values()) <= 0.05
         (board,) = make_boards(runs)
@@ -185,13 +187,30 @@ class TestRecords:
             write_run(records_of, tmp_path, name, values)
             for name, values in (("a", self.hard), ("b", self.noisy), ("c", self.hard[::-1].copy()))
         ]
-        shared = paired_tests(runs, Metric("mIoU", "overlap"))
+        shared = paired_tests(read_together(runs), Metric("mIoU", "overlap"))
         task = type(runs[0].task)
         monkeypatch.setattr(
             task, "estimator", lambda self, records, of=task.estimator: of(self, records).one
         )
-        assert paired_tests(runs, Metric("mIoU", "overlap")) == shared
+        assert paired_tests(read_together(runs), Metric("mIoU", "overlap")) == shared
         assert len(set(shared.values())) == 3
+
+    def test_pairs_of_many_images_are_tested_at_once_as_one_by_one(
+        self, tmp_path: Path, records_of
+    ) -> None:
+        rng = np.random.default_rng(3)
+        values = [np.full(520, 0.5) + rng.normal(0.002 * i, 0.03, 520) for i in range(4)]
+        runs = [write_run(records_of, tmp_path, f"m{i}", own) for i, own in enumerate(values)]
+        records = [[line["record"] for line in run.lines()] for run in runs]
+        both = {
+            (i, j): runs[0].task.estimator([*records[i], *records[j]])
+            for i, j in combinations(range(4), 2)
+        }
+        p = paired_tests(read_together(runs), Metric("mIoU", "overlap"))
+        assert p == {
+            pair: p_values(own, own, 520, swaps=swaps_for(6))["mIoU"] for pair, own in both.items()
+        }
+        assert len(set(p.values())) == 6
 
     def test_one_image_tells_nothing_of_noise(self, tmp_path: Path, records_of) -> None:
         (board,) = make_boards(

@@ -125,6 +125,13 @@ class TestNothingToRun:
         assert said in printed.err
         assert "Traceback" not in printed.err
 
+    @pytest.mark.parametrize("command", [["reproduce"], ["report", "results"]])
+    def test_a_folder_of_published_numbers_must_be_there(
+        self, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*command, "--published", str(tmp_path / "none")]) == 2
+        assert "none is no folder of published numbers" in capsys.readouterr().err
+
     def test_all_tables_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["reproduce"]) == 0
         head, *lines = capsys.readouterr().out.splitlines()

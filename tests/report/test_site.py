@@ -27,7 +27,7 @@ from sambench.report.pages.layers import (
     fit,
 )
 from sambench.report.pages.links import file_slug, safe_link
-from sambench.report.pages.plots import Dot, pareto_front
+from sambench.report.pages.pareto import Dot, pareto_front
 from sambench.report.pages.site import build_site
 from sambench.report.pages.svg import inline_svg
 from sambench.report.scores import chosen_images

@@ -119,6 +119,19 @@ def test_a_result_without_its_records_is_reported(
     assert "has no records beside it" in capsys.readouterr().out
 
 
+def test_records_that_cannot_be_unpacked_are_reported(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report(kept, "--update")
+    packed = kept / "edges" / "mini" / "sobel.records.jsonl.gz"
+    packed.write_bytes(packed.read_bytes()[:-20])
+    capsys.readouterr()
+    assert report(kept, "--check") == 1
+    said = capsys.readouterr()
+    assert f"{packed} cannot be unpacked, it is cut short or damaged" in said.err
+    assert "sobel.json has no records beside it" in said.out
+
+
 def test_a_damaged_file_is_reported(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (kept / "edges" / "mini" / "b.json").write_text("{")
     assert report(kept, "--check") == 1

@@ -6,6 +6,7 @@ import pytest
 
 from sambench.cli import main
 from sambench.errors import UserError
+from sambench.store import lines as line_of
 from sambench.store import records
 from sambench.store.run import Run, find_runs, read_run
 
@@ -57,13 +58,13 @@ def test_each_line_is_parsed_once_and_the_last_of_an_image_counts(tmp_path, fold
     run.path.write_bytes(found.path.read_bytes())
     header, *rest = found.records_path.read_bytes().splitlines(keepends=True)
     first, second = (line for line in rest if b'"record"' in line)
-    again = records.as_line({**json.loads(first), "seconds": {"embed": 123.0}, "crc": 0})
-    gone = records.as_line({"changed": [json.loads(first)["id"]]})
+    again = line_of.as_line({**json.loads(first), "seconds": {"embed": 123.0}, "crc": 0})
+    gone = line_of.as_line({"changed": [json.loads(first)["id"]]})
     content = [header, first, second, gone, again.replace(b',"crc":0', b"")]
-    content[-1] = records._checked(content[-1].rpartition(b',"crc"')[0])
+    content[-1] = line_of._checked(content[-1].rpartition(b',"crc"')[0])
     run.records_path.write_bytes(b"".join(content))
-    parsed, parse = [], records._parsed
-    monkeypatch.setattr(records, "_parsed", lambda line: parsed.append(line) or parse(line))
+    parsed, parse = [], records.parsed
+    monkeypatch.setattr(records, "parsed", lambda line: parsed.append(line) or parse(line))
     lines = run.lines()
     assert parsed == content
     assert lines == run.index.lines(run.index.offsets)[::-1]

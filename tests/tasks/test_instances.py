@@ -297,6 +297,25 @@ def test_masks_made_elsewhere_are_scored_without_a_model(tmp_path):
         run(elsewhere, Shrunk(), truth)
 
 
+@pytest.mark.parametrize("option", ["min_score=0.85", "max_boxes=1", "mask=single", "surface=2"])
+def test_what_changes_nothing_of_masks_made_elsewhere_is_refused(option, tmp_path):
+    """The protocol would state it, and the masks are scored as they are."""
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "1.json").write_text("[]")
+    truth = truth_of(BOX, categories=[1])
+    elsewhere = load("task", f"instances:source=elsewhere,{option}")
+    settings = Settings(output=tmp_path / "runs", progress=False)
+    with pytest.raises(UserError, match=f"^--{option.partition('=')[0].replace('_', '-')} says"):
+        rescore(
+            "instances",
+            elsewhere,
+            tmp_path / "m",
+            saved_model(tmp_path / "m"),
+            Few(truth),
+            settings,
+        )
+
+
 def test_saved_masks_load_again_and_feed_pycocotools(tmp_path):
     file = written(tmp_path / "d.json", (1, 1, BOX, 0.5), (1, 2, (0, 0, 9, 9), 0.25))
     task = load("task", f"instances:detections={file}")

@@ -208,6 +208,27 @@ def test_oracles_are_perfect_and_a_file_of_results_scores_as_the_run(tmp_path, c
     assert scored["metrics"]["AP"]["value"] == pytest.approx((1 + 51 / 101 + 0) / 3)
 
 
+@pytest.mark.parametrize(
+    "option", ["min_score=0.5", "most=1", "ask=shown", "template=a {}", "dealt=1"]
+)
+def test_what_says_how_a_model_is_asked_is_refused_of_masks_made_elsewhere(tmp_path, option):
+    dataset, task = coco(tmp_path), load("task", f"open_vocabulary:{option}")
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(UserError, match=f"--{option.partition('=')[0].replace('_', '-')} says how"):
+        task.load_all(tmp_path / "results.json", dataset)
+    with pytest.raises(UserError, match="scored as they are"):
+        task.surveyed([])
+    assert load("task", "open_semantic:background=class").surveyed([]).background == "class"
+
+
+def test_categories_that_a_name_does_not_tell_apart_are_refused(tmp_path):
+    """The first would take all pixels of both, and the other have an IoU of 0."""
+    dataset = coco(tmp_path, categories={**NAMES, 7: "Hot dog"})
+    for task in ("open_semantic", "open_vocabulary"):
+        with pytest.raises(UserError, match="calls both category 2 and 7 'hot dog'"):
+            load("task", task).check(dataset)
+
+
 def test_a_pixel_is_of_the_class_of_the_highest_score(tmp_path):
     dataset = coco(tmp_path)
     answers = {"cat": [(B, 0.9), (A, 0.4)], "hot dog": [(A | square(24, 5), 0.8)]}

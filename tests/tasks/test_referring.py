@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,39 @@ def test_what_is_kept_is_read_again_and_must_fit(tmp_path):
     other = Expressions(truth.size, (*truth.texts[:-1], "another"), truth.targets)
     with pytest.raises(UserError, match="wording"):
         task.score(found, other)
+
+
+def test_a_mask_that_numpy_would_stretch_to_the_image_is_refused():
+    task, found, truth = answers("")
+    column = rle.encode(np.ones((1, 24, 1), dtype=bool))[0]
+    wrong = replace(found, masks=[column, *found.masks[1:]])
+    with pytest.raises(UserError, match=r"the answer to 'left' is a mask of size \[24, 1\] in an"):
+        task.score(wrong, truth)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda c: c["masks"].pop(), "has 3 masks of 4 texts"),
+        (lambda c: c.pop("masks"), 'has no "masks"'),
+        (lambda c: c["masks"][1].update(counts="0"), r"masks\[1\].counts has damaged run lengths"),
+        (lambda c: c["masks"].__setitem__(0, [[0, 0, 4, 0, 4, 4]]), r"masks\[0\] is a list"),
+    ],
+)
+def test_a_spoiled_prediction_is_refused_by_file_and_place(tmp_path, spoil, says):
+    task, found, _ = answers("")
+    path = task.save(found, tmp_path / "a")
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"a\.json.*{says}"):
+        task.load(tmp_path / "a")
+
+
+def test_of_masks_made_elsewhere_no_option_says_which_answer():
+    assert load("task", "referring").surveyed([]) == load("task", "referring")
+    with pytest.raises(UserError, match="--answer says how a model is asked"):
+        load("task", "referring:answer=all").surveyed([])
 
 
 def test_the_task_keeps_its_contract_and_runs(tmp_path):
@@ -261,7 +295,13 @@ def test_a_list_that_holds_itself_is_refused(root):
 
 
 @pytest.mark.parametrize(
-    ("annotation", "says"), [(9, "does not list for its image"), (-1, "names an object")]
+    ("annotation", "says"),
+    [
+        (9, "does not list for its image"),
+        (-1, "names an object"),
+        ([7, 8], r"\[0\].ann_id names 2 objects, but every expression names one here"),
+        ([], "names 0 objects"),
+    ],
 )
 def test_a_reference_to_what_is_not_there_is_refused(root, annotation, says):
     wrong = [reference(1, 3, annotation, "val", "x")]
@@ -269,6 +309,28 @@ def test_a_reference_to_what_is_not_there_is_refused(root, annotation, says):
     data = load("dataset", f"refcoco:root={root}")
     with pytest.raises(UserError, match=says):
         data.read_truth("3", Expressions)
+
+
+@pytest.mark.parametrize("name", ["refcoco/refs(unc).p", "grefcoco/grefs(unc).json"])
+def test_what_would_count_twice_or_not_at_all_is_refused(root, name):
+    references = PLAIN if name.endswith(".p") else GENERAL
+    written = pickle.dumps if name.endswith(".p") else lambda value: json.dumps(value).encode()
+
+    def opened(content):
+        (root / name).write_bytes(written(content))
+        return load("dataset", f"{name.partition('/')[0]}:root={root}")
+
+    with pytest.raises(UserError, match=r"\[3\].ref_id is 1, which \[0\] has too"):
+        _ = opened([*references, references[0]]).ids
+    with pytest.raises(UserError, match=r"\[0\].sentences has no sentence"):
+        opened([{**references[0], "sentences": []}]).read_truth("3", Expressions)
+
+
+def test_an_empty_list_does_not_say_that_nothing_is_named(root):
+    wrong = [{**GENERAL[1], "ann_id": []}]
+    (root / "grefcoco/grefs(unc).json").write_text(json.dumps(wrong))
+    with pytest.raises(UserError, match=r"ann_id names nothing; write \[-1\] if"):
+        load("dataset", f"grefcoco:root={root}").read_truth("3", Expressions)
 
 
 def test_python_2_texts_are_read(root):

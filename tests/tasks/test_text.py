@@ -307,8 +307,88 @@ def test_predictions_of_other_phrases_are_refused(tmp_path):
     with pytest.raises(UserError, match="answers 'dog' as phrase 0"):
         task.score(other, sample.truth)
     (tmp_path / "q.json").write_text('{"a": 1}')
-    with pytest.raises(UserError, match=r"q\.json is not a prediction"):
+    with pytest.raises(UserError, match=r'q\.json has no "asked"; add it'):
         task.load(tmp_path / "q")
+
+
+def scored(tmp_path, dataset, results, *more):
+    """Exit status of scoring a file of results: mask, score and names of where they belong."""
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    words = ["score", "--task", "text", "--dataset", dataset, "--workers", "0", "--json", *more]
+    words += ["--predictions", str(tmp_path / "results.json"), "--output", str(tmp_path / "scored")]
+    return main(words)
+
+
+def result(image, category, mask, score=0.9):
+    return {"image_id": image, "category_id": category, "segmentation": rle(mask), "score": score}
+
+
+def coco_spec(tmp_path):
+    dataset = coco(tmp_path)
+    return f"coco:annotations={dataset.annotations},images={dataset.images}"
+
+
+def test_a_mask_of_another_size_is_refused_where_nothing_is_compared_with_it(tmp_path, capsys):
+    """Image 2 shows no cow: any mask would be a false positive, of whatever size."""
+    wrong = [result(1, 1, B), result(2, 4, np.ones((20, 30), bool))]
+    assert scored(tmp_path, coco_spec(tmp_path), wrong) == 1
+    said = capsys.readouterr().err
+    assert "image 2 failed: the answer to 'cow' is a mask of size [20, 30] in an image of" in said
+
+
+def test_masks_of_several_sizes_are_refused_by_the_name_of_their_file(tmp_path, capsys):
+    wrong = [result(1, 1, B), result(1, 4, np.ones((20, 30), bool))]
+    assert scored(tmp_path, coco_spec(tmp_path), wrong) == 2
+    assert f"{tmp_path / 'results.json'}: run-length encoding 1 is of size" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("score", [45, -0.2])
+def test_scores_that_min_score_cannot_be_compared_with_are_refused(tmp_path, capsys, score):
+    assert scored(tmp_path, coco_spec(tmp_path), [result(1, 1, B, score)]) == 2
+    assert f"has the score {score}, of 'cat' in image 1; write scores from 0 to 1" in (
+        capsys.readouterr().err
+    )
+
+
+def test_results_that_are_there_twice_are_said(tmp_path, capsys):
+    once, values = [result(1, 1, B), result(1, 2, A), result(2, 1, B)], []
+    for results in (once, [*once, once[1]]):
+        assert scored(tmp_path, coco_spec(tmp_path), results, "--fresh") == 0
+        said = capsys.readouterr()
+        values.append(json.loads(said.out)["metrics"]["cgF1"]["value"])
+    assert values[1] < values[0]
+    assert "results.json has 1 results that are there before, with the same mask" in said.err
+    assert "such as of image 1;" in said.err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"scores": []}, "has lists of unequal length"),
+        ({"rles": [[{"size": [9, 9], "counts": "0"}], [], [], []]}, r"rles\[0\]\[0\].counts has"),
+        ({"asked": ["one", 1, 2, 3]}, r'asked\[0\] is "one", expected a number'),
+        ({"phrases": None}, "phrases is null, expected a list"),
+    ],
+)
+def test_a_spoiled_prediction_is_refused_by_file_and_place(tmp_path, change, says):
+    task = load("task", "text")
+    sample = coco(tmp_path).sample("1", Concepts)
+    path = task.save(found_by(task, Told({"cat": [B]}), sample), tmp_path / "p")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError, match=rf"p\.json.*{says}"):
+        task.load(tmp_path / "p")
+
+
+def test_phrases_that_are_no_categories_are_asked_in_corrupted_images_too(tmp_path):
+    pytest.importorskip("imagecorruptions", reason="imagecorruptions-imaug is not installed")
+    saco(tmp_path)
+    spec = f"saco:subset=gold_tiny;root={tmp_path}"
+    dataset = load("dataset", f"corrupted:dataset={spec},kind=contrast")
+    load("task", "text").check_images(dataset, dataset.ids)
+    with pytest.raises(UserError, match="names its phrases by no category"):
+        load("task", "text").load_all(tmp_path / "none.json", dataset)
 
 
 def test_models_without_texts_are_refused_in_one_sentence(tmp_path, capsys):
@@ -377,6 +457,11 @@ def test_its_masks_are_those_of_the_inner_model(clip):
     assert np.array_equal(found, decode(embedding.rles))
     known = {own["counts"] for (masks,) in sample.truth.annotations for own in masks}
     assert {own["counts"] for own in embedding.rles} <= known
+
+
+def test_a_template_without_a_place_for_the_phrase_is_refused(clip):
+    with pytest.raises(UserError, match=r"template=a thing has no \{\} for the phrase"):
+        ranked(clip, template="a thing")
 
 
 def test_best_and_threshold(clip):

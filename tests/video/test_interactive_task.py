@@ -1,10 +1,12 @@
 """Clicking through a clip: offline on the worst frame, online where the mask is too bad."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from sambench.errors import UserError
 from sambench.interfaces import Sample
 from sambench.masks.rle import decode
 from sambench.model import _following
@@ -98,3 +100,13 @@ def test_predictions_survive_their_file(tmp_path):
     assert [*task.layers(found)] == ["Prediction", "After the last round"]
     names = [curve.name for curve in task.curves([task.score(found, truth)])]
     assert names == ["J&F-frames", "J-time", "F-time", "J&F of objects"]
+
+
+def test_a_file_of_other_frames_or_rounds_is_refused():
+    """Both would be scored in silence, or end the run of all clips."""
+    task, found, truth = predict("video_interactive:frames=2", PATHS["two"])
+    later = replace(found, frames=(*found.frames[1:], "00005"))
+    with pytest.raises(UserError, match="2 rounds of 5 frames, and 2 of 5 are asked for, named as"):
+        task.score(later, truth)
+    with pytest.raises(UserError, match="has 1 rounds of 5 frames, and 2 of 5 are asked for"):
+        task.score(replace(found, masks=found.masks[:1]), truth)

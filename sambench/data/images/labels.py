@@ -57,7 +57,10 @@ def read_labels(path: Path) -> NDArray[np.int64]:
     """
     with opened(path) as image, damage_of(path):
         if image.mode not in (*GREY_MODES, "1", "L", "P"):
-            raise UserError(f"{path} has {len(image.getbands())} channels; a label image has one.")
+            raise UserError(
+                f"{path} has {len(image.getbands())} channels; a label image has one: give the "
+                "palette or grey image whose values are the labels."
+            )
         page = _page(image, path)
     return labels_of(page.values, path)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from sambench.report.details import Drawings, Part
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.numbers import metric_of, numbered, show_metric, speed
-from sambench.report.pages import bars, plots
+from sambench.report.pages import bars
 from sambench.report.pages.links import file_slug
 from sambench.report.pages.names import LONGEST, shortened
-from sambench.report.pages.plots import Dot
+from sambench.report.pages.pareto import Dot, pareto
+from sambench.report.pages.plots import curves_plot
 from sambench.report.pages.svg import Plot
 from sambench.shown import Curve
 from sambench.store.result import Result
@@ -36,7 +37,7 @@ def _pareto_plots(board: Board, entries: Sequence[Entry]) -> list[Plot]:
         dots = [dot for entry in entries if (dot := _dot(board, entry, cost_of)) is not None]
         if len(dots) > 1:
             stem = f"{name}-{board.key}"
-            found.append(plots.pareto(stem, dots, board.metric, label, more_is_better=more))
+            found.append(pareto(stem, dots, board.metric, label, more_is_better=more))
     return found
 
 
@@ -82,14 +83,14 @@ def _curve_plots(
         assert entry.run is not None
         for name, curve in data[entry.run.path].curves.items():
             by_name.setdefault(name, {})[entry.label] = curve
-    return [plots.curves_plot(f"{file_slug(n)}-{board.key}", c) for n, c in by_name.items()]
+    return [curves_plot(f"{file_slug(n)}-{board.key}", c) for n, c in by_name.items()]
 
 
 def run_plots(address: str, result: Result, data: Drawings) -> list[Plot]:
     """Curves, histograms and breakdowns of one result."""
     stem = address.removesuffix(".html")
     found = [
-        plots.curves_plot(f"{file_slug(name)}-{stem}", {result.model: curve})
+        curves_plot(f"{file_slug(name)}-{stem}", {result.model: curve})
         for name, curve in data.curves.items()
     ]
     found += [
@@ -187,7 +188,7 @@ def published_plots(board: Board) -> list[Plot]:
         return [bars.bars(f"published-{board.key}", gains, title, f"{board.title}.")]
     groups = dict.fromkeys((m.of or m.name, m.group) for m in board.metrics if numbered(m))
     return [
-        plots.curves_plot(f"published-{board.key}{f'-{i}' if i else ''}", curves)
+        curves_plot(f"published-{board.key}{f'-{i}' if i else ''}", curves)
         for i, (of, group) in enumerate(groups)
         if (curves := _printed_curves(board, of, group))
     ]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sambench.errors import UserError
-from sambench.interfaces import JSON, Dataset
+from sambench.interfaces import JSON, Dataset, Estimator
+from sambench.registry import entries
 from sambench.report.details import Drawings, drawings
 from sambench.report.leaderboard import Board
 from sambench.report.pages.browser import ScoredRun
@@ -27,12 +28,14 @@ class Contents:
         addresses: result file -> its page.
         drawings: result file -> its curves, histograms and breakdowns.
         scored: result file -> its records with scores; missing where there are none.
+        about: task -> what it is, in a line; of those that are installed.
     """
 
     boards: Sequence[Board]
     addresses: Mapping[Path, str]
     drawings: Mapping[Path, Drawings]
     scored: Mapping[Path, ScoredRun]
+    about: Mapping[str, str]
 
     def tasks(self) -> list[str]:
         """The tasks, in order."""
@@ -58,13 +61,14 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
     addresses: dict[Path, str] = {}
     drawn: dict[Path, Drawings] = {}
     scored: dict[Path, ScoredRun] = {}
+    estimators = {path: own for board in boards for path, own in board.estimators.items()}
     for run in {run.path: run for board in boards for run in runs_of(board)}.values():
         addresses[run.path] = _run_address(run.result, set(addresses.values()))
         lines = run.lines()
         dataset = datasets.get(str(run.result.protocol["dataset"].get("fingerprint")))
         # A dataset need not have names of categories.
         categories = getattr(dataset, "categories", None)
-        found = _scored(run, lines) if lines else None
+        found = _scored(run, lines, estimators.get(run.path)) if lines else None
         if found is None:
             drawn[run.path] = drawings(run.result)
         else:
@@ -72,7 +76,8 @@ def gather(boards: Sequence[Board], datasets: Mapping[str, Dataset]) -> Contents
             records = [line["record"] for line in lines]
             references = run.index.header.get("references", ())
             drawn[run.path] = drawings(run.result, found.task, records, categories, references)
-    return Contents(boards, addresses, drawn, scored)
+    about = {entry.name: entry.summary for entry in entries("task")}
+    return Contents(boards, addresses, drawn, scored, about)
 
 
 def _run_address(result: Result, taken: set[str]) -> str:
@@ -81,11 +86,11 @@ def _run_address(result: Result, taken: set[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _scored(run: Run, lines: Sequence[JSON]) -> ScoredRun | None:
+def _scored(run: Run, lines: Sequence[JSON], estimator: Estimator | None) -> ScoredRun | None:
     """The scores of its images; None, which is logged, where its task cannot be set up."""
     try:
         task = run.task
-        scores = image_scores(task, run.result.metric, lines)
+        scores = image_scores(task, run.result.metric, lines, estimator)
     except UserError as error:
         log.warning("no scores of single images for %s: %s", run.path, error)
         return None

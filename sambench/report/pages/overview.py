@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sambench.registry import entries
 from sambench.report.leaderboard import Board, Entry
 from sambench.report.matrix import Cell, Known, Matrix, Place, filters, kinds, make_matrix
 from sambench.report.numbers import counted, hardware, legend, speed
@@ -54,14 +53,14 @@ class Summary:
 
     Attributes:
         task: its name.
-        about: what it is, in sentences.
+        about: what it is, in a line; "" where it is not known.
         places: its boards that stand in the matrix.
         leaders: for each of these, the lines that none beats beyond noise.
         published: how many published tables it has.
     """
 
     task: str
-    about: Sequence[str]
+    about: str
     places: Sequence[Place]
     leaders: Sequence[Sequence[Row]]
     published: int
@@ -90,7 +89,10 @@ def overview_page(contents: Contents) -> Page:
         "filters": dict(filters(matrix)),
         "legend": legend(metrics.values()),
         "machines": _machines(measured),
-        "tasks": [_summary(task, matrix, of, published) for task in contents.tasks()],
+        "tasks": [
+            _summary(task, contents.about.get(task, ""), matrix, of, published[task])
+            for task in contents.tasks()
+        ],
         "rows": rows,
         "counts": counts,
     }
@@ -109,15 +111,14 @@ def _models(matrix: Matrix, of: Mapping[int, Row]) -> Iterator[Model]:
 
 
 def _summary(
-    task: str, matrix: Matrix, of: Mapping[int, Row], published: Mapping[str, int]
+    task: str, about: str, matrix: Matrix, of: Mapping[int, Row], published: int
 ) -> Summary:
     places = [place for place in matrix.places if place.board.task == task]
     leaders = [
         [of[id(entry)] for entry in place.board.entries if entry.ranks and entry.ranks[0] == 1]
         for place in places
     ]
-    about = [entry.summary for entry in entries("task") if entry.name == task]
-    return Summary(task, about, places, leaders, published.get(task, 0))
+    return Summary(task, about, places, leaders, published)
 
 
 def _machines(boards: Sequence[Board]) -> list[str]:

@@ -11,12 +11,15 @@ from markupsafe import Markup
 
 import sambench
 from sambench.report.leaderboard import show_ranks
-from sambench.report.pages.cells import word
+from sambench.report.pages.cells import number_cell, word
 from sambench.report.pages.links import board_address, browser_address, safe_link, task_address
 from sambench.report.pages.svg import Plot, inline_svg
 
 HERE = Path(__file__).parent
-FILTERS = (board_address, browser_address, inline_svg, safe_link, show_ranks, task_address, word)
+FILTERS = (
+    board_address, browser_address, inline_svg, number_cell, safe_link, show_ranks, task_address,
+    word,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

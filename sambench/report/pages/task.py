@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sambench.interfaces import JSON
-from sambench.registry import entries
 from sambench.report.comparable import differing_fields
 from sambench.report.formats import unranked
 from sambench.report.leaderboard import Board, tie_rule, without_intervals
@@ -101,7 +100,7 @@ def task_page(contents: Contents, task: str) -> Page:
     printed = [_section(contents, b, charts.published_plots(b)) for b in boards if not b.measured]
     data = {
         "task": task,
-        "about": [entry.summary for entry in entries("task") if entry.name == task],
+        "about": contents.about.get(task, ""),
         "sections": sections,
         "across": _grid(measured, list(_models(measured))),
         "differ": differ,
