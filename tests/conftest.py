@@ -1,17 +1,23 @@
 """What all tests share."""
 
+import gc
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sambench.registry.files import PLUGIN
+
 from .runs import alone, plain, process, runner  # noqa: F401 (fixtures)
 
 # Timing and memory of a test should not depend on how many cores a machine has.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Processes that tests begin need not compile all of sambench anew, each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nor should what a property test finds depend on how busy they are.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -25,6 +31,25 @@ SHARED = ROOT.parent / "shared"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes begins first: at the end one worker would be left alone with it."""
     items.sort(key=lambda item: item.path.name != "test_fuzz.py")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: no search for garbage need go through it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_plugins():  # type: ignore[no-untyped-def]
+    """A file of tests leaves no plug-in behind that was given by path.
+
+    Processes that score, and actors, import all that this process has: those of one file, then.
+    """
+    before = set(sys.modules)
+    yield
+    for name in [name for name in sys.modules if name.startswith(PLUGIN)]:
+        if name not in before:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The GPU's benchmark: whole on a CPU, its plain PyTorch equal to ours, its budget by hand."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,14 @@ def test_it_runs_whole_on_a_cpu_and_writes_each_figure(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == len(figures)
 
 
-def test_it_prints_the_whole_budget(monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def budget():
+    """What each precision's parts cost, counted once."""
+    return cache(gpu.budget)
+
+
+def test_it_prints_the_whole_budget(budget, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "budget", budget)
     monkeypatch.setattr("sys.argv", ["gpu", "--device", "meta"])
     gpu.main()
     lines = capsys.readouterr().out.splitlines()
@@ -91,8 +99,8 @@ def test_attention_is_one_kernel_whose_scores_are_not_stored():
     assert (cost.flops, cost.launches, cost.bytes) == (4 * 6 * 50 * 50 * 8, 1, 4 * 4 * 2400)
 
 
-def test_the_budget_is_that_of_the_architectures():
-    found = gpu.budget("float16")
+def test_the_budget_is_that_of_the_architectures(budget):
+    found = budget("float16")
     assert found["encoder vit_b, plain, an image of 8"]["GFLOP"] == pytest.approx(972, rel=0.01)
     assert found["encoder vit_h, plain, an image of 8"]["GFLOP"] == pytest.approx(5961, rel=0.01)
     assert found["decode 1024 points, plain"]["GFLOP"] == pytest.approx(3709, rel=0.01)

@@ -8,14 +8,20 @@ import torch
 from PIL import Image
 
 from sambench.cli import main
+from sambench.registry import load
 
 MODEL = '''"""minisam, one of whose answers is not a number."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from sambench.model.minisam import MiniSam
+from sambench.model.nn.sam import input_size
+from sambench.model.sam import SamEmbedding
+
+FEATURES = Path(__file__).with_name("features.pt")
 
 
 class Broken(MiniSam):
@@ -30,6 +36,12 @@ class Broken(MiniSam):
         super().__init__()
         self.part, self.value = part, float(value)
 
+    def embed(self, images):
+        """What is known: it is the answer that is spoilt."""
+        features = torch.load(FEATURES)
+        sizes = [image.shape[:2] for image in images]
+        return [SamEmbedding(features, size, input_size(*size)) for size in sizes]
+
     def _predict(self, *arguments):
         answer = super()._predict(*arguments)
         spoilt = getattr(answer, self.part).clone()
@@ -41,6 +53,7 @@ class Broken(MiniSam):
         edges[0, 0] = self.value
         return edges
 '''
+SCENE = "scenes:images=1,width=64,height=64"
 SPOILT = [
     ("points", "logits", "nan"), ("points", "logits", "-inf"), ("points", "iou", "nan"),
     ("points", "iou", "inf"), ("instances", "logits", "nan"),
@@ -48,9 +61,13 @@ SPOILT = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def broken(tmp_path):
-    path = tmp_path / "broken.py"
+@pytest.fixture(scope="module")
+def broken(minisam, tmp_path_factory):
+    """The model, with what minisam makes of the scene below."""
+    path = tmp_path_factory.mktemp("model") / "broken.py"
+    dataset = load("dataset", SCENE)
+    (embedding,) = minisam.embed([dataset.read_image(dataset.ids[0])])
+    torch.save(embedding.features, path.with_name("features.pt"))
     path.write_text(MODEL)
     return path
 
@@ -58,7 +75,7 @@ def broken(tmp_path):
 @pytest.mark.parametrize(("task", "part", "value"), SPOILT)
 def test_the_image_fails_with_the_reason(broken, tmp_path, capsys, task, part, value):
     words = [
-        "run", f"--task={task}", "--dataset=scenes:images=1,width=64,height=64",
+        "run", f"--task={task}", f"--dataset={SCENE}",
         f"--model={broken}:part={part},value={value}", "--workers=0", "--device=cpu",
         f"--output={tmp_path / 'out'}",
     ]  # fmt: skip
@@ -70,7 +87,7 @@ def test_the_image_fails_with_the_reason(broken, tmp_path, capsys, task, part, v
 
 def test_so_does_an_image_of_which_a_model_makes_the_prediction_itself(broken, tmp_path, capsys):
     words = [
-        "run", "--task=edges", "--dataset=scenes:images=1,width=64,height=64",
+        "run", "--task=edges", f"--dataset={SCENE}",
         f"--model={broken}", "--workers=0", "--device=cpu", f"--output={tmp_path / 'out'}",
     ]  # fmt: skip
     assert main(words) == 2

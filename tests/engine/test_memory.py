@@ -179,6 +179,7 @@ class TestImages:
         assert len(result.failed) == sum(value == most[-1] for value in most) < 4
 
 
+SCENES = "scenes:images=2,width=64,height=64,objects=5"
 TASKS = ("points:points=2", "foreground:points_per_side=3")
 CASES = [
     {"fails": {"predict": {1}}},
@@ -220,7 +221,7 @@ def plenty(remembering):
 
 def numbers(task, model, **settings):
     """Every number of the records of two images."""
-    dataset, name = load("dataset", "scenes:images=2,width=64,height=64"), task.partition(":")[0]
+    dataset, name = load("dataset", SCENES), task.partition(":")[0]
     output = Path(numbers.folder) / str(len([*Path(numbers.folder).iterdir()]))
     given = Settings(output, resamples=0, progress=False, **settings)
     [result] = run({name: load("task", task)}, model, dataset, given)

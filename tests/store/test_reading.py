@@ -23,6 +23,11 @@ def measure(model, folder, **more):
     return sambench.evaluate("points", model=model, dataset="mini", **settings)
 
 
+def one(model, folder, **more):
+    """`measure` where the numbers do not matter."""
+    return measure(model, folder, limit=1, **more)
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair")
@@ -58,9 +63,9 @@ def test_evaluate_spells_out_the_settings_with_their_defaults():
 
 def test_options_of_the_task_are_keywords(tmp_path, pair):
     assert pair[0].protocol["task"]["points"] == 1
-    three = measure("superpixel", tmp_path / "three", points="3", feedback=False)
+    three = one("superpixel", tmp_path / "three", points="3", feedback=False)
     assert three.protocol["task"]["points"] == 3
-    preset = measure("superpixel", tmp_path / "preset", preset="efficientvit").protocol["task"]
+    preset = one("superpixel", tmp_path / "preset", preset="efficientvit").protocol["task"]
     assert {**preset, **find("task", "points").presets["efficientvit"]} == preset
     task = load("task", "points:points=5")
     made = sambench.evaluate(
@@ -125,8 +130,8 @@ def test_images_are_rows_of_a_table(pair):
     assert list(frame.index) == list(load("dataset", "mini").ids[:3])
     assert frame.index.name == "image"
     assert {"mIoU", "seconds_embed"} <= set(frame.columns)
-    one = measure("superpixel:segments=20", pair[0].path.parents[2] / "one", limit=1, points=1)
-    assert frame["mIoU"].iloc[0] == one.metrics["mIoU"].value
+    single = one("superpixel:segments=20", pair[0].path.parents[2] / "one", points=1)
+    assert frame["mIoU"].iloc[0] == single.metrics["mIoU"].value
     metrics = sambench.to_pandas(pair[0].path)
     assert metrics.loc["mIoU", "value"] == pair[0].metrics["mIoU"].value
     assert metrics.equals(pair[0].to_pandas())
@@ -157,10 +162,10 @@ def test_every_text_of_a_table_is_escaped():
 
 
 def test_the_card_names_the_preset_and_what_was_given_otherwise(tmp_path):
-    card = measure("superpixel", tmp_path / "preset", preset="efficientvit").protocol
+    card = one("superpixel", tmp_path / "preset", preset="efficientvit").protocol
     assert card["preset"] == "efficientvit"
-    other = measure("superpixel", tmp_path / "other", preset="efficientvit", points=2).protocol
+    other = one("superpixel", tmp_path / "other", preset="efficientvit", points=2).protocol
     assert other["preset"] == "efficientvit, but for points"
-    assert "preset" not in measure("superpixel", tmp_path / "none").protocol
-    left_open = measure("superpixel", tmp_path / "open", preset="efficientsam").protocol
+    assert "preset" not in one("superpixel", tmp_path / "none").protocol
+    left_open = one("superpixel", tmp_path / "open", preset="efficientsam").protocol
     assert left_open["preset"] == "efficientsam; its paper leaves open crowd, seed"

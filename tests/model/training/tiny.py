@@ -1,6 +1,6 @@
 """A SAM small enough to train in a test; as a script, a training that is killed time and again.
 
-python tiny.py lives DIR STEPS | python tiny.py gradient FILE BATCH
+python tiny.py lives DIR STEPS | python tiny.py pair FILE BATCH
 """
 
 import itertools
@@ -74,17 +74,21 @@ def train(folder, steps):
 KINDS = ("cached", "whole")
 
 
-def lives(folder, steps):
-    """A training of each kind, in processes each killed at another moment, until one ends.
+def ready_to_fork():
+    """Import and compile what a training takes, so that no fork of this process has to.
 
-    The processes are forks, which saves imports and compiling; this one computes no gradient, as
-    PyTorch could not do so in a fork after that.
+    It computes no gradient, as PyTorch could not do so in a fork after that.
     """
     dataset, model = Scenes(**SCENES), TinySam()
-    Trainer(TinySam(), dataset, dataset.ids, recipe(steps))
+    Trainer(TinySam(), dataset, dataset.ids, recipe(3))
     (embedding,) = model.embed([dataset.read_image(dataset.ids[0])])
     resize = upsampling(embedding.input_size, embedding.size, 16, SIDE)
     Masks(torch.zeros(1, 1, 16, 16), torch.ones(1, 1), embedding.size, resize).binary()
+
+
+def lives(folder, steps):
+    """A training of each kind, in processes each killed at another moment, until one ends."""
+    ready_to_fork()
     kills = [live(Path(folder) / kind, steps) for kind in KINDS]
     print(*kills)  # noqa: T201
 
@@ -139,6 +143,16 @@ def gradient(file, batch):
             save_file({**grads, "loss": torch.tensor(sums["loss"])}, file)
 
 
+def pair(file, batch):
+    """`gradient` in two processes: this one, and a fork of it."""
+    ready_to_fork()
+    child = os.fork()
+    os.environ["RANK"] = "0" if child else "1"
+    gradient(file, batch)
+    if child and os.waitpid(child, 0)[1]:
+        sys.exit("the other process failed")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"lives": lives, "gradient": gradient}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    {"lives": lives, "pair": pair}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
