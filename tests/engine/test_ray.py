@@ -20,11 +20,9 @@ IMAGES = {"images": 24}
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Else actors wait for whatever else the machine does.
-    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray names it so)
     import ray
 
-    ray.init("local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=4, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -36,7 +34,7 @@ def plain(tmp_path, runner):
     return whole
 
 
-@pytest.mark.parametrize("actors", [1, 3])
+@pytest.mark.parametrize("actors", [1, 4])
 def test_the_number_of_actors_moves_no_number(runner, plain, actors):
     runner.dataset = IMAGES
     runner.run("--engine=ray", f"--actors={actors}")
@@ -74,7 +72,7 @@ def test_actors_may_die_midway(runner, plain, tmp_path):
 
     killer = threading.Thread(target=kill_two, daemon=True)
     killer.start()
-    runner.run("--engine=ray", "--actors=3")
+    runner.run("--engine=ray", "--actors=4")
     killer.join(600)
     assert len(killed) == 2
     assert len([*pids.iterdir()]) > 2
@@ -98,7 +96,7 @@ def test_an_image_that_kills_its_actors_fails_alone(runner, plain):
 
 def test_what_an_actor_finds_wrong_is_told(runner, capsys):
     runner.model = {"wieghts": "x"}
-    runner.run("--engine=ray", "--actors=1", code=2)
+    runner.run("--engine=ray", code=2)
     assert "no option 'wieghts'" in capsys.readouterr().err
 
 
