@@ -23,6 +23,7 @@ def folder(tmp_path_factory):
     ]
     assert main([*words, "--predictions", "none", *CHEAP, "--output", str(folder)]) == 0
     assert len([*folder.rglob("*.json")]) == 4
+    (folder / "published").mkdir()
     return folder
 
 
