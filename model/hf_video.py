@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -15,9 +13,9 @@ from torch import Tensor
 
 from sambench.errors import UserError
 from sambench.interfaces import ModelCard
-from sambench.video.clips import Clip
-from sambench.video.interfaces import Answers, FramePrompt, VideoModel
+from sambench.video.interfaces import FramePrompt
 
+from ._by_object import ByObject, Session
 from ._framed import digest, require
 from ._frames import Stretched
 from ._given import choose_device
@@ -35,43 +33,7 @@ CORNERS = (2, 3)
 """Labels of a box's first and second corner among points."""
 
 
-class LazyFrames(dict[int, Tensor]):
-    """Frames of a clip as the network takes them, each read and prepared when it is asked for.
-
-    Args:
-        clip: whose frames they are.
-        frame: how they are prepared.
-    """
-
-    def __init__(self, clip: Clip, frame: Stretched) -> None:
-        super().__init__()
-        self._clip, self._frame = clip, frame
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self._frame.pixels(self._clip.frame(index))
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-
-@dataclass
-class Session:
-    """A clip whose objects are followed.
-
-    Attributes:
-        clip: its frames.
-        frames: as the network takes them.
-        objects: transformers' session of each object; they share the features of the last frame.
-        told: by object, the frames on which it was told of.
-    """
-
-    clip: Clip
-    frames: LazyFrames
-    objects: dict[int, Any] = field(default_factory=dict)
-    told: dict[int, set[int]] = field(default_factory=dict)
-
-
-class HuggingFaceVideo(VideoModel):
+class HuggingFaceVideo(ByObject):
     """SAM 2, SAM 2.1 and EdgeTAM with their memory, recognised by their config; float32.
 
     Each object has a session of its own, as the authors' package follows them since it lets objects
@@ -117,9 +79,9 @@ class HuggingFaceVideo(VideoModel):
             family="SAM 2",
         )
 
-    def start(self, clip: Clip) -> Session:
-        """Begin with a clip; no frame is read."""
-        return Session(clip, LazyFrames(clip, self.frame))
+    def prepare(self, image: NDArray[np.uint8]) -> Tensor:
+        """A frame (H, W, 3) uint8 RGB as the network takes it."""
+        return self.frame.pixels(image)
 
     @torch.inference_mode()
     def add(self, state: Session, frame: int, id: int, prompt: FramePrompt) -> NDArray[Any]:
@@ -141,27 +103,14 @@ class HuggingFaceVideo(VideoModel):
         state.told.setdefault(id, set()).add(frame)
         return self._logits(answer.pred_masks, state.clip.size)
 
-    def propagate(
-        self, state: Session, start: int, *, reverse: bool = False
-    ) -> Iterator[tuple[int, Answers]]:
-        """Follow all objects, a frame at a time."""
-        step = -1 if reverse else 1
-        for frame in range(start, -1 if reverse else len(state.clip), step):
-            answers = {}
-            for id, session in state.objects.items():
-                if any(step * (frame - told) >= 0 for told in state.told[id]):
-                    with torch.inference_mode():
-                        answer = self.net(session, frame_idx=frame, reverse=reverse)
-                        answers[id] = self._logits(answer.pred_masks, state.clip.size)
-            yield frame, answers
-
-    def forget(self, state: Session) -> None:
-        """Forget all objects."""
-        state.objects.clear()
-        state.told.clear()
+    @torch.inference_mode()
+    def follow(self, state: Session, id: int, frame: int, *, reverse: bool) -> NDArray[Any]:
+        """The logits (H, W) of an object on a frame, which is remembered."""
+        answer = self.net(state.objects[id], frame_idx=frame, reverse=reverse)
+        return self._logits(answer.pred_masks, state.clip.size)
 
     def _of(self, state: Session, id: int) -> Any:
-        """The session of an object, which is new at first."""
+        """Transformers' session of an object, new at first; all share the last frame's features."""
         if id not in state.objects:
             height, width = state.clip.size
             session = self._session(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from torch import Tensor
 
 from sambench.files import sha256
 from sambench.interfaces import JSON, ModelCard
-from sambench.video.clips import Clip
-from sambench.video.interfaces import Answers, FramePrompt, VideoModel
+from sambench.video.interfaces import Answers, FramePrompt
 
+from ._by_object import ByObject, Session
 from ._given import choose_device
 from .nn.precision import arithmetic
 from .sam2 import built
@@ -34,52 +33,7 @@ OVERRIDES = ("++model.add_all_frames_to_correct_as_cond=true",)
 """A frame that is clicked on later is remembered as the first is; else its clicks are forgotten."""
 
 
-class LazyFrames:
-    """Frames of a clip as the package's loader prepares them, each when it is asked for.
-
-    Args:
-        clip: whose frames they are.
-        side: of the network's input.
-    """
-
-    def __init__(self, clip: Clip, side: int) -> None:
-        self._clip, self._side = clip, side
-        self._mean, self._std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))
-
-    def __getitem__(self, index: int) -> Tensor:
-        image = Image.fromarray(self._clip.frame(index))
-        square = image.resize((self._side, self._side), Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.asarray(square) / 255).permute(2, 0, 1).float()
-        return (pixels - self._mean) / self._std
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-
-@dataclass
-class Session:
-    """A clip whose objects are followed.
-
-    Attributes:
-        clip: its frames.
-        frames: as the network takes them.
-        objects: the package's state of the clip for each object alone.
-        told: by object, the frames on which it was told of.
-        constants: what the package computes once for all frames and objects.
-    """
-
-    clip: Clip
-    frames: LazyFrames
-    objects: dict[int, JSON] = field(default_factory=dict)
-    told: dict[int, set[int]] = field(default_factory=dict)
-    constants: JSON = field(default_factory=dict)
-
-    def features(self) -> JSON:
-        """Of the frame that was seen last, as far as objects have any."""
-        return next((own["cached_features"] for own in self.objects.values()), {})
-
-
-class Sam2Video(VideoModel):
+class Sam2Video(ByObject):
     """The authors' own package; its video predictor, as its script for benchmarks calls it.
 
     That is without its clean-up of small holes, and each object is followed by itself from the
@@ -123,9 +77,13 @@ class Sam2Video(VideoModel):
             family="SAM 2",
         )
 
-    def start(self, clip: Clip) -> Session:
-        """Begin with a clip; no frame is read."""
-        return Session(clip, LazyFrames(clip, self.net.image_size))
+    def prepare(self, image: NDArray[np.uint8]) -> Tensor:
+        """A frame (H, W, 3) uint8 RGB as the package's loader prepares it."""
+        side = self.net.image_size
+        square = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        pixels = torch.from_numpy(np.asarray(square) / 255).permute(2, 0, 1).float()
+        mean, std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))
+        return (pixels - mean) / std
 
     def add(self, state: Session, frame: int, id: int, prompt: FramePrompt) -> NDArray[Any]:
         """Tell of an object; the logits (H, W) of its mask on the frame."""
@@ -149,23 +107,12 @@ class Sam2Video(VideoModel):
             with arithmetic(self.device, self.precision):
                 self.net.propagate_in_video_preflight(own)
             self._share(state, own)
-        step = -1 if reverse else 1
-        for frame in range(start, -1 if reverse else len(state.clip), step):
-            answers = {}
-            for id, own in state.objects.items():
-                if any(step * (frame - told) >= 0 for told in state.told[id]):
-                    answers[id] = self._followed(own, frame, reverse)
-                    self._share(state, own)
-            yield frame, answers
-
-    def forget(self, state: Session) -> None:
-        """Forget all objects."""
-        state.objects.clear()
-        state.told.clear()
+        yield from super().propagate(state, start, reverse=reverse)
 
     @torch.inference_mode()
-    def _followed(self, own: JSON, frame: int, reverse: bool) -> NDArray[Any]:
-        """The logits (H, W) of a state's object on a frame, which is remembered."""
+    def follow(self, state: Session, id: int, frame: int, *, reverse: bool) -> NDArray[Any]:
+        """The logits (H, W) of an object on a frame, which is remembered."""
+        own = state.objects[id]
         outputs = own["output_dict_per_obj"][0]
         found = outputs["cond_frame_outputs"].get(frame)
         with arithmetic(self.device, self.precision):
@@ -178,6 +125,7 @@ class Sam2Video(VideoModel):
                 outputs["non_cond_frame_outputs"][frame] = found
             own["frames_tracked_per_obj"][0][frame] = {"reverse": reverse}
             _, masks = self.net._get_orig_video_res_output(own, found["pred_masks"])
+        self._share(state, own)
         return _logits(masks)
 
     def _of(self, state: Session, id: int) -> JSON:
@@ -187,16 +135,18 @@ class Sam2Video(VideoModel):
         """
         if id not in state.objects:
             (height, width), device = state.clip.size, torch.device(self.device)
+            seen: JSON = next((own["cached_features"] for own in state.objects.values()), {})
             state.objects[id] = {
                 "images": state.frames, "num_frames": len(state.clip),
                 "video_height": height, "video_width": width,
                 "device": device, "storage_device": device,
                 "offload_video_to_cpu": True, "offload_state_to_cpu": False,
-                "cached_features": state.features(), "constants": state.constants,
+                "cached_features": seen, "constants": state.constants,
                 "obj_id_to_idx": OrderedDict(), "obj_idx_to_id": OrderedDict(), "obj_ids": [],
                 **{name: {} for name in OF_OBJECTS},
             }  # fmt: skip
-        return state.objects[id]
+        own: JSON = state.objects[id]
+        return own
 
     @staticmethod
     def _share(state: Session, own: JSON) -> None:

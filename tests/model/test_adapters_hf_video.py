@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from sambench.errors import UserError
-from sambench.interfaces import Sample
 from sambench.registry import load
 from sambench.video.interfaces import FramePrompt
-from tests.parts.clips import PATHS, SIZE, Drawn, square, tracks
+from tests.parts.clips import PATHS, SIZE, Drawn, check_tasks, square
 
 from .tiny_sam import SIDE, config, sam2_vision
 
@@ -168,13 +167,9 @@ def test_a_corrected_frame_keeps_its_correction_and_is_remembered(model):
 
 
 def test_both_tasks_run_with_it(model):
-    for spec in ("video_object", "video_object:prompt=3-click", "video_interactive:frames=2"):
-        task, paths = load("task", spec), PATHS["two"]
-        sample = Sample("clip", Drawn(paths), tracks(paths))
-        [state] = model.embed([sample.image])
-        found = task.predict(model, state, sample)
-        record = task.score(found, sample.truth)
-        assert 0 <= task.estimator([record])(np.ones(1))["J&F"] <= 1
+    check_tasks(
+        model, ("video_object", "video_object:prompt=3-click", "video_interactive:frames=2")
+    )
 
 
 def test_other_models_are_refused(tmp_path):

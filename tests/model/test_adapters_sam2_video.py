@@ -9,12 +9,11 @@ import torch
 from PIL import Image
 
 from sambench.errors import UserError
-from sambench.interfaces import Sample
 from sambench.model.sam2_video import OVERRIDES
 from sambench.registry import load
 from sambench.video.clips import FileClip
 from sambench.video.interfaces import FramePrompt
-from tests.parts.clips import PATHS, Drawn, square, tracks
+from tests.parts.clips import PATHS, Drawn, check_tasks, square
 
 for package in ("sam2", "hydra", "iopath"):
     if importlib.util.find_spec(package) is None:
@@ -184,14 +183,11 @@ def test_frames_are_read_when_they_are_needed_and_encoded_once_for_all_objects(m
 
 def test_both_tasks_run_with_it(made):
     _, model = made
-    for spec in ("video_object", "video_object:prompt=3-click", "video_interactive:frames=2",
-                 "video_interactive:frames=2,protocol=online"):  # fmt: skip
-        task, paths = load("task", spec), PATHS["two"]
-        sample = Sample("clip", Drawn(paths), tracks(paths))
-        [state] = model.embed([sample.image])
-        found = task.predict(model, state, sample)
-        record = task.score(found, sample.truth)
-        assert 0 <= task.estimator([record])(np.ones(1))["J&F"] <= 1
+    specs = (
+        "video_object", "video_object:prompt=3-click", "video_interactive:frames=2",
+        "video_interactive:frames=2,protocol=online",
+    )  # fmt: skip
+    check_tasks(model, specs)
 
 
 def test_bfloat16_is_what_the_package_gives_under_autocast(made, folder):

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sambench.interfaces import DatasetCard
+from sambench.interfaces import DatasetCard, Sample
 from sambench.masks.rle import encode
+from sambench.registry import load
 from sambench.video.clips import Clip, ClipDataset
 from sambench.video.tracks import Tracks
 
@@ -80,3 +81,13 @@ class Clips(ClipDataset):
     @cached_property
     def fingerprint(self):
         return hashlib.sha256(repr(PATHS).encode()).hexdigest()
+
+
+def check_tasks(model, specs):
+    """A model of clips goes through tasks, and what it makes of two squares has a J&F."""
+    paths = PATHS["two"]
+    for spec in specs:
+        task, sample = load("task", spec), Sample("clip", Drawn(paths), tracks(paths))
+        [state] = model.embed([sample.image])
+        record = task.score(task.predict(model, state, sample), sample.truth)
+        assert 0 <= task.estimator([record])(np.ones(1))["J&F"] <= 1
